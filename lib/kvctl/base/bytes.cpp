@@ -1,0 +1,150 @@
+#include "kvctl/base/bytes.hpp"
+
+#include <array>
+#include <cstddef>
+
+namespace kvctl {
+namespace {
+
+constexpr std::string_view k_base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view k_hex = "0123456789abcdef";
+
+struct Decoded {
+    std::size_t length;  // 0: not UTF-8 here
+    std::uint32_t code;
+};
+
+Decoded decode_utf8(std::string_view s) noexcept {
+    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(s[i]); };
+    const unsigned char lead = at(0);
+    if (lead < 0x80) return {1, lead};
+    std::size_t n = 0;
+    std::uint32_t code = 0;
+    std::uint32_t least = 0;
+    if ((lead & 0xE0) == 0xC0) {
+        n = 2, code = lead & 0x1FU, least = 0x80;
+    } else if ((lead & 0xF0) == 0xE0) {
+        n = 3, code = lead & 0x0FU, least = 0x800;
+    } else if ((lead & 0xF8) == 0xF0) {
+        n = 4, code = lead & 0x07U, least = 0x10000;
+    } else {
+        return {0, 0};
+    }
+    if (s.size() < n) return {0, 0};
+    for (std::size_t i = 1; i < n; ++i) {
+        if ((at(i) & 0xC0) != 0x80) return {0, 0};
+        code = (code << 6) | (at(i) & 0x3FU);
+    }
+    if (code < least || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return {0, 0};
+    return {n, code};
+}
+
+// Characters that move the cursor, hide text or turn its direction round.
+bool is_unprintable(std::uint32_t code) noexcept {
+    return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x061C || (code >= 0x200B && code <= 0x200F) ||
+           (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF;
+}
+
+void append_hex_byte(std::string& out, unsigned char byte) {
+    out += "\\x";
+    out += k_hex[byte >> 4];
+    out += k_hex[byte & 15];
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view bytes) noexcept {
+    while (!bytes.empty()) {
+        const Decoded d = decode_utf8(bytes);
+        if (d.length == 0) return false;
+        bytes.remove_prefix(d.length);
+    }
+    return true;
+}
+
+std::string base64_encode(std::string_view bytes) {
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        const std::size_t n = bytes.size() - i < 3 ? bytes.size() - i : 3;
+        std::uint32_t w = 0;
+        for (std::size_t k = 0; k < 3; ++k) {
+            w = (w << 8) | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+        }
+        out += k_base64[w >> 18];
+        out += k_base64[(w >> 12) & 63];
+        out += n > 1 ? k_base64[(w >> 6) & 63] : '=';
+        out += n > 2 ? k_base64[w & 63] : '=';
+    }
+    return out;
+}
+
+std::optional<std::string> base64_decode(std::string_view text) {
+    static constexpr auto k_values = [] {
+        std::array<signed char, 256> v{};
+        v.fill(-1);
+        for (std::size_t i = 0; i < k_base64.size(); ++i) {
+            v[static_cast<unsigned char>(k_base64[i])] = static_cast<signed char>(i);
+        }
+        return v;
+    }();
+    if (text.size() % 4 != 0) return std::nullopt;
+    std::string out;
+    out.reserve(text.size() / 4 * 3);
+    for (std::size_t i = 0; i < text.size(); i += 4) {
+        const bool last = i + 4 == text.size();
+        const std::size_t pad = !last || text[i + 3] != '=' ? 0 : text[i + 2] == '=' ? 2 : 1;
+        std::uint32_t w = 0;
+        for (std::size_t k = 0; k < 4; ++k) {
+            const int v = k < 4 - pad ? k_values[static_cast<unsigned char>(text[i + k])] : 0;
+            if (v < 0) return std::nullopt;
+            w = (w << 6) | static_cast<std::uint32_t>(v);
+        }
+        if ((pad == 1 && (w & 0xFF) != 0) || (pad == 2 && (w & 0xFFFF) != 0)) return std::nullopt;
+        out += static_cast<char>(w >> 16);
+        if (pad < 2) out += static_cast<char>((w >> 8) & 0xFF);
+        if (pad < 1) out += static_cast<char>(w & 0xFF);
+    }
+    return out;
+}
+
+std::string escape(std::string_view bytes) {
+    std::string out;
+    out.reserve(bytes.size());
+    while (!bytes.empty()) {
+        const Decoded d = decode_utf8(bytes);
+        const std::size_t n = d.length == 0 ? 1 : d.length;
+        if (d.length != 0 && d.code == '\\') {
+            out += "\\\\";
+        } else if (d.length != 0 && !is_unprintable(d.code)) {
+            out += bytes.substr(0, n);
+        } else if (bytes[0] == '\n') {
+            out += "\\n";
+        } else if (bytes[0] == '\r') {
+            out += "\\r";
+        } else if (bytes[0] == '\t') {
+            out += "\\t";
+        } else {
+            for (std::size_t i = 0; i < n; ++i) append_hex_byte(out, static_cast<unsigned char>(bytes[i]));
+        }
+        bytes.remove_prefix(n);
+    }
+    return out;
+}
+
+std::string hex(std::uint64_t value) {
+    std::string out;
+    do {
+        out.insert(out.begin(), k_hex[value & 15]);
+        value >>= 4;
+    } while (value != 0);
+    return out;
+}
+
+std::string hex32(std::uint32_t value) {
+    std::string out(8, '0');
+    for (std::size_t i = 8; i-- > 0; value >>= 4) out[i] = k_hex[value & 15];
+    return out;
+}
+
+}  // namespace kvctl

@@ -1,0 +1,26 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kvctl {
+
+/// Well-formed UTF-8 (no overlong forms, no surrogates, nothing above U+10FFFF).
+[[nodiscard]] bool is_utf8(std::string_view bytes) noexcept;
+
+/// Standard base64 with padding.
+[[nodiscard]] std::string base64_encode(std::string_view bytes);
+/// Strict: padding required, no white space; nullopt when it is not base64.
+[[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
+
+/// For a terminal: printable UTF-8 as it is; control characters, DEL, C1 controls, bidirectional overrides, backslash
+/// and bytes that are not UTF-8 as `\n \r \t \\ \xHH`.
+[[nodiscard]] std::string escape(std::string_view bytes);
+
+/// Lower-case hex of a number, without leading zeros ("0" for 0).
+[[nodiscard]] std::string hex(std::uint64_t value);
+/// Eight lower-case hex digits.
+[[nodiscard]] std::string hex32(std::uint32_t value);
+
+}  // namespace kvctl

@@ -1,0 +1,45 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace kvctl::proto {
+
+/// Walks the fields of one protobuf message without a schema; views into the message, no copies.
+///
+///     for (Reader r(message); r.next();) switch (r.field()) { case 1: id = r.number(); break; … }
+///     if (r.bad()) …
+class Reader {
+  public:
+    explicit Reader(std::string_view message) noexcept : rest_(message) {}
+
+    /// Moves to the next field; false at the end and at the first malformed byte (then bad() is true).
+    bool next() noexcept;
+    [[nodiscard]] bool bad() const noexcept { return bad_; }
+    [[nodiscard]] std::uint32_t field() const noexcept { return field_; }
+    /// 0 varint, 1 fixed64, 2 bytes, 5 fixed32. Groups are malformed.
+    [[nodiscard]] int wire_type() const noexcept { return wire_type_; }
+    /// The field's value when its wire type is 0, 1 or 5; else 0.
+    [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+    [[nodiscard]] std::int64_t signed_number() const noexcept { return static_cast<std::int64_t>(number_); }
+    /// The field's value when its wire type is 2; else empty.
+    [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
+
+  private:
+    std::string_view rest_;
+    std::uint32_t field_ = 0;
+    int wire_type_ = 0;
+    std::uint64_t number_ = 0;
+    std::string_view bytes_;
+    bool bad_ = false;
+};
+
+/// Takes one varint off the front of `rest`; false when it is cut short or longer than ten bytes.
+bool take_varint(std::string_view& rest, std::uint64_t& value) noexcept;
+
+[[nodiscard]] std::size_t varint_size(std::uint64_t value) noexcept;
+void append_varint(std::string& out, std::uint64_t value);
+void append_number(std::string& out, std::uint32_t field, std::uint64_t value);
+void append_bytes(std::string& out, std::uint32_t field, std::string_view value);
+
+}  // namespace kvctl::proto

@@ -1,0 +1,40 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "kvctl/mvcc/revision.hpp"
+
+namespace kvctl::mvcc {
+
+/// One stored revision with its value: a view, valid until the next record is read.
+struct Record {
+    Revision revision;
+    bool tombstone = false;
+    std::string_view key;
+    std::int64_t create_revision = 0;  ///< 0 on a tombstone
+    std::int64_t version = 0;          ///< 0 on a tombstone; always 0 in a kine store, which has none
+    std::int64_t lease = 0;            ///< 0: none
+    std::string_view value;            ///< empty on a tombstone
+    std::string_view stored;           ///< the KeyValue message as stored, when the layout stores one (bbolt)
+    bool has_stored = false;
+};
+
+/// Appends etcd's KeyValue message (etcd.md 1.2) for a record: only the key on a tombstone; zero and empty fields left
+/// out; nothing at all for a record with neither key nor version (the row `--bump-revision` writes).
+void append_key_value(std::string& out, const Record& record);
+
+/// Fields of a decoded KeyValue message; views into the message.
+struct KeyValue {
+    std::string_view key;
+    std::int64_t create_revision = 0;
+    std::int64_t mod_revision = 0;
+    std::int64_t version = 0;
+    std::string_view value;
+    std::int64_t lease = 0;
+};
+
+/// False when `message` is not a KeyValue.
+[[nodiscard]] bool decode_key_value(std::string_view message, KeyValue& out) noexcept;
+
+}  // namespace kvctl::mvcc

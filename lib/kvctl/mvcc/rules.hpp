@@ -1,0 +1,35 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace kvctl::mvcc {
+
+/// The switches in which etcd's releases differ (etcd.md 0), and kine from etcd.
+struct CompactionRules {
+    enum class Tombstones {
+        classic,      ///< a tombstone at the compact revision goes
+        keep_at_rev,  ///< it stays
+        kine,         ///< classic, but the row of the current revision never goes (kine.md 6)
+    };
+
+    Tombstones tombstones = Tombstones::classic;
+    bool restore_orphan_tombstone = false;  ///< a tombstone with no earlier row of its key is indexed
+    bool hash_at_compact_rev = false;       ///< HashKV at the compact revision is answered
+    bool hash_skip_tombstone = false;       ///< HashKV leaves out a tombstone at the compact revision
+
+    friend bool operator==(const CompactionRules&, const CompactionRules&) = default;
+};
+
+/// 3.4.23's switches.
+[[nodiscard]] CompactionRules classic_rules() noexcept;
+/// 3.4.45's switches.
+[[nodiscard]] CompactionRules keep_at_rev_rules() noexcept;
+[[nodiscard]] CompactionRules kine_rules() noexcept;
+
+/// Each switch by release: "3.5.16", "v3.6.0-rc.0". Throws a usage Error on anything else.
+[[nodiscard]] CompactionRules rules_of_etcd_version(std::string_view version);
+
+/// "classic", "keep-at-rev" or "kine".
+[[nodiscard]] std::string_view name_of(CompactionRules::Tombstones rule) noexcept;
+
+}  // namespace kvctl::mvcc
