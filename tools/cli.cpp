@@ -48,11 +48,11 @@ int run_command(const Args& args, Io& io) {
     const Args rest(args.begin() + 1, args.end());
     const OptionTable table = command != nullptr ? command->options() : own;
     if (asks_for(table, rest, "version", 0)) return version(wants_json(rest) ? Args{"--json"} : Args{}, io);
-    if (command == nullptr) throw unknown_command(name);
     if (asks_for(table, rest, "help", 'h')) {
-        io.out << describe_command(*command);
+        io.out << (command != nullptr ? describe_command(*command) : describe_program());
         return 0;
     }
+    if (command == nullptr) throw unknown_command(name);
     return command->function(rest, io);
 }
 

@@ -23,21 +23,28 @@ bool terminal_has_color() noexcept {
 
 }  // namespace
 
-OptionTable output_options() {
-    return {{"Output",
+OptionTable basic_options() {
+    return {{"General",
              {
                  choice("write-out", "text|json|jsonl", "format of the report (default text)", 'w'),
                  flag("json", "the same as --write-out json"),
-                 flag("bytes", "sizes in text as plain numbers of bytes"),
-                 choice("color", "auto|always|never",
-                        "colour in text (default auto: on a terminal, unless NO_COLOR is set)"),
-                 choice("progress", "auto|always|never",
-                        "progress on stderr (default auto: on a terminal, for work over a second)"),
                  flag("quiet", "print nothing on success", 'q'),
                  flag("verbose", "say more about what is done and why", 'v'),
                  flag("help", "show this help and exit", 'h'),
                  flag("version", "show the version and exit"),
              }}};
+}
+
+OptionTable output_options() {
+    return join({{{"Display",
+                   {
+                       flag("bytes", "sizes in text as plain numbers of bytes"),
+                       choice("color", "auto|always|never",
+                              "colour in text (default auto: on a terminal, unless NO_COLOR is set)"),
+                       choice("progress", "auto|always|never",
+                              "progress on stderr (default auto: on a terminal, for work over a second)"),
+                   }}},
+                 basic_options()});
 }
 
 Output output_of(const Parsed& parsed, const Io& io) {
@@ -49,6 +56,7 @@ Output output_of(const Parsed& parsed, const Io& io) {
     o.format = format == "json" ? Format::json : format == "jsonl" ? Format::jsonl : Format::text;
     o.quiet = parsed.has("quiet");
     o.verbose = parsed.has("verbose");
+    if (!parsed.knows("color")) return o;
     o.raw_bytes = parsed.has("bytes");
     o.color = o.format == Format::text &&
               on(parsed.value_or("color", "auto"), io.out_is_terminal && terminal_has_color());

@@ -13,7 +13,9 @@ namespace kvctl::cli {
 
 enum class Format { text, json, jsonl };
 
-/// --help, --version, -q, -v, -w, --json, --bytes, --color, --progress: every command has them.
+/// -w, --json, -q, -v, --help, --version: every command has them.
+[[nodiscard]] OptionTable basic_options();
+/// basic_options and --bytes, --color, --progress: for commands that read a store or a log.
 [[nodiscard]] OptionTable output_options();
 
 struct Output {
@@ -27,8 +29,9 @@ struct Output {
         false;  ///< --progress always without a terminal: whole lines instead of one redrawn
 };
 
-/// Decides colour and progress from the options, NO_COLOR, TERM and what the streams are. Progress never goes
-/// with a JSON format or -q. Throws a usage Error when --json contradicts -w.
+/// Takes either of the tables above. Decides colour and progress from the options, NO_COLOR, TERM and what
+/// the streams are. Progress never goes with a JSON format or -q. Throws a usage Error when --json
+/// contradicts -w.
 [[nodiscard]] Output output_of(const Parsed& parsed, const Io& io);
 
 /// Draws on io.err when the options say so; else null.
