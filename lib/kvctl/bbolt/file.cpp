@@ -85,6 +85,18 @@ void File::choose_meta() {
     }
 }
 
+std::optional<std::uint64_t> File::stored_free_pages() const try {
+    if (meta_.freelist == k_no_freelist) return std::nullopt;
+    const std::string_view bytes = page_bytes(meta_.freelist);
+    if (load_u16(bytes.data() + 8) != k_freelist_page) return std::nullopt;
+    const std::uint64_t count = load_u16(bytes.data() + 10);
+    // Pages above the high-water mark were never used; the freelist does not name them.
+    return (count == 0xFFFF ? load_u64(bytes.data() + k_page_header) : count) + pages() -
+           meta_.high_water.value();
+} catch (const PageError&) {
+    return std::nullopt;
+}
+
 bool File::digest_matches() const {
     return has_digest() && sha256(data_) == bytes_.substr(data_.size());
 }

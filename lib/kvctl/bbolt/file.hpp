@@ -53,6 +53,10 @@ class File {
     /// Reads the whole file.
     [[nodiscard]] bool digest_matches() const;
 
+    /// Pages that the freelist names or that were never used; nullopt when none is stored (etcd's normal
+    /// case) or it cannot be read.
+    [[nodiscard]] std::optional<std::uint64_t> stored_free_pages() const;
+
     /// Another process held the exclusive lock when the file was opened.
     [[nodiscard]] bool locked() const noexcept { return locked_; }
     /// A transaction was committed since the file was opened.
