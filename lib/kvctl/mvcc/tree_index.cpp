@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t k_block_size = std::size_t{1} << TreeIndex::k_block_bits;
 constexpr Slot k_in_block = static_cast<Slot>(k_block_size - 1);
 
-// A row's sub, with two flags on top. A sub that does not fit (or is negative) stands in the block's side table.
+// A row's sub, with two flags on top. A sub that does not fit (or is negative) stands in the block's side
+// table.
 constexpr std::uint32_t k_tombstone = 0x80000000U;
 constexpr std::uint32_t k_unindexed = 0x40000000U;
 constexpr std::uint32_t k_sub_mask = 0x3FFFFFFFU;
@@ -24,7 +25,9 @@ constexpr std::uint32_t k_wide_prev = 0xFFFFFFFFU;
 // Slots are 31 bits wide in order_, which keeps the tombstone in its lowest bit.
 constexpr std::size_t k_max_blocks = (std::size_t{1} << 31) >> TreeIndex::k_block_bits;
 
-void prefetch(const void* p) noexcept { __builtin_prefetch(p); }
+void prefetch(const void* p) noexcept {
+    __builtin_prefetch(p);
+}
 
 }  // namespace
 
@@ -35,6 +38,7 @@ struct TreeIndex::Block {
     std::array<std::uint32_t, k_block_size> sub;
     std::array<std::uint32_t, k_block_size> bytes;
     std::array<std::uint8_t, k_block_size> overhead;
+    std::array<std::uint8_t, k_block_size> version;  // its lowest byte: enough to see a chain that breaks
     Slot count;
     std::unique_ptr<std::array<std::uint32_t, k_block_size>> prev;  // main - prev_revision; 0: none
     std::unordered_map<Slot, std::int64_t> wide_sub;
@@ -46,13 +50,14 @@ struct TreeIndex::Block {
 struct TreeIndex::Key {
     const char* data;
     std::uint32_t size;
-    std::uint32_t rows;           // stored rows, indexed or not
-    std::uint32_t begin;          // in order_
+    std::uint32_t rows;   // stored rows, indexed or not
+    std::uint32_t begin;  // in order_
     std::uint32_t end;
-    std::int64_t created;         // of the first put
-    std::int64_t version;         // of the first put; 0: none seen
+    std::int64_t created;  // of the first put
+    std::int64_t version;  // of the first put; 0: none seen
     std::uint32_t created_sub;
-    std::uint32_t first_segment;  // that held the first put
+    std::uint16_t first_segment;  // that held the first put
+    std::uint8_t last_version;    // lowest byte, while rows are put in their places
 };
 
 struct TreeIndex::Segment {
@@ -84,7 +89,9 @@ struct TreeIndex::Keys {
 
     Key& at(KeyId id) noexcept { return chunks[id >> k_chunk_bits][id & (k_chunk - 1)]; }
 
-    static std::uint32_t tag_of(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32); }
+    static std::uint32_t tag_of(std::uint64_t hash) noexcept {
+        return static_cast<std::uint32_t>(hash >> 32);
+    }
 
     const char* keep(std::string_view key) {
         if (key.size() > free_bytes) {
@@ -130,7 +137,8 @@ struct TreeIndex::Keys {
         if (const KeyId known = find(key, hash); known != k_no_key) return known;
         if (count >= k_gap_key) throw Error(ErrorKind::refused, "more than 4294967293 distinct keys");
         const auto id = static_cast<KeyId>(count);
-        if (id >> k_chunk_bits == chunks.size()) chunks.push_back(std::make_unique_for_overwrite<Key[]>(k_chunk));  // NOLINT
+        if (id >> k_chunk_bits == chunks.size())
+            chunks.push_back(std::make_unique_for_overwrite<Key[]>(k_chunk));  // NOLINT
         at(id) = {.data = keep(key),
                   .size = static_cast<std::uint32_t>(key.size()),
                   .rows = 0,
@@ -139,7 +147,8 @@ struct TreeIndex::Keys {
                   .created = 0,
                   .version = 0,
                   .created_sub = 0,
-                  .first_segment = std::numeric_limits<std::uint32_t>::max()};
+                  .first_segment = std::numeric_limits<std::uint16_t>::max(),
+                  .last_version = 0};
         ++count;
         const std::size_t mask = table.size() - 1;
         std::size_t i = hash & mask;
@@ -155,9 +164,13 @@ TreeIndex::~TreeIndex() = default;
 TreeIndex::TreeIndex(TreeIndex&&) noexcept = default;
 TreeIndex& TreeIndex::operator=(TreeIndex&&) noexcept = default;
 
-void TreeIndex::add_segments(std::size_t count) { segments_.resize(segments_.size() + count); }
+void TreeIndex::add_segments(std::size_t count) {
+    segments_.resize(segments_.size() + count);
+}
 
-void TreeIndex::clear() { *this = TreeIndex(rules_, with_prev_); }
+void TreeIndex::clear() {
+    *this = TreeIndex(rules_, with_prev_);
+}
 
 void TreeIndex::append(std::size_t segment, const RowBatch::Row& row, KeyId id) {
     Segment& s = segments_[segment];
@@ -172,7 +185,8 @@ void TreeIndex::append(std::size_t segment, const RowBatch::Row& row, KeyId id) 
     s.last = revision;
     if (s.blocks.empty() || s.blocks.back()->count == k_block_size) {
         s.blocks.push_back(std::make_unique<Block>());
-        if (with_prev_) s.blocks.back()->prev = std::make_unique_for_overwrite<std::array<std::uint32_t, k_block_size>>();
+        if (with_prev_)
+            s.blocks.back()->prev = std::make_unique_for_overwrite<std::array<std::uint32_t, k_block_size>>();
     }
     Block& b = *s.blocks.back();
     const Slot i = b.count++;
@@ -182,12 +196,15 @@ void TreeIndex::append(std::size_t segment, const RowBatch::Row& row, KeyId id) 
     b.sub[i] = (wide ? k_wide_sub : static_cast<std::uint32_t>(row.sub)) | (row.tombstone ? k_tombstone : 0U);
     b.bytes[i] = row.bytes;
     b.overhead[i] = row.overhead;
+    b.version[i] = static_cast<std::uint8_t>(row.version);
     if (wide) b.wide_sub.emplace(i, row.sub);
     if (with_prev_) {
         const bool none = row.prev_revision == 0;
         const bool near = row.prev_revision > 0 && row.prev_revision < row.main &&
                           row.main - row.prev_revision < static_cast<std::int64_t>(k_wide_prev);
-        (*b.prev)[i] = none ? 0 : near ? static_cast<std::uint32_t>(row.main - row.prev_revision) : k_wide_prev;
+        (*b.prev)[i] = none   ? 0
+                       : near ? static_cast<std::uint32_t>(row.main - row.prev_revision)
+                              : k_wide_prev;
         if (!none && !near) b.wide_prev.emplace(i, row.prev_revision);
     }
     ++total_.revisions;
@@ -199,21 +216,23 @@ void TreeIndex::append(std::size_t segment, const RowBatch::Row& row, KeyId id) 
     ++k.rows;
     // What a restart knows of a key's first life comes from its first put.
     if (!row.tombstone && row.main > 0 && segment < k.first_segment) {
-        k.first_segment = static_cast<std::uint32_t>(segment);
+        k.first_segment = static_cast<std::uint16_t>(segment);
         k.created = row.create_revision;
         k.version = row.version;
     }
 }
 
 void TreeIndex::add(std::size_t segment, RowBatch& batch) {
-    // Probing the table, a key's record and its bytes are three cache misses a row; a group of rows takes them together.
+    // Probing the table, a key's record and its bytes are three cache misses a row; a group of rows takes
+    // them together.
     constexpr std::size_t k_group = 16;
     const std::lock_guard lock(keys_->mutex);
     Keys& keys = *keys_;
     keys.reserve_table(batch.rows_.size());
     const std::size_t mask = keys.table.size() - 1;
     const std::vector<RowBatch::Row>& rows = batch.rows_;
-    for (std::size_t i = 0; i < std::min(k_group, rows.size()); ++i) prefetch(&keys.table[rows[i].hash & mask]);
+    for (std::size_t i = 0; i < std::min(k_group, rows.size()); ++i)
+        prefetch(&keys.table[rows[i].hash & mask]);
     for (std::size_t begin = 0; begin < rows.size(); begin += k_group) {
         const std::size_t end = std::min(begin + k_group, rows.size());
         for (std::size_t i = end; i < std::min(end + k_group, rows.size()); ++i) {
@@ -269,7 +288,8 @@ bool TreeIndex::seal() {
     return place_by_key();
 }
 
-// Two counting passes: offsets a key, then each row's slot to its key's place, with etcd's restore rules on the way.
+// Two counting passes: offsets a key, then each row's slot to its key's place, with etcd's restore rules on
+// the way.
 bool TreeIndex::place_by_key() {
     Keys& keys = *keys_;
     std::uint32_t at = 0;
@@ -279,11 +299,14 @@ bool TreeIndex::place_by_key() {
         at += k.rows;
     }
     order_.assign(at, 0);
+    version_breaks_.clear();
+    version_break_count_ = 0;
     constexpr Slot k_ahead = 24;
     for (std::size_t n = 0; n < blocks_.size(); ++n) {
         Block& b = *blocks_[n];
         for (Slot i = 0; i < b.count; ++i) {
-            if (i + k_ahead < b.count && b.key[i + k_ahead] < k_gap_key) prefetch(&keys.at(b.key[i + k_ahead]));
+            if (i + k_ahead < b.count && b.key[i + k_ahead] < k_gap_key)
+                prefetch(&keys.at(b.key[i + k_ahead]));
             if (i + k_ahead / 2 < b.count && b.key[i + k_ahead / 2] < k_gap_key) {
                 prefetch(order_.data() + keys.at(b.key[i + k_ahead / 2]).end);
             }
@@ -296,6 +319,16 @@ bool TreeIndex::place_by_key() {
             if (b.main[i] <= 0 || (dead && !open && !restored)) {
                 b.sub[i] |= k_unindexed;
                 continue;
+            }
+            if (!dead) {
+                // Versions count on through a life and start at 1 after a tombstone; kine's rows have none.
+                if (exists && b.version[i] != static_cast<std::uint8_t>(open ? k.last_version + 1 : 1) &&
+                    !with_prev_) {
+                    if (++version_break_count_ <= 100) {
+                        version_breaks_.push_back(static_cast<Slot>(n << k_block_bits) + i);
+                    }
+                }
+                k.last_version = b.version[i];
             }
             order_[k.end++] = (static_cast<Slot>(n << k_block_bits) + i) << 1 | (dead ? 1U : 0U);
         }
@@ -318,17 +351,27 @@ KeyId TreeIndex::append_one(std::string_view key, Revision revision, bool tombst
     const std::uint64_t hash = hash_key(key);
     const KeyId id = keys_->insert(key, hash);
     append(0,
-           {.main = revision.main, .sub = revision.sub, .create_revision = revision.main, .version = version,
-            .prev_revision = 0, .hash = hash, .key_at = 0, .key_size = static_cast<std::uint32_t>(key.size()),
-            .bytes = static_cast<std::uint32_t>(key.size()), .overhead = 0, .kind = IndexRow::Kind::keyed,
+           {.main = revision.main,
+            .sub = revision.sub,
+            .create_revision = revision.main,
+            .version = version,
+            .prev_revision = 0,
+            .hash = hash,
+            .key_at = 0,
+            .key_size = static_cast<std::uint32_t>(key.size()),
+            .bytes = static_cast<std::uint32_t>(key.size()),
+            .overhead = 0,
+            .kind = IndexRow::Kind::keyed,
             .tombstone = tombstone},
            id);
     return id;
 }
 
 void TreeIndex::put(std::string_view key, Revision revision) {
-    const bool fresh = !find(key);
-    Key& k = keys_->at(append_one(key, revision, false, 1));
+    const std::optional<KeyIndex> known = find(key);
+    const bool fresh = !known;
+    const std::int64_t version = known && known->live() ? keys_->at(known->id()).last_version + 1 : 1;
+    Key& k = keys_->at(append_one(key, revision, false, version));
     if (fresh) {
         k.created = revision.main;
         k.created_sub = static_cast<std::uint32_t>(revision.sub);
@@ -357,17 +400,22 @@ void TreeIndex::restore(std::string_view key, Revision created, Revision modifie
 void TreeIndex::restore_tombstone(std::string_view key, Revision revision) {
     assert(!find(key));
     append_one(key, revision, true, 0);
-    if (!seal()) throw Error(ErrorKind::internal, "a restored tombstone's revision does not follow the newest one");
+    if (!seal())
+        throw Error(ErrorKind::internal, "a restored tombstone's revision does not follow the newest one");
 }
 
-std::size_t TreeIndex::key_count() const noexcept { return keys_->count; }
+std::size_t TreeIndex::key_count() const noexcept {
+    return keys_->count;
+}
 
 std::string_view TreeIndex::key(KeyId id) const noexcept {
     const Key& k = keys_->at(id);
     return {k.data, k.size};
 }
 
-std::uint32_t TreeIndex::row_count(KeyId id) const noexcept { return keys_->at(id).rows; }
+std::uint32_t TreeIndex::row_count(KeyId id) const noexcept {
+    return keys_->at(id).rows;
+}
 
 TreeIndex::Columns TreeIndex::columns(Slot from, Slot count) const noexcept {
     const Block& b = block(from);
@@ -405,15 +453,22 @@ std::vector<KeyId> TreeIndex::range(std::string_view key, std::optional<std::str
     return ids;
 }
 
-std::vector<KeyId> TreeIndex::sorted_keys() const { return range("", ""); }
-
-Slot TreeIndex::block_rows(std::size_t block) const noexcept { return blocks_[block]->count; }
-
-Slot TreeIndex::slot_end() const noexcept {
-    return blocks_.empty() ? 0 : static_cast<Slot>((blocks_.size() - 1) << k_block_bits) + blocks_.back()->count;
+std::vector<KeyId> TreeIndex::sorted_keys() const {
+    return range("", "");
 }
 
-Slot TreeIndex::last_slot() const noexcept { return blocks_.empty() ? k_no_slot : slot_end() - 1; }
+Slot TreeIndex::block_rows(std::size_t block) const noexcept {
+    return blocks_[block]->count;
+}
+
+Slot TreeIndex::slot_end() const noexcept {
+    return blocks_.empty() ? 0
+                           : static_cast<Slot>((blocks_.size() - 1) << k_block_bits) + blocks_.back()->count;
+}
+
+Slot TreeIndex::last_slot() const noexcept {
+    return blocks_.empty() ? k_no_slot : slot_end() - 1;
+}
 
 Revision TreeIndex::revision(Slot slot) const {
     const Block& b = block(slot);
@@ -422,19 +477,28 @@ Revision TreeIndex::revision(Slot slot) const {
     return {b.main[i], sub == k_wide_sub ? b.wide_sub.at(i) : static_cast<std::int64_t>(sub)};
 }
 
-bool TreeIndex::is_tombstone(Slot slot) const { return (block(slot).sub[slot & k_in_block] & k_tombstone) != 0; }
+bool TreeIndex::is_tombstone(Slot slot) const {
+    return (block(slot).sub[slot & k_in_block] & k_tombstone) != 0;
+}
 bool TreeIndex::is_indexed(Slot slot) const {
     return key_of(slot) < k_gap_key && (block(slot).sub[slot & k_in_block] & k_unindexed) == 0;
 }
-KeyId TreeIndex::key_of(Slot slot) const { return block(slot).key[slot & k_in_block]; }
-std::uint32_t TreeIndex::bytes_of(Slot slot) const { return block(slot).bytes[slot & k_in_block]; }
-std::uint32_t TreeIndex::overhead_of(Slot slot) const { return block(slot).overhead[slot & k_in_block]; }
+KeyId TreeIndex::key_of(Slot slot) const {
+    return block(slot).key[slot & k_in_block];
+}
+std::uint32_t TreeIndex::bytes_of(Slot slot) const {
+    return block(slot).bytes[slot & k_in_block];
+}
+std::uint32_t TreeIndex::overhead_of(Slot slot) const {
+    return block(slot).overhead[slot & k_in_block];
+}
 
 std::int64_t TreeIndex::prev_revision_of(Slot slot) const {
     const Block& b = block(slot);
     const Slot i = slot & k_in_block;
     if (!b.prev || (*b.prev)[i] == 0) return 0;
-    return (*b.prev)[i] == k_wide_prev ? b.wide_prev.at(i) : b.main[i] - static_cast<std::int64_t>((*b.prev)[i]);
+    return (*b.prev)[i] == k_wide_prev ? b.wide_prev.at(i)
+                                       : b.main[i] - static_cast<std::int64_t>((*b.prev)[i]);
 }
 
 Slot TreeIndex::lower_bound(MainRevision at) const {

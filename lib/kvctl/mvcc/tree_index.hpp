@@ -25,13 +25,16 @@ struct Tally {
     friend bool operator==(const Tally&, const Tally&) = default;
 };
 
-/// etcd's treeIndex, rebuilt from stored rows: every key with its generations, and every row in revision order.
+/// etcd's treeIndex, rebuilt from stored rows: every key with its generations, and every row in revision
+/// order.
 ///
-/// Filling: add_segments(n) names n consecutive stretches of the revision order; rows go in through add(segment, batch),
-/// ascending inside a segment; different threads may add to different segments at once. seal() ends it. Rows that turn
-/// out not to ascend make seal() return false: clear() and add them again, sorted, as one segment.
+/// Filling: add_segments(n) names n consecutive stretches of the revision order; rows go in through
+/// add(segment, batch), ascending inside a segment; different threads may add to different segments at once.
+/// seal() ends it. Rows that turn out not to ascend make seal() return false: clear() and add them again,
+/// sorted, as one segment.
 ///
-/// Memory: 25 bytes a revision (29 with kine's prev_revision) and about 65 bytes a key, plus each key's bytes once.
+/// Memory: 26 bytes a revision (30 with kine's prev_revision) and about 65 bytes a key, plus each key's bytes
+/// once.
 class TreeIndex {
   public:
     explicit TreeIndex(CompactionRules rules, bool with_prev_revision = false);
@@ -47,7 +50,8 @@ class TreeIndex {
     [[nodiscard]] bool seal();
     void clear();
 
-    /// etcd's own operations, for callers that hold no store. Each seals again: for tests and small histories.
+    /// etcd's own operations, for callers that hold no store. Each seals again: for tests and small
+    /// histories.
     void put(std::string_view key, Revision revision);
     /// False (nothing changes) when the key does not exist.
     bool tombstone(std::string_view key, Revision revision);
@@ -63,8 +67,8 @@ class TreeIndex {
     /// Stored rows of a key, indexed or not.
     [[nodiscard]] std::uint32_t row_count(KeyId id) const noexcept;
     [[nodiscard]] std::optional<KeyIndex> find(std::string_view key) const;
-    /// Ids of keys with at least one indexed revision, in byte order of the keys, within [key, end); an empty optional
-    /// end: only `key`; an empty string: all from `key` on.
+    /// Ids of keys with at least one indexed revision, in byte order of the keys, within [key, end); an empty
+    /// optional end: only `key`; an empty string: all from `key` on.
     [[nodiscard]] std::vector<KeyId> range(std::string_view key, std::optional<std::string_view> end) const;
     [[nodiscard]] std::vector<KeyId> sorted_keys() const;
 
@@ -126,7 +130,12 @@ class TreeIndex {
     [[nodiscard]] std::uint64_t live_keys() const noexcept { return live_keys_; }
     /// Rows that repeat the revision before them: damage.
     [[nodiscard]] std::uint64_t duplicates() const noexcept { return duplicates_; }
-    /// A row of a key that the index does not know: a tombstone of a key that does not exist, or a main of 0 and less.
+    /// Puts whose version does not follow from the key's put before them: damage. The first hundred, and how
+    /// many in all.
+    [[nodiscard]] const std::vector<Slot>& version_breaks() const noexcept { return version_breaks_; }
+    [[nodiscard]] std::uint64_t version_break_count() const noexcept { return version_break_count_; }
+    /// A row of a key that the index does not know: a tombstone of a key that does not exist, or a main of 0
+    /// and less.
     [[nodiscard]] bool is_indexed(Slot slot) const;
 
     // Implementation detail shared with KeyIndex and Generation.
@@ -153,6 +162,8 @@ class TreeIndex {
     Tally total_;
     std::uint64_t live_keys_ = 0;
     std::uint64_t duplicates_ = 0;
+    std::vector<Slot> version_breaks_;
+    std::uint64_t version_break_count_ = 0;
 };
 
 }  // namespace kvctl::mvcc
