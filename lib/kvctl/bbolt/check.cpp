@@ -2,10 +2,10 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kvctl/base/interrupt.hpp"
-#include "kvctl/bbolt/finding_log.hpp"
 
 namespace kvctl::bbolt {
 namespace {
@@ -14,8 +14,8 @@ using Severity = Finding::Severity;
 
 class Checker {
   public:
-    Checker(const File& file, Findings& findings, Progress* progress)
-        : file_(file), log_(findings), progress_(progress), seen_(file.meta().high_water.value()) {}
+    Checker(const File& file, Progress* progress)
+        : file_(file), progress_(progress), seen_(file.meta().high_water.value()) {}
 
     PageUse run() {
         use_.pages = file_.pages();
@@ -24,15 +24,17 @@ class Checker {
         freelist();
         for (const bool seen : seen_) use_.unused += seen ? 0U : 1U;
         if (file_.meta().freelist != k_no_freelist && use_.unused != 0) {
-            log_.add(Severity::warning, "bbolt-unused", file_.path(),
-                     std::to_string(use_.unused) + " pages are neither reachable nor in the freelist");
+            log_.add({Severity::warning, "bbolt-unused", file_.path(),
+                      std::to_string(use_.unused) + " pages are neither reachable nor in the freelist"});
         }
         return use_;
     }
 
+    [[nodiscard]] Findings findings() const { return log_.take(); }
+
   private:
     void error(const std::string& code, PageId page, const std::string& what) {
-        log_.add(Severity::error, code, file_.path() + ": page " + std::to_string(page.value()), what);
+        log_.add({Severity::error, code, file_.path() + ": page " + std::to_string(page.value()), what});
     }
 
     void metas() {
@@ -54,13 +56,13 @@ class Checker {
         }
         for (std::size_t i = 0; i < 2 && i < seen_.size(); ++i) take(i);
         if (file_.has_digest() && !file_.digest_matches()) {
-            log_.add(Severity::error, "bbolt-digest", file_.path(),
-                     "the SHA-256 behind the snapshot is not that of its pages");
+            log_.add({Severity::error, "bbolt-digest", file_.path(),
+                      "the SHA-256 behind the snapshot is not that of its pages"});
         }
         if (file_.locked()) {
             log_.add(
-                Severity::warning, "bbolt-locked", file_.path(),
-                "another process has the file locked and may be writing to it; findings can be its doing");
+                {Severity::warning, "bbolt-locked", file_.path(),
+                 "another process has the file locked and may be writing to it; findings can be its doing"});
         }
     }
 
@@ -125,9 +127,9 @@ class Checker {
         }
         if (page.leaf()) {
             if (page.count() == 0 && depth != 0) {
-                log_.add(Severity::warning, "bbolt-empty-page",
-                         file_.path() + ": page " + std::to_string(id.value()),
-                         "is a leaf without elements below a branch");
+                log_.add({Severity::warning, "bbolt-empty-page",
+                          file_.path() + ": page " + std::to_string(id.value()),
+                          "is a leaf without elements below a branch"});
             }
             elements(page, range, nesting);
             return;
@@ -228,7 +230,10 @@ class Checker {
 }  // namespace
 
 PageUse check_structure(const File& file, Findings& findings, Progress* progress) {
-    return Checker(file, findings, progress).run();
+    Checker checker(file, progress);
+    const PageUse use = checker.run();
+    for (Finding& f : checker.findings()) findings.push_back(std::move(f));
+    return use;
 }
 
 }  // namespace kvctl::bbolt

@@ -16,9 +16,9 @@ bool Cursor::none() {
 
 bool Cursor::skip(PageId page, const std::string& fault) {
     if (log_ == nullptr) throw PageError(file_->path(), page, fault);
-    log_->add(Finding::Severity::error, "bbolt-page",
-              file_->path() + ": page " + std::to_string(page.value()),
-              fault + "; what is below it was skipped");
+    log_->add({Finding::Severity::error, "bbolt-page",
+               file_->path() + ": page " + std::to_string(page.value()),
+               fault + "; what is below it was skipped"});
     return false;
 }
 

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kvctl/base/finding.hpp"
 #include "kvctl/bbolt/file.hpp"
-#include "kvctl/bbolt/finding_log.hpp"
 
 namespace kvctl::bbolt {
 

@@ -39,6 +39,11 @@ std::string row_name(std::string_view row_key) {
     return row_key.size() > 32 ? text + "…" : text;
 }
 
+std::optional<std::int64_t> row_main(std::string_view row_key) {
+    const auto d = mvcc::decode_revision(row_key);
+    return d ? std::optional(d->revision.main) : std::nullopt;
+}
+
 }  // namespace
 
 bool looks_like_bbolt(std::string_view first_bytes) {
@@ -126,9 +131,8 @@ mvcc::IndexRow index_row(const mvcc::Record& r, std::size_t row_key_bytes) {
 
 }  // namespace
 
-bool BboltStore::fill(mvcc::TreeIndex& index, Findings& findings, Progress* progress) {
+bool BboltStore::fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progress) {
     constexpr std::uint64_t k_step = 1 << 16;
-    bbolt::FindingLog log(findings);
     bbolt::Cursor cursor(file_, rows_, &log);
     mvcc::RowBatch batch;
     std::uint64_t rows = 0;
@@ -142,8 +146,9 @@ bool BboltStore::fill(mvcc::TreeIndex& index, Findings& findings, Progress* prog
         std::optional<mvcc::Record> r;
         if (fault.empty()) r = decode(cursor.key(), cursor.value(), fault);
         if (!fault.empty()) {
-            log.add(Severity::error, r ? "mod-revision" : "malformed-row",
-                    file_.path() + ": " + row_name(cursor.key()), std::string(fault));
+            log.add({Severity::error, r ? "mod-revision" : "malformed-row",
+                     file_.path() + ": " + row_name(cursor.key()), std::string(fault),
+                     row_main(cursor.key())});
         }
         if (r && !batch.push(index_row(*r, cursor.key().size()))) index.add(0, batch);
     }
@@ -153,7 +158,7 @@ bool BboltStore::fill(mvcc::TreeIndex& index, Findings& findings, Progress* prog
 }
 
 // What no bucket reaches is free, as etcd's own "in use" counts it.
-void BboltStore::count_free_pages(std::uint64_t pages_of_rows, bbolt::FindingLog& log) {
+void BboltStore::count_free_pages(std::uint64_t pages_of_rows, FindingLog& log) {
     std::uint64_t used = 2 + pages_of_rows;
     bbolt::Cursor names(file_, file_.root(), &log);
     for (bool more = names.first(); more; more = names.next()) {
@@ -163,8 +168,8 @@ void BboltStore::count_free_pages(std::uint64_t pages_of_rows, bbolt::FindingLog
             for (bool next = other.first(); next;) next = other.next();
             used += other.pages_entered();
         } catch (const bbolt::PageError& e) {
-            log.add(Severity::error, "bbolt-bucket",
-                    file_.path() + ": page " + std::to_string(e.page().value()), e.fault());
+            log.add({Severity::error, "bbolt-bucket",
+                     file_.path() + ": page " + std::to_string(e.page().value()), e.fault()});
         }
     }
     used += names.pages_entered();
@@ -173,9 +178,8 @@ void BboltStore::count_free_pages(std::uint64_t pages_of_rows, bbolt::FindingLog
 
 // Only for a damaged tree: its rows in the order the bucket should have had.
 void BboltStore::fill_sorted(mvcc::TreeIndex& index) {
-    Findings known;
-    bbolt::FindingLog log(known);
-    bbolt::Cursor cursor(file_, rows_, &log);
+    FindingLog known;
+    bbolt::Cursor cursor(file_, rows_, &known);
     std::vector<std::pair<std::string_view, std::string_view>> rows;
     for (bool more = cursor.first(); more; more = cursor.next()) {
         if (!cursor.is_bucket()) rows.emplace_back(cursor.key(), cursor.value());
@@ -202,7 +206,10 @@ mvcc::TreeIndex BboltStore::load(const mvcc::CompactionRules& rules, Findings& f
              "torn; stop the server or read a snapshot or a copy"});
     }
     mvcc::TreeIndex index(rules);
-    if (!fill(index, findings, progress)) {
+    FindingLog log;
+    const bool ordered = fill(index, log, progress);
+    for (Finding& f : log.take()) findings.push_back(std::move(f));
+    if (!ordered) {
         findings.push_back({Severity::error, "row-order", file_.path(),
                             "the rows of bucket \"key\" are not in the order of their revisions"});
         fill_sorted(index);
@@ -300,9 +307,8 @@ StoreHead BboltStore::head() {
     if (const auto term = number_of(meta_bytes("term")); term && *term != 0) head.term = Term(*term);
     if (head.finished) head.compacted = *head.finished;
 
-    Findings ignored;
-    bbolt::FindingLog log(ignored);
-    bbolt::Cursor cursor(file_, rows_, &log);
+    FindingLog known;  // load() tells them
+    bbolt::Cursor cursor(file_, rows_, &known);
     MainRevision last{1};
     if (cursor.last()) {
         if (const auto d = mvcc::decode_revision(cursor.key()))

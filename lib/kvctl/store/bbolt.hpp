@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "kvctl/base/finding.hpp"
 #include "kvctl/bbolt/file.hpp"
-#include "kvctl/bbolt/finding_log.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {
@@ -50,8 +50,8 @@ class BboltStore : public Store {
     [[nodiscard]] std::optional<mvcc::Record> decode(std::string_view row_key, std::string_view value,
                                                      std::string_view& fault) const;
     [[nodiscard]] Error damaged(std::string_view row_key, std::string_view fault) const;
-    [[nodiscard]] bool fill(mvcc::TreeIndex& index, Findings& findings, Progress* progress);
-    void count_free_pages(std::uint64_t pages_of_rows, bbolt::FindingLog& log);
+    [[nodiscard]] bool fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progress);
+    void count_free_pages(std::uint64_t pages_of_rows, FindingLog& log);
     void fill_sorted(mvcc::TreeIndex& index);
     void check_meta(Findings& findings) const;
 
