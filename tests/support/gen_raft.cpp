@@ -6,9 +6,6 @@ namespace kvctl::gen {
 
 namespace {
 
-constexpr std::uint64_t k_member = 0x8e9e05c52164694dU;
-constexpr std::uint64_t k_first_request = 0x3f5b6c1d00000001U;
-
 // Fields of etcd's InternalRaftRequest and of the messages in it.
 constexpr unsigned k_put = 4;
 constexpr unsigned k_delete_range = 5;
@@ -63,18 +60,18 @@ void Request::operation(unsigned request_field, unsigned txn_field, const Messag
     txn_.bytes(k_txn_success, Message().bytes(txn_field, body.str()).str());
 }
 
-const std::string& Request::take(std::uint64_t id) {
+const std::string& Request::take(std::uint64_t index) {
     const Message inner = operations_ == 1 ? single_ : Message().bytes(k_txn, txn_.str());
     operations_ = 0;
     whole_ = inner;
-    whole_.bytes(k_header, Message().number(1, k_first_request + id).str());
+    whole_.bytes(k_header, Message().number(1, raft_request_id(index)).str());
     return whole_.str();
 }
 
 Entry opening_entry(std::uint64_t index) {
     static std::string data;
     if (index == 1) {
-        data = Message().number(1, 1).number(2, 0).number(3, k_member).bytes(4, "{\"id\":1}").str();
+        data = Message().number(1, 1).number(2, 0).number(3, k_raft_member).bytes(4, "{\"id\":1}").str();
         return {index, 1, 1, data};
     }
     if (index == 2) {
@@ -85,7 +82,8 @@ Entry opening_entry(std::uint64_t index) {
     grant.number(1, static_cast<std::uint64_t>(lease_ttl(number)));
     grant.number(2, static_cast<std::uint64_t>(k_first_lease) + number);
     Message whole;
-    whole.bytes(k_lease_grant, grant.str()).bytes(k_header, Message().number(1, index).str());
+    whole.bytes(k_lease_grant, grant.str())
+        .bytes(k_header, Message().number(1, raft_request_id(index)).str());
     data = whole.str();
     return {index, 2, 0, data};
 }
@@ -124,7 +122,7 @@ void RaftTable::write_meta(NewDatabase& db) const {
     const std::pair<const char*, std::uint64_t> rows[]{{"raft_snapshot_index", snapshot_},
                                                        {"raft_snapshot_term", snapshot_term},
                                                        {"raft_term", 2},
-                                                       {"raft_vote", k_member},
+                                                       {"raft_vote", k_raft_member},
                                                        {"raft_commit", last_}};
     for (const auto& [name, value] : rows) {
         meta.text(1, name);

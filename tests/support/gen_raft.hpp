@@ -12,11 +12,17 @@ namespace kvctl::gen {
 /// key space.
 inline constexpr std::uint64_t k_raft_leases = 64;
 inline constexpr std::int64_t k_first_lease = 0x694d81417a1f4a00;
+inline constexpr std::uint64_t k_raft_member = 0x8e9e05c52164694d;
 inline constexpr std::uint64_t k_first_main = 2;  // revision 1 is the empty store
 
 /// The index of the entry that makes revision `main`.
 [[nodiscard]] constexpr std::uint64_t raft_index_of(std::uint64_t main) noexcept {
     return main - k_first_main + 3 + k_raft_leases;
+}
+
+/// The id that the request of an entry carries in its header.
+[[nodiscard]] constexpr std::uint64_t raft_request_id(std::uint64_t index) noexcept {
+    return 0x3f5b6c1d00000000U + index;
 }
 
 /// Seconds that the lease of this number, counted from 0, was granted for.
@@ -43,8 +49,8 @@ class Request {
   public:
     void put(std::string_view key, std::string_view value, std::int64_t lease);
     void remove(std::string_view key);
-    /// The encoded request with this id; the next operation begins another one.
-    [[nodiscard]] const std::string& take(std::uint64_t id);
+    /// The encoded request of the entry at `index`; the next operation begins another one.
+    [[nodiscard]] const std::string& take(std::uint64_t index);
 
   private:
     void operation(unsigned request_field, unsigned txn_field, const Message& body);
