@@ -1,13 +1,17 @@
 #pragma once
 #include <ostream>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "tools/options.hpp"
 
 namespace kvctl::cli {
 
-using Args = std::vector<std::string>;
-
-/// Everything a command may touch of the outside: tests hand in string streams.
+/// Everything a command may touch of the outside: tests hand in string streams. A stream that can no longer
+/// be written turns bad and never throws; a command with endless output stops when `!io.out`. `run` reports
+/// it.
 struct Io {
     std::ostream& out;
     std::ostream& err;
@@ -15,16 +19,33 @@ struct Io {
     bool err_is_terminal = false;
 };
 
-/// One function a command: `args` are those behind the command's name. Returns the exit code; throws kvctl::Error.
-int compact(const Args& args, Io& io);
-int status(const Args& args, Io& io);
-int index(const Args& args, Io& io);
-int vacuum(const Args& args, Io& io);
-int hash(const Args& args, Io& io);
+/// A row of the command table. A command is added by one row in cli.cpp, one pair of declarations below and
+/// one source in tools/CMakeLists.txt.
+struct Command {
+    std::string_view name;
+    std::string_view alias;     ///< empty: none
+    std::string_view synopsis;  ///< what follows "kvctl NAME"; one form a line
+    std::string_view summary;   ///< one line, no full stop
+    OptionTable (*options)();
+    int (*function)(const Args& args, Io& io);
+};
+
+/// In the order in which help lists them.
+[[nodiscard]] std::span<const Command> commands() noexcept;
+/// By name or alias; null when there is none.
+[[nodiscard]] const Command* find_command(std::string_view name) noexcept;
+
+/// The whole program but for streams and argv: finds the command, catches, maps to exit codes, flushes
+/// `io.out`.
+int run(const Args& args, Io& io);
+
+// One function a command: `args` are those behind the command's name. Returns the exit code; throws
+// kvctl::Error.
 int help(const Args& args, Io& io);
 int version(const Args& args, Io& io);
 
-/// The whole program but for streams and argv: finds the command, catches, maps to exit codes, flushes `io.out`.
-int run(const Args& args, Io& io);
+// What each takes, for parsing, --help, completion and the man page test.
+OptionTable help_options();
+OptionTable version_options();
 
 }  // namespace kvctl::cli

@@ -14,6 +14,13 @@ namespace kvctl::mvcc {
 
 class TreeIndex;
 
+/// A compact revision R in terms of slots, so that walking a key touches no other memory.
+struct CompactionBound {
+    Slot at = 0;     ///< first slot with main >= R
+    Slot above = 0;  ///< first slot with main > R
+    CompactionRules::Tombstones rule = CompactionRules::Tombstones::classic;
+};
+
 /// One life of a key: from the put that created it to the tombstone that ended it. A view on the tree's arrays.
 class Generation {
   public:
@@ -61,7 +68,12 @@ class KeyIndex {
   public:
     KeyIndex(const TreeIndex& tree, KeyId id, std::span<const std::uint32_t> entries, Revision created,
              std::int64_t ver_before)
-        : tree_(&tree), id_(id), entries_(entries), created_(created), ver_before_(ver_before) {}
+        : tree_(&tree),
+          id_(id),
+          modified_(entries.empty() ? k_no_slot : entries.back() >> 1),
+          entries_(entries),
+          created_(created),
+          ver_before_(ver_before) {}
 
     [[nodiscard]] std::string_view key() const;
     [[nodiscard]] KeyId id() const noexcept { return id_; }
@@ -92,9 +104,9 @@ class KeyIndex {
     [[nodiscard]] std::vector<Revision> since(MainRevision from) const;
 
     /// Drops what a compaction at the bound removes; returns the slot at or below it that stays, or k_no_slot.
-    Slot compact(struct CompactionBound bound);
+    Slot compact(CompactionBound bound);
     /// What a hash at the bound reads of this key: as compact, but never a tombstone, under both rules.
-    [[nodiscard]] Slot keep(struct CompactionBound bound) const;
+    [[nodiscard]] Slot keep(CompactionBound bound) const;
 
   private:
     struct Choice {
@@ -103,20 +115,15 @@ class KeyIndex {
         std::size_t position = 0;   // of the survivor, when there is one
         bool found = false;
     };
-    [[nodiscard]] Choice do_compact(struct CompactionBound bound) const;
+    [[nodiscard]] std::size_t generation_end(std::size_t begin) const noexcept;
+    [[nodiscard]] Choice do_compact(CompactionBound bound) const;
 
     const TreeIndex* tree_;
     KeyId id_;
+    Slot modified_;
     std::span<const std::uint32_t> entries_;  // slot * 2 + tombstone
     Revision created_;                        // of the first generation
     std::int64_t ver_before_;                 // changes of the first generation that are no longer stored
-};
-
-/// A compact revision R in terms of slots, so that walking a key touches no other memory.
-struct CompactionBound {
-    Slot at = 0;     ///< first slot with main >= R
-    Slot above = 0;  ///< first slot with main > R
-    CompactionRules::Tombstones rule = CompactionRules::Tombstones::classic;
 };
 
 }  // namespace kvctl::mvcc

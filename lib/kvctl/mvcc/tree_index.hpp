@@ -1,10 +1,9 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "kvctl/mvcc/key_index.hpp"
@@ -26,13 +25,16 @@ struct Tally {
     friend bool operator==(const Tally&, const Tally&) = default;
 };
 
-/// etcd's treeIndex, rebuilt from stored rows: every key with its generations, and every row in revision order.
+/// etcd's treeIndex, rebuilt from stored rows: every key with its generations, and every row in revision
+/// order.
 ///
-/// Filling: add_segments(n) names n consecutive stretches of the revision order; rows go in through add(segment, batch),
-/// ascending inside a segment; different threads may add to different segments at once. seal() ends it. Rows that turn
-/// out not to ascend make seal() return false: clear() and add them again, sorted, as one segment.
+/// Filling: add_segments(n) names n consecutive stretches of the revision order; rows go in through
+/// add(segment, batch), ascending inside a segment; different threads may add to different segments at once.
+/// seal() ends it. Rows that turn out not to ascend make seal() return false: clear() and add them again,
+/// sorted, as one segment.
 ///
-/// Memory: 25 bytes a revision (29 with kine's prev_revision) and 56 bytes a key, plus each key's bytes once.
+/// Memory: 26 bytes a revision (30 with kine's prev_revision) and about 65 bytes a key, plus each key's bytes
+/// once.
 class TreeIndex {
   public:
     explicit TreeIndex(CompactionRules rules, bool with_prev_revision = false);
@@ -48,7 +50,8 @@ class TreeIndex {
     [[nodiscard]] bool seal();
     void clear();
 
-    /// etcd's own operations, for callers that hold no store: they append and reseal at the next read.
+    /// etcd's own operations, for callers that hold no store. Each seals again: for tests and small
+    /// histories.
     void put(std::string_view key, Revision revision);
     /// False (nothing changes) when the key does not exist.
     bool tombstone(std::string_view key, Revision revision);
@@ -58,12 +61,14 @@ class TreeIndex {
     // --- keys
     [[nodiscard]] const CompactionRules& rules() const noexcept { return rules_; }
     /// Keys seen, indexed or not; ids run from 0 to this.
-    [[nodiscard]] std::size_t key_count() const noexcept { return key_count_; }
+    [[nodiscard]] std::size_t key_count() const noexcept;
     [[nodiscard]] std::string_view key(KeyId id) const noexcept;
     [[nodiscard]] KeyIndex key_index(KeyId id) const;
+    /// Stored rows of a key, indexed or not.
+    [[nodiscard]] std::uint32_t row_count(KeyId id) const noexcept;
     [[nodiscard]] std::optional<KeyIndex> find(std::string_view key) const;
-    /// Ids of keys with at least one indexed revision, in byte order of the keys, within [key, end); an empty optional
-    /// end: only `key`; an empty string: all from `key` on.
+    /// Ids of keys with at least one indexed revision, in byte order of the keys, within [key, end); an empty
+    /// optional end: only `key`; an empty string: all from `key` on.
     [[nodiscard]] std::vector<KeyId> range(std::string_view key, std::optional<std::string_view> end) const;
     [[nodiscard]] std::vector<KeyId> sorted_keys() const;
 
@@ -86,6 +91,29 @@ class TreeIndex {
     /// The newest row's slot, or k_no_slot in an empty store.
     [[nodiscard]] Slot last_slot() const noexcept;
 
+    /// A run of rows as columns, for passes over all of them.
+    struct Columns {
+        Slot base = 0;   ///< slot of the first row
+        Slot count = 0;  ///< rows
+        const std::int64_t* main = nullptr;
+        const KeyId* key = nullptr;
+        const std::uint32_t* sub = nullptr;
+        const std::uint32_t* bytes = nullptr;
+        const std::uint8_t* overhead = nullptr;
+        [[nodiscard]] bool tombstone(Slot i) const noexcept { return (sub[i] & 0x80000000U) != 0; }
+    };
+    /// Calls f(Columns) for the rows of [begin, end) in revision order, at most 65536 at a time.
+    template <class F>
+    void for_each_block(Slot begin, Slot end, F f) const {
+        for (std::size_t b = begin >> k_block_bits; b < blocks_.size(); ++b) {
+            const Slot base = static_cast<Slot>(b << k_block_bits);
+            if (base >= end) return;
+            const Slot from = std::max(base, begin);
+            const Slot stop = std::min(base + block_rows(b), end);
+            if (from < stop) f(columns(from, stop - from));
+        }
+    }
+
     /// Calls f(slot) for the rows of [begin, end) in revision order.
     template <class F>
     void for_each_row(Slot begin, Slot end, F f) const {
@@ -100,6 +128,15 @@ class TreeIndex {
     /// Counts over the whole store; `keys` are the indexed ones.
     [[nodiscard]] const Tally& total() const noexcept { return total_; }
     [[nodiscard]] std::uint64_t live_keys() const noexcept { return live_keys_; }
+    /// Rows that repeat the revision before them: damage.
+    [[nodiscard]] std::uint64_t duplicates() const noexcept { return duplicates_; }
+    /// Puts whose version does not follow from the key's put before them: damage. The first hundred, and how
+    /// many in all.
+    [[nodiscard]] const std::vector<Slot>& version_breaks() const noexcept { return version_breaks_; }
+    [[nodiscard]] std::uint64_t version_break_count() const noexcept { return version_break_count_; }
+    /// A row of a key that the index does not know: a tombstone of a key that does not exist, or a main of 0
+    /// and less.
+    [[nodiscard]] bool is_indexed(Slot slot) const;
 
     // Implementation detail shared with KeyIndex and Generation.
     static constexpr unsigned k_block_bits = 16;
@@ -108,24 +145,25 @@ class TreeIndex {
     struct Block;
     struct Key;
     struct Segment;
-    struct Interner;
+    struct Keys;
     [[nodiscard]] Slot block_rows(std::size_t block) const noexcept;
-    [[nodiscard]] const Block& block(Slot slot) const noexcept;
-    KeyId intern(std::string_view key, std::uint64_t hash);
-    void append(Segment& segment, const RowBatch::Row& row, KeyId id);
-    void add_one(const IndexRow& row);
-    void ensure_sealed() const;
+    [[nodiscard]] Columns columns(Slot from, Slot count) const noexcept;
+    [[nodiscard]] const Block& block(Slot slot) const noexcept { return *blocks_[slot >> k_block_bits]; }
+    void append(std::size_t segment, const RowBatch::Row& row, KeyId id);
+    KeyId append_one(std::string_view key, Revision revision, bool tombstone, std::int64_t version);
+    [[nodiscard]] bool place_by_key();
 
     CompactionRules rules_;
     bool with_prev_;
-    std::unique_ptr<Interner> interner_;
-    std::vector<std::unique_ptr<Block>> blocks_;  // in revision order once sealed
+    std::unique_ptr<Keys> keys_;
     std::vector<Segment> segments_;
-    std::size_t key_count_ = 0;
-    std::vector<std::uint32_t> order_;  // by key: slot * 2 + tombstone
+    std::vector<std::unique_ptr<Block>> blocks_;  // the segments' blocks in revision order, once sealed
+    std::vector<std::uint32_t> order_;            // by key: slot * 2 + tombstone
     Tally total_;
     std::uint64_t live_keys_ = 0;
-    bool sealed_ = false;
+    std::uint64_t duplicates_ = 0;
+    std::vector<Slot> version_breaks_;
+    std::uint64_t version_break_count_ = 0;
 };
 
 }  // namespace kvctl::mvcc

@@ -1,0 +1,41 @@
+#include "kvctl/base/finding.hpp"
+
+#include <algorithm>
+
+namespace kvctl {
+
+void FindingLog::add(Finding finding) {
+    Code& code = codes_[finding.code];
+    if (code.kept.size() < k_kept_per_code) {
+        code.kept.push_back(std::move(finding));
+        return;
+    }
+    ++code.more;
+    if (finding.revision) code.lowest = std::min(code.lowest.value_or(*finding.revision), *finding.revision);
+}
+
+void FindingLog::add(const FindingLog& other) {
+    for (const auto& [name, theirs] : other.codes_) {
+        for (const Finding& f : theirs.kept) add(f);
+        if (theirs.more == 0) continue;
+        Code& code = codes_[name];
+        code.more += theirs.more;
+        if (theirs.lowest) code.lowest = std::min(code.lowest.value_or(*theirs.lowest), *theirs.lowest);
+    }
+}
+
+Findings FindingLog::take() const {
+    Findings all;
+    for (const auto& [name, code] : codes_) {
+        all.insert(all.end(), code.kept.begin(), code.kept.end());
+        if (code.more == 0) continue;
+        Finding rest = code.kept.back();
+        rest.where.clear();
+        rest.what = std::to_string(code.more) + " more like these";
+        rest.revision = code.lowest;
+        all.push_back(std::move(rest));
+    }
+    return all;
+}
+
+}  // namespace kvctl

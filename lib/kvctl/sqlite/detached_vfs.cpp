@@ -1,0 +1,148 @@
+#include "kvctl/sqlite/detached_vfs.hpp"
+
+#include <sqlite3.h>
+
+#include <cstring>
+#include <mutex>
+#include <new>
+
+namespace kvctl::sqlite {
+namespace {
+
+// The file SQLite sees; the default VFS's own file object follows it in the same allocation.
+struct File {
+    sqlite3_file base;
+    sqlite3_file* real;  // nullptr: an absent -wal, which reads as empty
+};
+
+sqlite3_vfs* default_vfs() { return static_cast<sqlite3_vfs*>(sqlite3_vfs_find(nullptr)); }
+
+File* self(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
+
+int close_file(sqlite3_file* file) {
+    sqlite3_file* const real = self(file)->real;
+    return real == nullptr ? SQLITE_OK : real->pMethods->xClose(real);
+}
+
+int read_file(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) {
+    sqlite3_file* const real = self(file)->real;
+    if (real != nullptr) return real->pMethods->xRead(real, out, amount, offset);
+    std::memset(out, 0, static_cast<std::size_t>(amount));
+    return SQLITE_IOERR_SHORT_READ;
+}
+
+int size_of_file(sqlite3_file* file, sqlite3_int64* size) {
+    sqlite3_file* const real = self(file)->real;
+    if (real != nullptr) return real->pMethods->xFileSize(real, size);
+    *size = 0;
+    return SQLITE_OK;
+}
+
+int refuse_write(sqlite3_file* /*file*/, const void* /*data*/, int /*amount*/, sqlite3_int64 /*offset*/) {
+    return SQLITE_READONLY;
+}
+int refuse_truncate(sqlite3_file* /*file*/, sqlite3_int64 /*size*/) { return SQLITE_READONLY; }
+int no_sync(sqlite3_file* /*file*/, int /*flags*/) { return SQLITE_OK; }
+int no_lock(sqlite3_file* /*file*/, int /*level*/) { return SQLITE_OK; }
+int nothing_reserved(sqlite3_file* /*file*/, int* reserved) {
+    *reserved = 0;
+    return SQLITE_OK;
+}
+
+int control(sqlite3_file* file, int operation, void* argument) {
+    sqlite3_file* const real = self(file)->real;
+    return real == nullptr ? SQLITE_NOTFOUND : real->pMethods->xFileControl(real, operation, argument);
+}
+
+int sector_size(sqlite3_file* /*file*/) { return 4096; }
+int characteristics(sqlite3_file* /*file*/) { return 0; }
+
+int fetch(sqlite3_file* file, sqlite3_int64 offset, int amount, void** page) {
+    sqlite3_file* const real = self(file)->real;
+    *page = nullptr;
+    if (real == nullptr || real->pMethods->iVersion < 3) return SQLITE_OK;
+    return real->pMethods->xFetch(real, offset, amount, page);
+}
+
+int unfetch(sqlite3_file* file, sqlite3_int64 offset, void* page) {
+    sqlite3_file* const real = self(file)->real;
+    if (real == nullptr || real->pMethods->iVersion < 3) return SQLITE_OK;
+    return real->pMethods->xUnfetch(real, offset, page);
+}
+
+const sqlite3_io_methods k_methods = {
+    3,        close_file, read_file,        refuse_write, refuse_truncate, no_sync,         size_of_file,
+    no_lock,  no_lock,    nothing_reserved, control,      sector_size,     characteristics, nullptr,
+    nullptr,  nullptr,    nullptr,          fetch,        unfetch,
+};
+
+int open_file(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int flags, int* out_flags) {
+    File* const f = new (file) File{};
+    sqlite3_vfs* const real_vfs = default_vfs();
+    const bool is_main = (flags & SQLITE_OPEN_MAIN_DB) != 0;
+    const bool is_wal = (flags & SQLITE_OPEN_WAL) != 0;
+    if (!is_main && !is_wal) {
+        // Temporary files of sorts and the like: nothing to do with the database, and deleted when closed.
+        if (name != nullptr) return SQLITE_CANTOPEN;
+        return real_vfs->xOpen(real_vfs, name, file, flags, out_flags);
+    }
+    f->real = reinterpret_cast<sqlite3_file*>(f + 1);
+    int opened = 0;
+    const int type = is_main ? SQLITE_OPEN_MAIN_DB : SQLITE_OPEN_WAL;
+    int there = 0;
+    if (is_wal) {
+        const int rc = real_vfs->xAccess(real_vfs, name, SQLITE_ACCESS_EXISTS, &there);
+        if (rc != SQLITE_OK) return rc;
+    }
+    if (is_wal && there == 0) {
+        f->real = nullptr;
+    } else {
+        f->real->pMethods = nullptr;
+        // The -wal is opened as another database file: the default VFS then neither creates nor locks it.
+        const int rc = real_vfs->xOpen(real_vfs, name, f->real, SQLITE_OPEN_READONLY | type, &opened);
+        if (rc != SQLITE_OK) {
+            if (f->real->pMethods != nullptr) f->real->pMethods->xClose(f->real);
+            f->base.pMethods = nullptr;
+            return rc;
+        }
+    }
+    f->base.pMethods = &k_methods;
+    if (out_flags != nullptr) *out_flags = SQLITE_OPEN_READONLY | type;
+    return SQLITE_OK;
+}
+
+int refuse_delete(sqlite3_vfs* /*vfs*/, const char* /*name*/, int /*sync*/) { return SQLITE_READONLY; }
+
+int access_file(sqlite3_vfs* /*vfs*/, const char* name, int flags, int* result) {
+    sqlite3_vfs* const real = default_vfs();
+    return real->xAccess(real, name, flags, result);
+}
+
+int full_path(sqlite3_vfs* /*vfs*/, const char* name, int size, char* out) {
+    sqlite3_vfs* const real = default_vfs();
+    return real->xFullPathname(real, name, size, out);
+}
+
+}  // namespace
+
+const char* detached_vfs() {
+    static constexpr const char* k_name = "kvctl-detached";
+    static std::once_flag once;
+    static sqlite3_vfs vfs;
+    std::call_once(once, [] {
+        const sqlite3_vfs* const real = default_vfs();
+        vfs = *real;
+        vfs.iVersion = 2;
+        vfs.szOsFile = static_cast<int>(sizeof(File)) + real->szOsFile;
+        vfs.pNext = nullptr;
+        vfs.zName = k_name;
+        vfs.xOpen = open_file;
+        vfs.xDelete = refuse_delete;
+        vfs.xAccess = access_file;
+        vfs.xFullPathname = full_path;
+        sqlite3_vfs_register(&vfs, 0);
+    });
+    return k_name;
+}
+
+}  // namespace kvctl::sqlite

@@ -1,0 +1,25 @@
+#pragma once
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace kvctl::sqlite {
+
+/// Who has a database file in hands, as far as the system tells.
+struct Holders {
+    std::vector<pid_t> locking;  ///< processes with a lock on it; in WAL mode every open connection holds one
+    std::vector<pid_t> open;  ///< processes with it open, lock or not (those whose /proc entry may be read)
+    bool locked = false;      ///< some process holds a lock, even where its pid is not known here
+
+    [[nodiscard]] bool any() const noexcept { return locked || !open.empty(); }
+};
+
+/// Asks before SQLite opens the file: closing any descriptor of it would drop this process's own locks. Never
+/// changes anything. Own processes do not count. With `look_at_open` it also walks /proc for idle holders.
+[[nodiscard]] Holders find_holders(const std::string& path, bool look_at_open);
+
+/// "pid 4711 (k3s)" or "pids 1 (a), 2 (b)"; "a process that cannot be seen from here" when there are none.
+[[nodiscard]] std::string describe(const std::vector<pid_t>& pids);
+
+}  // namespace kvctl::sqlite

@@ -1,0 +1,193 @@
+#include "kvctl/store/kine.hpp"
+
+#include <array>
+#include <limits>
+
+#include "kvctl/store/size_model.hpp"
+
+namespace kvctl::store {
+namespace {
+
+using mvcc::IndexRow;
+using sqlite::Type;
+
+constexpr std::array<std::string_view, 9> k_columns{
+    "id", "name", "created", "deleted", "create_revision", "prev_revision", "lease", "value", "old_value"};
+constexpr const char* k_record = "id, name, created, deleted, create_revision, lease, value";
+
+mvcc::Record record_of(const sqlite::Statement& s) {
+    mvcc::Record r;
+    r.revision = {s.integer(0), 0};
+    r.key = s.bytes(1);
+    r.tombstone = s.integer(3) != 0;
+    if (!r.tombstone) {
+        // The creating row stores 0: it is its own create revision.
+        r.create_revision = s.integer(4) == 0 ? s.integer(0) : s.integer(4);
+        r.lease = s.integer(5);
+        r.value = s.bytes(6);
+    }
+    return r;
+}
+
+// kine fills an id that it expected and did not find with a row of this shape.
+bool is_gap(std::string_view name, std::int64_t id) {
+    return name.starts_with("gap-") && name.substr(4) == std::to_string(id);
+}
+
+}  // namespace
+
+bool KineStore::recognises(const sqlite::Database& db) {
+    const std::optional<TableInfo> kine = read_table(db, "kine");
+    if (!kine) return false;
+    for (const std::string_view c : k_columns) {
+        if (kine->column(c) == nullptr) return false;
+    }
+    return true;
+}
+
+KineStore::KineStore(StoreInfo info, Connection connection, int timeout_ms)
+    : SqliteStore(std::move(info), std::move(connection), timeout_ms) {
+    info_.layout = Layout::kine;
+    std::optional<TableInfo> kine = read_table(db(), "kine");
+    if (!kine || !recognises(db())) {
+        throw Error(ErrorKind::not_a_store,
+                    info_.path + ": not a kine store: table kine or one of its columns is not there");
+    }
+    if (kine->without_rowid || kine->column("id")->primary_key != 1) {
+        throw Error(ErrorKind::not_a_store,
+                    info_.path + ": not a kine store: id is not the table's integer primary key");
+    }
+    set_table(std::move(*kine));
+    if (legacy_rows().value_or(0) > 0 && !db().integer("SELECT 1 FROM kine LIMIT 1")) {
+        throw Error(ErrorKind::refused,
+                    info_.path +
+                        ": rows stand in key_value and none in kine: the store has not been "
+                        "migrated; start a kine or k3s once, which does it");
+    }
+}
+
+std::optional<std::int64_t> KineStore::legacy_rows() {
+    const std::optional<TableInfo> legacy = read_table(db(), "key_value");
+    if (!legacy) return std::nullopt;
+    return db().integer("SELECT count(*) FROM key_value");
+}
+
+std::vector<std::int64_t> KineStore::compact_rows() {
+    std::vector<std::int64_t> ids;
+    sqlite::Statement s = db().prepare("SELECT id FROM kine WHERE name = 'compact_rev_key' ORDER BY id");
+    while (s.step()) ids.push_back(s.integer(0));
+    return ids;
+}
+
+StoreHead KineStore::head() {
+    StoreHead head;
+    head.current = MainRevision(db().integer("SELECT max(id) FROM kine").value_or(0));
+    head.compacted = MainRevision(
+        db().integer("SELECT max(prev_revision) FROM kine WHERE name = 'compact_rev_key'").value_or(0));
+    head.bookkeeping_rows = compact_rows().size();
+    head.bookkeeping_row_missing = head.bookkeeping_rows == 0;
+    return head;
+}
+
+std::string KineStore::scan_columns() const {
+    return "id, name, deleted, prev_revision, create_revision, lease, length(value), length(old_value)";
+}
+
+void KineStore::take_row(const sqlite::Values& row, Sink& sink) const {
+    IndexRow r;
+    r.revision = {row[0].integer(), 0};
+    r.key = row[1].bytes();
+    if (r.key == k_compact_row_name) return;
+    r.tombstone = row[2].integer() != 0;
+    r.prev_revision = row[3].integer();
+    const std::int64_t created = row[4].integer();
+    const std::int64_t lease = row[5].integer();
+    const auto value = static_cast<std::uint64_t>(row[6].integer());
+    const auto old_value = static_cast<std::uint64_t>(row[7].integer());
+    if (!r.tombstone) {
+        r.create_revision = created == 0 ? r.revision.main : created;
+        r.version = 1;
+    }
+    r.bytes = r.key.size() + value + old_value;
+    r.overhead = 7 + serial_bytes(r.key.size()) + (value > 0 ? serial_bytes(value) : 1) +
+                 (old_value > 0 ? serial_bytes(old_value) : 1) + integer_bytes(created) +
+                 integer_bytes(r.prev_revision) + integer_bytes(lease);
+    const char* wrong = nullptr;
+    const char* code = "wrong-type";
+    if (row[1].null() || row[2].null()) {
+        wrong = "name or deleted is NULL: the row is never removed";
+        code = "null-column";
+        r.kind = IndexRow::Kind::unkeyed;
+    } else if (row[2].type() != Type::integer) {
+        wrong = "deleted is not an integer: the row is never removed";
+        r.kind = IndexRow::Kind::unkeyed;
+    } else if (r.tombstone && value == 0 && r.prev_revision == 0 && is_gap(r.key, r.revision.main)) {
+        r.kind = IndexRow::Kind::gap;
+    } else if (row[3].null() || row[4].null() || row[5].null()) {
+        wrong = "prev_revision, create_revision or lease is NULL: kine cannot read such a row";
+        code = "null-column";
+    } else if (row[3].type() != Type::integer) {
+        wrong = "prev_revision is not an integer";
+    }
+    if (wrong != nullptr) {
+        sink.findings.add({Finding::Severity::warning, code, "row " + std::to_string(r.revision.main), wrong,
+                           r.revision.main});
+    }
+    sink.push(r);
+}
+
+void KineStore::each_record(MainRevision from, MainRevision to,
+                            const std::function<void(const mvcc::Record&)>& f) {
+    sqlite::Statement s =
+        db().prepare(std::string("SELECT ") + k_record +
+                     " FROM kine WHERE id BETWEEN ?1 AND ?2 AND name IS NOT 'compact_rev_key'"
+                     " ORDER BY id");
+    s.bind(1, from.value()).bind(2, to.value());
+    while (s.step()) {
+        if (s.null(1) || s.null(3)) continue;
+        const mvcc::Record r = record_of(s);
+        if (r.tombstone && is_gap(r.key, r.revision.main)) continue;
+        f(r);
+    }
+    check_unchanged();
+}
+
+std::optional<mvcc::Record> KineStore::record(mvcc::Revision revision) {
+    if (revision.sub != 0) return std::nullopt;
+    if (!by_revision_)
+        by_revision_ = db().prepare(std::string("SELECT ") + k_record + " FROM kine WHERE id = ?1");
+    by_revision_->reset();
+    by_revision_->bind(1, revision.main);
+    if (!by_revision_->step()) return std::nullopt;
+    return record_of(*by_revision_);
+}
+
+std::optional<mvcc::TreeIndex> KineStore::load_key(std::string_view key, const mvcc::CompactionRules& rules) {
+    bool indexed = false;
+    for (const IndexInfo& i : table().indexes) {
+        indexed = indexed || (!i.columns.empty() && i.columns.front() == "name" && !i.partial);
+    }
+    if (!indexed || key == k_compact_row_name) return std::nullopt;
+    mvcc::TreeIndex index(rules, true);
+    index.add_segments(1);
+    Sink sink{index, 0, {}, {}};
+    sqlite::Statement s = db().prepare("SELECT " + scan_columns() + " FROM kine WHERE name = ?1 ORDER BY id");
+    s.bind_text(1, key);
+    while (s.step()) {
+        if (s.null(2)) continue;
+        const bool tombstone = s.integer(2) != 0;
+        const std::int64_t created = s.integer(4) == 0 ? s.integer(0) : s.integer(4);
+        sink.push({.revision = {s.integer(0), 0},
+                   .tombstone = tombstone,
+                   .key = key,
+                   .create_revision = tombstone ? 0 : created,
+                   .version = tombstone ? 0 : 1,
+                   .bytes = key.size() + static_cast<std::uint64_t>(s.integer(6) + s.integer(7)),
+                   .prev_revision = s.integer(3)});
+    }
+    index.add(0, sink.batch);
+    if (!index.seal()) throw Error(ErrorKind::damaged, info_.path + ": table kine is out of order");
+    return index;
+}
+
+}  // namespace kvctl::store

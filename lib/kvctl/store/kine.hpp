@@ -1,0 +1,44 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kvctl/store/sqlite_store.hpp"
+
+namespace kvctl::store {
+
+inline constexpr std::string_view k_compact_row_name = "compact_rev_key";
+
+/// k3s's database: one table, one row a write, the compact revision in a row of its own.
+class KineStore final : public SqliteStore {
+  public:
+    KineStore(StoreInfo info, Connection connection, int timeout_ms);
+
+    [[nodiscard]] StoreHead head() override;
+    void each_record(MainRevision from, MainRevision to,
+                     const std::function<void(const mvcc::Record&)>& f) override;
+    [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
+    [[nodiscard]] std::optional<mvcc::TreeIndex> load_key(std::string_view key,
+                                                          const mvcc::CompactionRules& rules) override;
+    [[nodiscard]] std::vector<Lease> leases() override { return {}; }
+    [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override { return {}; }
+
+    /// Ids of the rows that hold the compact revision, ascending; one in a sound store.
+    [[nodiscard]] std::vector<std::int64_t> compact_rows();
+    /// Rows of the table key_value that kine read before it had its own; nullopt: there is no such table.
+    [[nodiscard]] std::optional<std::int64_t> legacy_rows();
+    [[nodiscard]] static bool recognises(const sqlite::Database& db);
+
+  protected:
+    [[nodiscard]] std::string scan_columns() const override;
+    void take_row(const sqlite::Values& row, Sink& sink) const override;
+    [[nodiscard]] bool with_prev_revision() const noexcept override { return true; }
+
+  private:
+    std::optional<sqlite::Statement> by_revision_;
+};
+
+}  // namespace kvctl::store

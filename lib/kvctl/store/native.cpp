@@ -1,0 +1,235 @@
+#include "kvctl/store/native.hpp"
+
+#include <array>
+#include <limits>
+
+#include "kvctl/store/size_model.hpp"
+
+namespace kvctl::store {
+namespace {
+
+using mvcc::IndexRow;
+using sqlite::Type;
+
+constexpr std::array<std::string_view, 8> k_columns{"main",    "sub",   "tombstone", "key", "create_revision",
+                                                    "version", "lease", "value"};
+constexpr const char* k_record = "main, sub, tombstone, key, create_revision, version, lease, value";
+
+mvcc::Record record_of(const sqlite::Statement& s) {
+    mvcc::Record r;
+    r.revision = {s.integer(0), s.integer(1)};
+    r.tombstone = s.integer(2) != 0;
+    r.key = s.bytes(3);
+    r.create_revision = s.integer(4);
+    r.version = s.integer(5);
+    r.lease = s.integer(6);
+    r.value = s.bytes(7);
+    return r;
+}
+
+Finding bad_row(const char* code, std::int64_t main, std::int64_t sub, std::string what) {
+    return {Finding::Severity::error, code, "revision " + std::to_string(main) + "." + std::to_string(sub),
+            std::move(what), main};
+}
+
+}  // namespace
+
+bool NativeStore::recognises(const sqlite::Database& db) {
+    const std::optional<TableInfo> revision = read_table(db, "revision");
+    if (!revision) return false;
+    for (const std::string_view c : k_columns) {
+        if (revision->column(c) == nullptr) return false;
+    }
+    return read_table(db, "meta").has_value();
+}
+
+NativeStore::NativeStore(StoreInfo info, Connection connection, int timeout_ms)
+    : SqliteStore(std::move(info), std::move(connection), timeout_ms) {
+    info_.layout = Layout::native;
+    const std::int64_t application = db().integer("PRAGMA application_id").value_or(0);
+    if (application != 0 && application != k_native_application_id) {
+        throw Error(ErrorKind::not_a_store, info_.path + ": application_id " + std::to_string(application) +
+                                                " belongs to another program");
+    }
+    const std::int64_t version = db().integer("PRAGMA user_version").value_or(0);
+    if (version > k_native_version) {
+        throw Error(ErrorKind::refused, info_.path + ": layout version " + std::to_string(version) +
+                                            " is newer than this kvctl, which knows version " +
+                                            std::to_string(k_native_version));
+    }
+    std::optional<TableInfo> revision = read_table(db(), "revision");
+    if (!revision || !recognises(db())) {
+        throw Error(ErrorKind::not_a_store,
+                    info_.path + ": not a native store: table revision or meta is not there");
+    }
+    if (revision->without_rowid) {
+        throw Error(ErrorKind::not_a_store,
+                    info_.path + ": not a native store: table revision is WITHOUT ROWID");
+    }
+    set_table(std::move(*revision));
+}
+
+StoreHead NativeStore::head() {
+    StoreHead head;
+    for (const auto& [name, value] : meta()) {
+        if (name == "scheduled_compact_rev") head.scheduled = MainRevision(value);
+        if (name == "finished_compact_rev") head.finished = MainRevision(value);
+        if (name == "consistent_index") head.consistent_index = LogIndex(static_cast<std::uint64_t>(value));
+        if (name == "term") head.term = Term(static_cast<std::uint64_t>(value));
+    }
+    head.compacted = head.finished.value_or(MainRevision(-1));
+    // Text sorts above every number: ask for the largest integer.
+    const std::int64_t last =
+        db().integer("SELECT max(main) FROM revision WHERE main <= 9223372036854775807").value_or(1);
+    head.current = std::max(
+        {MainRevision(1), MainRevision(last), head.compacted, head.scheduled.value_or(MainRevision(1))});
+    return head;
+}
+
+std::vector<std::pair<std::string, std::int64_t>> NativeStore::meta() {
+    std::vector<std::pair<std::string, std::int64_t>> all;
+    sqlite::Statement s = db().prepare("SELECT name, value FROM meta ORDER BY name");
+    while (s.step()) {
+        const std::string name(s.bytes(0));
+        if (s.type(1) != Type::integer) {
+            throw Error(ErrorKind::damaged,
+                        info_.path + ": meta row '" + name + "' does not hold an integer");
+        }
+        all.emplace_back(name, s.integer(1));
+    }
+    return all;
+}
+
+std::vector<Lease> NativeStore::leases() {
+    std::vector<Lease> all;
+    if (!read_table(db(), "lease")) return all;
+    sqlite::Statement s = db().prepare("SELECT id, ttl FROM lease ORDER BY id");
+    while (s.step()) all.push_back({s.integer(0), s.integer(1)});
+    return all;
+}
+
+std::string NativeStore::scan_columns() const {
+    return "main, sub, tombstone, key, create_revision, version, lease, length(value), typeof(value)";
+}
+
+void NativeStore::take_row(const sqlite::Values& row, Sink& sink) const {
+    const sqlite::Value main = row[0];
+    const sqlite::Value sub = row[1];
+    if (main.type() != Type::integer || sub.type() != Type::integer) {
+        sink.findings.add({Finding::Severity::error, "wrong-type", "table revision",
+                           "a row whose main or sub is not an integer: it has no place in the order",
+                           std::nullopt});
+        return;
+    }
+    IndexRow r;
+    r.revision = {main.integer(), sub.integer()};
+    r.key = row[3].bytes();
+    r.tombstone = row[2].integer() != 0;
+    r.create_revision = row[4].integer();
+    r.version = row[5].integer();
+    const std::int64_t lease = row[6].integer();
+    const auto value = static_cast<std::uint64_t>(row[7].integer());
+    r.bytes = r.key.size() + value;
+    r.overhead = 8 + serial_bytes(r.key.size()) + (row[7].null() ? 1 : serial_bytes(value)) - 1 +
+                 integer_bytes(r.revision.main) + integer_bytes(r.revision.sub) +
+                 integer_bytes(r.create_revision) + integer_bytes(r.version) + integer_bytes(lease);
+
+    const bool integers = row[2].type() == Type::integer && row[4].type() == Type::integer &&
+                          row[5].type() == Type::integer && row[6].type() == Type::integer;
+    const std::string_view value_type = row[8].bytes();
+    const char* wrong = nullptr;
+    const char* code = "wrong-type";
+    if (!integers) {
+        wrong = "a column that must hold an integer does not";
+    } else if (row[3].type() != Type::blob) {
+        wrong = "the key is not a blob";
+    } else if (value_type[0] != 'b' && value_type[0] != 'n') {
+        wrong = "the value is not a blob";
+    } else if (row[2].integer() != 0 && row[2].integer() != 1) {
+        wrong = "tombstone is neither 0 nor 1";
+    } else if (r.revision.main < 0 || r.revision.sub < 0) {
+        wrong = "the revision is negative";
+        code = "negative-revision";
+    } else if (r.tombstone && !row[7].null()) {
+        wrong = "a tombstone with a value";
+        code = "tombstone-value";
+    }
+    if (wrong != nullptr) {
+        sink.findings.add(bad_row(code, r.revision.main, r.revision.sub, wrong));
+        // What is no key or no flag cannot be judged: such a row stays whatever happens.
+        if (!integers || row[3].null()) r.kind = IndexRow::Kind::unkeyed;
+    }
+    sink.push(r);
+}
+
+bool NativeStore::stored_in_order() {
+    if (in_order_) return *in_order_;
+    std::string primary;
+    for (const IndexInfo& i : table().indexes) {
+        if (i.columns == std::vector<std::string>{"main", "sub"} && !i.partial) primary = i.name;
+    }
+    if (primary.empty()) return false;
+    std::int64_t last = std::numeric_limits<std::int64_t>::min();
+    bool in_order = true;
+    db().scan("rowid", "revision INDEXED BY " + sqlite::quote_name(primary) + " WHERE main >= ?1",
+              {std::numeric_limits<std::int64_t>::min()}, [&](const sqlite::Values& row) {
+                  const std::int64_t rowid = row[0].integer();
+                  in_order = in_order && rowid > last;
+                  last = rowid;
+              });
+    in_order_ = in_order;
+    return in_order;
+}
+
+void NativeStore::each_record(MainRevision from, MainRevision to,
+                              const std::function<void(const mvcc::Record&)>& f) {
+    const bool whole = from.value() <= 1 && to.value() == std::numeric_limits<std::int64_t>::max();
+    const std::string order = whole && stored_in_order()
+                                  ? " NOT INDEXED WHERE main BETWEEN ?1 AND ?2 ORDER BY rowid"
+                                  : " WHERE main BETWEEN ?1 AND ?2 ORDER BY main, sub";
+    sqlite::Statement s = db().prepare(std::string("SELECT ") + k_record + " FROM revision" + order);
+    s.bind(1, from.value()).bind(2, to.value());
+    while (s.step()) f(record_of(s));
+    check_unchanged();
+}
+
+std::optional<mvcc::Record> NativeStore::record(mvcc::Revision revision) {
+    if (!by_revision_) {
+        by_revision_ =
+            db().prepare(std::string("SELECT ") + k_record + " FROM revision WHERE main = ?1 AND sub = ?2");
+    }
+    by_revision_->reset();
+    by_revision_->bind(1, revision.main).bind(2, revision.sub);
+    if (!by_revision_->step()) return std::nullopt;
+    return record_of(*by_revision_);
+}
+
+std::optional<mvcc::TreeIndex> NativeStore::load_key(std::string_view key,
+                                                     const mvcc::CompactionRules& rules) {
+    std::string by_key;
+    for (const IndexInfo& i : table().indexes) {
+        if (!i.columns.empty() && i.columns.front() == "key" && !i.partial) by_key = i.name;
+    }
+    if (by_key.empty()) return std::nullopt;
+    mvcc::TreeIndex index(rules);
+    index.add_segments(1);
+    Sink sink{index, 0, {}, {}};
+    sqlite::Statement s = db().prepare(std::string("SELECT main, sub, tombstone, create_revision, version, "
+                                                   "length(value) FROM revision INDEXED BY ") +
+                                       sqlite::quote_name(by_key) + " WHERE key = ?1 ORDER BY main, sub");
+    s.bind_blob(1, key);
+    while (s.step()) {
+        sink.push({.revision = {s.integer(0), s.integer(1)},
+                   .tombstone = s.integer(2) != 0,
+                   .key = key,
+                   .create_revision = s.integer(3),
+                   .version = s.integer(4),
+                   .bytes = key.size() + static_cast<std::uint64_t>(s.integer(5))});
+    }
+    index.add(0, sink.batch);
+    if (!index.seal())
+        throw Error(ErrorKind::damaged, info_.path + ": the index " + by_key + " is out of order");
+    return index;
+}
+
+}  // namespace kvctl::store

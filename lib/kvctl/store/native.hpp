@@ -1,0 +1,47 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kvctl/store/sqlite_store.hpp"
+
+namespace kvctl::store {
+
+inline constexpr std::int64_t k_native_application_id = 0x6b766374;  // "kvct"
+inline constexpr std::int64_t k_native_version = 1;
+
+/// etcd's buckets as SQLite tables (kvctl-store(5)).
+class NativeStore final : public SqliteStore {
+  public:
+    /// Throws not_a_store when a column is missing, refused for a newer layout version.
+    NativeStore(StoreInfo info, Connection connection, int timeout_ms);
+
+    [[nodiscard]] StoreHead head() override;
+    void each_record(MainRevision from, MainRevision to,
+                     const std::function<void(const mvcc::Record&)>& f) override;
+    [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
+    [[nodiscard]] std::optional<mvcc::TreeIndex> load_key(std::string_view key,
+                                                          const mvcc::CompactionRules& rules) override;
+    [[nodiscard]] std::vector<Lease> leases() override;
+    [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
+
+    /// True when the table's rows stand in revision order, so that a plain scan is a sorted one. Reads the
+    /// primary key's index once.
+    [[nodiscard]] bool stored_in_order();
+    /// Whether `db` holds this layout's tables.
+    [[nodiscard]] static bool recognises(const sqlite::Database& db);
+
+  protected:
+    [[nodiscard]] std::string scan_columns() const override;
+    void take_row(const sqlite::Values& row, Sink& sink) const override;
+    [[nodiscard]] bool with_prev_revision() const noexcept override { return false; }
+
+  private:
+    std::optional<bool> in_order_;
+    std::optional<sqlite::Statement> by_revision_;
+};
+
+}  // namespace kvctl::store

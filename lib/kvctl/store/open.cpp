@@ -1,0 +1,61 @@
+#include "kvctl/store/open.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/store/kine.hpp"
+#include "kvctl/store/native.hpp"
+
+namespace kvctl::store {
+
+std::string_view name_of(Layout layout) noexcept {
+    switch (layout) {
+        case Layout::native:
+            return "native";
+        case Layout::kine:
+            return "kine";
+        case Layout::bbolt:
+            return "bbolt";
+    }
+    return "native";
+}
+
+std::string resolve_path(const std::string& path) {
+    char* const real = ::realpath(path.c_str(), nullptr);
+    if (real == nullptr) throw io_error(path, "cannot open", errno);
+    std::string result(real);
+    std::free(real);  // NOLINT: realpath's contract
+    return result;
+}
+
+std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,
+                                               const OpenOptions& options) {
+    const bool native = NativeStore::recognises(connection.db);
+    const bool kine = KineStore::recognises(connection.db);
+    if (!options.layout && native && kine) {
+        throw Error(
+            ErrorKind::not_a_store,
+            info.path + ": holds both a native and a kine store; say which with --layout native|kine");
+    }
+    const Layout layout = options.layout.value_or(kine ? Layout::kine : Layout::native);
+    if (!options.layout && !native && !kine) {
+        throw Error(ErrorKind::not_a_store,
+                    info.path + ": an SQLite database, but neither a native nor a kine store");
+    }
+    if (layout == Layout::kine) {
+        return std::make_unique<KineStore>(std::move(info), std::move(connection), options.timeout_ms);
+    }
+    return std::make_unique<NativeStore>(std::move(info), std::move(connection), options.timeout_ms);
+}
+
+std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options) {
+    const std::string real_path = resolve_path(path);
+    if (options.layout == Layout::bbolt) {
+        throw Error(ErrorKind::not_a_store, path + ": not a bbolt file");
+    }
+    const StoreInfo info = inspect_file(path, real_path);
+    return make_sqlite_store(info, open_for_reading(info, options.timeout_ms), options);
+}
+
+}  // namespace kvctl::store

@@ -1,0 +1,28 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "kvctl/store/store.hpp"
+
+namespace kvctl::store {
+
+struct OpenOptions {
+    std::optional<Layout> layout;  ///< nullopt: recognised by content
+    int timeout_ms = 10000;        ///< how long to wait for a lock
+};
+
+/// Opens a store for reading. Symbolic links are followed; a data dir of etcd's stands for its
+/// member/snap/db. Throws io, not_a_store, damaged, busy or refused, naming the path as given.
+[[nodiscard]] std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options);
+
+/// The layout an open SQLite database holds. Throws not_a_store when it is none of ours, or both at once.
+class SqliteStore;
+struct Connection;
+[[nodiscard]] std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,
+                                                             const OpenOptions& options);
+
+/// Symbolic links resolved; throws io when there is no such file.
+[[nodiscard]] std::string resolve_path(const std::string& path);
+
+}  // namespace kvctl::store

@@ -1,0 +1,53 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvctl/sqlite/database.hpp"
+
+namespace kvctl::store {
+
+struct Column {
+    std::string name;
+    std::string type;
+    bool has_default = false;
+    bool generated = false;
+    std::int64_t primary_key = 0;  ///< position in the primary key, from 1; 0: not part of it
+};
+
+struct IndexInfo {
+    std::string name;
+    std::string sql;                   ///< empty for one that a constraint made
+    std::vector<std::string> columns;  ///< an empty name: an expression
+    bool unique = false;
+    bool partial = false;
+};
+
+/// A table as it stands in the schema.
+struct TableInfo {
+    std::string name;
+    std::string sql;
+    std::vector<Column> columns;
+    std::vector<IndexInfo> indexes;
+    std::vector<std::string> triggers;
+    bool without_rowid = false;
+
+    [[nodiscard]] const Column* column(std::string_view name) const noexcept;
+    /// Quoted and comma-separated, generated ones left out.
+    [[nodiscard]] std::string column_list() const;
+};
+
+/// nullopt: there is no ordinary table of that name (a view or virtual table is none).
+[[nodiscard]] std::optional<TableInfo> read_table(const sqlite::Database& db, const std::string& name);
+
+/// Names of the ordinary tables, SQLite's own left out.
+[[nodiscard]] std::vector<std::string> table_names(const sqlite::Database& db);
+
+/// Pages that a table with its indexes would take when packed, from what it takes now. Reads the table's
+/// pages.
+[[nodiscard]] std::uint64_t packed_pages(const sqlite::Database& db, const std::string& table,
+                                         std::uint64_t usable_size);
+
+}  // namespace kvctl::store

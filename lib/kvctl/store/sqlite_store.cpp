@@ -1,0 +1,271 @@
+#include "kvctl/store/sqlite_store.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <exception>
+#include <limits>
+#include <thread>
+
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/sqlite/holders.hpp"
+
+namespace kvctl::store {
+namespace {
+
+constexpr std::string_view k_magic{"SQLite format 3\0", 16};
+// Below this many rowids a second thread costs more than it brings.
+constexpr std::int64_t k_parallel_from = 50000;
+constexpr std::int64_t k_chunks = 64;
+
+std::uint32_t be32(const unsigned char* p) noexcept {
+    return static_cast<std::uint32_t>(p[0]) << 24 | static_cast<std::uint32_t>(p[1]) << 16 |
+           static_cast<std::uint32_t>(p[2]) << 8 | p[3];
+}
+
+std::int64_t ns_of(const timespec& t) noexcept {
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+std::uint64_t size_of(const std::string& path) noexcept {
+    struct stat st {};
+    return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
+}
+
+int usable_cores() noexcept {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+}  // namespace
+
+Fingerprint fingerprint(const std::string& path) {
+    Fingerprint f;
+    struct stat st {};
+    if (::stat(path.c_str(), &st) == 0) {
+        f.inode = st.st_ino;
+        f.size = st.st_size;
+        f.modified_ns = ns_of(st.st_mtim);
+    }
+    if (::stat((path + "-wal").c_str(), &st) == 0) {
+        f.wal_size = st.st_size;
+        f.wal_modified_ns = ns_of(st.st_mtim);
+    }
+    return f;
+}
+
+StoreInfo inspect_file(const std::string& given_path, const std::string& real_path) {
+    StoreInfo info;
+    info.path = given_path;
+    info.real_path = real_path;
+    const int fd = ::open(real_path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) throw io_error(given_path, "cannot open", errno);
+    struct stat st {};
+    std::array<unsigned char, 100> header{};
+    const int stat_rc = ::fstat(fd, &st);
+    const ssize_t got = ::pread(fd, header.data(), header.size(), 0);
+    const int read_errno = errno;
+    ::close(fd);
+    if (stat_rc != 0 || (got < 0 && read_errno != EISDIR))
+        throw io_error(given_path, "cannot read", read_errno);
+    if (!S_ISREG(st.st_mode)) throw Error(ErrorKind::not_a_store, given_path + ": not a regular file");
+    info.wal_bytes = size_of(real_path + "-wal");
+    info.journal_bytes = size_of(real_path + "-journal");
+    if (st.st_size == 0 && info.wal_bytes == 0)
+        throw Error(ErrorKind::not_a_store, given_path + ": the file is empty");
+    const std::string_view magic(reinterpret_cast<const char*>(header.data()), k_magic.size());
+    if (got < static_cast<ssize_t>(header.size()) || magic != k_magic) {
+        if (got > 0 &&
+            k_magic.starts_with(magic.substr(0, std::min<std::size_t>(static_cast<std::size_t>(got), 16)))) {
+            throw Error(ErrorKind::damaged, given_path + ": truncated: the file ends inside SQLite's header");
+        }
+        throw Error(
+            ErrorKind::not_a_store,
+            given_path +
+                ": not an SQLite database (nor an etcd db; dqlite's own files cannot be read either)");
+    }
+    info.file_bytes = static_cast<std::uint64_t>(st.st_size);
+    const std::uint32_t page_size = static_cast<std::uint32_t>(header[16]) << 8 | header[17];
+    info.page_size = page_size == 1 ? 65536 : page_size;
+    if (info.page_size < 512 || (info.page_size & (info.page_size - 1)) != 0) {
+        throw Error(ErrorKind::damaged,
+                    given_path + ": the header gives a page size of " + std::to_string(page_size));
+    }
+    info.wal_mode = header[18] == 2 && header[19] == 2;
+    const bool counted = be32(&header[24]) == be32(&header[92]);
+    const std::uint64_t pages = be32(&header[28]);
+    if (counted && info.wal_bytes == 0 && info.journal_bytes == 0 &&
+        pages * info.page_size > info.file_bytes) {
+        throw Error(ErrorKind::damaged, given_path + ": truncated: " + std::to_string(info.file_bytes) +
+                                            " bytes, but the header counts " + std::to_string(pages) +
+                                            " pages of " + std::to_string(info.page_size));
+    }
+    return info;
+}
+
+Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
+    const Fingerprint seen = fingerprint(info.real_path);
+    const sqlite::Holders holders = sqlite::find_holders(info.real_path, false);
+    const bool detached = info.wal_mode && !holders.any();
+    const auto mode = detached ? sqlite::Database::Mode::detached : sqlite::Database::Mode::read;
+    const auto access = detached        ? Connection::Access::detached
+                        : info.wal_mode ? Connection::Access::live
+                                        : Connection::Access::shared;
+    Connection c{sqlite::Database::open(info.real_path, mode), access, seen};
+    c.db.busy_timeout(timeout_ms);
+    c.db.exec("PRAGMA mmap_size=4294967296");
+    try {
+        c.db.exec("BEGIN");
+        (void)c.db.integer("SELECT count(*) FROM sqlite_schema");
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::busy) throw;
+        const sqlite::Holders now = sqlite::find_holders(info.real_path, false);
+        throw Error(ErrorKind::busy, info.path + ": locked by " + sqlite::describe(now.locking) +
+                                         "; gave up after " + std::to_string(timeout_ms) + " ms");
+    }
+    return c;
+}
+
+SqliteStore::SqliteStore(StoreInfo info, Connection connection, int timeout_ms)
+    : info_(std::move(info)), connection_(std::move(connection)), timeout_ms_(timeout_ms) {
+    refresh_info();
+}
+
+void SqliteStore::refresh_info() {
+    // By name only: opening and closing a descriptor of the file here would drop SQLite's own locks on it.
+    info_.file_bytes = size_of(info_.real_path);
+    info_.wal_bytes = size_of(info_.real_path + "-wal");
+    info_.journal_bytes = size_of(info_.real_path + "-journal");
+    info_.pages = static_cast<std::uint64_t>(db().integer("PRAGMA page_count").value_or(0));
+    info_.free_pages = static_cast<std::uint64_t>(db().integer("PRAGMA freelist_count").value_or(0));
+}
+
+void SqliteStore::check_unchanged() const {
+    if (connection_.access == Connection::Access::detached &&
+        fingerprint(info_.real_path) != connection_.seen) {
+        throw Error(ErrorKind::busy,
+                    info_.path + ": was changed by another process while it was read; try again");
+    }
+}
+
+bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress) {
+    const std::string table = sqlite::quote_name(table_.name);
+    const std::int64_t lowest = db().integer("SELECT min(rowid) FROM " + table).value_or(0);
+    const std::int64_t highest = db().integer("SELECT max(rowid) FROM " + table).value_or(-1);
+    if (highest < lowest) {
+        index.add_segments(1);
+        return index.seal();
+    }
+    const std::uint64_t span = static_cast<std::uint64_t>(highest) - static_cast<std::uint64_t>(lowest);
+    const bool many = span >= static_cast<std::uint64_t>(k_parallel_from);
+    const std::int64_t chunks = many ? k_chunks : 1;
+    const std::uint64_t step = span / static_cast<std::uint64_t>(chunks) + 1;
+    index.add_segments(static_cast<std::size_t>(chunks));
+
+    // A second connection sees the same rows unless a live WAL moves on between the two.
+    const bool two = many && usable_cores() > 1 && connection_.access != Connection::Access::live;
+    std::atomic<std::int64_t> next{0};
+    std::atomic<bool> failed{false};
+    std::array<FindingLog, 2> logs;
+    const auto work = [&](const sqlite::Database& connection, FindingLog& log, Progress* report) {
+        for (std::int64_t i = next++; i < chunks && !failed; i = next++) {
+            check_interrupt();
+            Sink sink{index, static_cast<std::size_t>(i), {}, {}};
+            const std::uint64_t from =
+                static_cast<std::uint64_t>(lowest) + step * static_cast<std::uint64_t>(i);
+            const std::uint64_t to = i + 1 == chunks ? static_cast<std::uint64_t>(highest) : from + step - 1;
+            connection.scan(scan_columns(), table + " WHERE rowid BETWEEN ?1 AND ?2",
+                            {static_cast<std::int64_t>(from), static_cast<std::int64_t>(to)},
+                            [&](const sqlite::Values& row) { take_row(row, sink); });
+            index.add(sink.segment, sink.batch);
+            log.add(sink.findings);
+            if (report != nullptr) {
+                report->update("reading", static_cast<std::uint64_t>(i + 1),
+                               static_cast<std::uint64_t>(chunks));
+            }
+        }
+    };
+    std::exception_ptr error;
+    std::thread second;
+    if (two) {
+        second = std::thread([&] {
+            try {
+                const auto mode = connection_.access == Connection::Access::shared
+                                      ? sqlite::Database::Mode::read
+                                      : sqlite::Database::Mode::detached;
+                sqlite::Database own = sqlite::Database::open(info_.real_path, mode);
+                own.busy_timeout(timeout_ms_);
+                own.exec("PRAGMA mmap_size=4294967296");
+                work(own, logs[1], nullptr);
+            } catch (...) {
+                error = std::current_exception();
+                failed = true;
+            }
+        });
+    }
+    try {
+        work(db(), logs[0], progress);
+    } catch (...) {
+        failed = true;
+        if (second.joinable()) second.join();
+        throw;
+    }
+    if (second.joinable()) second.join();
+    if (error) std::rethrow_exception(error);
+    for (const FindingLog& log : logs) findings.add(log);
+    return index.seal();
+}
+
+// Rows that do not stand in revision order: once more, through the primary key's index.
+void SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findings) {
+    index.clear();
+    index.add_segments(1);
+    std::string primary;
+    for (const IndexInfo& i : table_.indexes) {
+        if (i.columns == std::vector<std::string>{"main", "sub"} && !i.partial) primary = i.name;
+    }
+    if (primary.empty()) {
+        throw Error(ErrorKind::not_a_store,
+                    info_.path + ": table " + table_.name + " has no primary key (main, sub)");
+    }
+    Sink sink{index, 0, {}, {}};
+    db().scan(
+        scan_columns(),
+        sqlite::quote_name(table_.name) + " INDEXED BY " + sqlite::quote_name(primary) + " WHERE main >= ?1",
+        {std::numeric_limits<std::int64_t>::min()}, [&](const sqlite::Values& row) { take_row(row, sink); });
+    index.add(0, sink.batch);
+    findings.add(sink.findings);
+    if (!index.seal())
+        throw Error(ErrorKind::damaged, info_.path + ": the index " + primary + " is out of order");
+}
+
+mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& findings,
+                                  Progress* progress) {
+    for (int attempt = 0;; ++attempt) {
+        FindingLog log;
+        mvcc::TreeIndex index(rules, with_prev_revision());
+        if (!scan_all(index, log, progress)) {
+            log = {};
+            scan_sorted(index, log);
+        }
+        if (connection_.access == Connection::Access::detached &&
+            fingerprint(info_.real_path) != connection_.seen) {
+            if (attempt == 3) check_unchanged();
+            connection_.db.close();
+            connection_ = open_for_reading(inspect_file(info_.path, info_.real_path), timeout_ms_);
+            refresh_info();
+            continue;
+        }
+        for (Finding& f : log.take()) findings.push_back(std::move(f));
+        return index;
+    }
+}
+
+}  // namespace kvctl::store

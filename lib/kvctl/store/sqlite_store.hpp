@@ -1,0 +1,92 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvctl/base/finding.hpp"
+#include "kvctl/sqlite/database.hpp"
+#include "kvctl/store/schema.hpp"
+#include "kvctl/store/store.hpp"
+
+namespace kvctl::store {
+
+/// A file and its -wal as the file system sees them; two that are equal mean that nobody wrote in between.
+struct Fingerprint {
+    std::uint64_t inode = 0;
+    std::int64_t size = 0;
+    std::int64_t modified_ns = 0;
+    std::int64_t wal_size = -1;  ///< -1: there is none
+    std::int64_t wal_modified_ns = 0;
+    friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
+};
+[[nodiscard]] Fingerprint fingerprint(const std::string& path);
+
+/// Checks from the header alone that `path` is a whole SQLite database, and fills in a StoreInfo but for the
+/// layout. Throws not_a_store, damaged or io.
+[[nodiscard]] StoreInfo inspect_file(const std::string& given_path, const std::string& real_path);
+
+/// A connection chosen so that reading changes nothing (sqlite::Database::Mode). It holds one snapshot from
+/// the start.
+struct Connection {
+    enum class Access {
+        shared,    ///< rollback journal: SQLite's own shared lock holds writers off
+        detached,  ///< WAL, and nobody has it open
+        live,      ///< WAL, and somebody has it open
+        owned,     ///< inside a writer's own exclusive transaction
+    };
+    sqlite::Database db;
+    Access access = Access::shared;
+    Fingerprint seen;
+};
+/// Waits up to `timeout_ms` for a writer that holds the file; then throws busy with its pid.
+[[nodiscard]] Connection open_for_reading(const StoreInfo& info, int timeout_ms);
+
+/// What the two SQLite layouts share: the connection, and loading rows on two threads where that is safe and
+/// pays.
+class SqliteStore : public Store {
+  public:
+    SqliteStore(StoreInfo info, Connection connection, int timeout_ms);
+
+    [[nodiscard]] const StoreInfo& info() const override { return info_; }
+    [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
+                                       Progress* progress) override;
+
+    [[nodiscard]] sqlite::Database& db() noexcept { return connection_.db; }
+    [[nodiscard]] const TableInfo& table() const noexcept { return table_; }
+    /// After an executor replaced or changed the file: sizes and counts as they are now.
+    void refresh_info();
+
+  protected:
+    /// What a scan of one stretch hands each row to.
+    struct Sink {
+        mvcc::TreeIndex& index;
+        std::size_t segment;
+        mvcc::RowBatch batch;
+        FindingLog findings;
+        void push(const mvcc::IndexRow& row) {
+            if (!batch.push(row)) index.add(segment, batch);
+        }
+    };
+    /// Columns to scan, and what to make of a row of them.
+    [[nodiscard]] virtual std::string scan_columns() const = 0;
+    virtual void take_row(const sqlite::Values& row, Sink& sink) const = 0;
+    [[nodiscard]] virtual bool with_prev_revision() const noexcept = 0;
+    /// Called before a scan; the counters a scan gathers beside the index start anew.
+    void set_table(TableInfo table) { table_ = std::move(table); }
+    /// Throws busy when a detached file changed since it was opened.
+    void check_unchanged() const;
+
+    StoreInfo info_;
+    Connection connection_;
+    int timeout_ms_;
+
+  private:
+    [[nodiscard]] bool scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress);
+    void scan_sorted(mvcc::TreeIndex& index, FindingLog& findings);
+    TableInfo table_;
+};
+
+}  // namespace kvctl::store

@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <new>
+#include <system_error>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "tools/cmd_help.hpp"
+#include "tools/commands.hpp"
+#include "tools/error_report.hpp"
+#include "tools/fd_buffer.hpp"
+#include "tools/suggest.hpp"
+
+namespace kvctl::cli {
+namespace {
+
+// A row a command: name, alias, synopsis, summary, options, function.
+constexpr std::array k_commands{
+    Command{"help", "", "[COMMAND]", "Show what kvctl or one of its commands takes", help_options, help},
+    Command{"version", "", "", "Show the versions of kvctl and of what it is built on", version_options,
+            version},
+};
+
+Error unknown_command(const std::string& name) {
+    std::vector<std::string_view> names;
+    for (const Command& c : k_commands) {
+        names.push_back(c.name);
+        if (!c.alias.empty()) names.push_back(c.alias);
+    }
+    std::string message = "unknown command '" + escape(name) + "'";
+    if (const auto near = nearest(name, names)) message += "; did you mean '" + std::string(*near) + "'?";
+    return {ErrorKind::usage, message};
+}
+
+int run_command(const Args& args, Io& io) {
+    const std::string& name = args.front();
+    const OptionTable own = help_options();
+    if (name.starts_with('-')) {
+        // Only --help and --version stand before a command.
+        if (asks_for(own, args, "help", 'h')) return help({}, io);
+        if (asks_for(own, args, "version", 0)) return version({}, io);
+        throw Error(ErrorKind::usage, "the command comes first, before '" + escape(name) + "'");
+    }
+    const Command* command = find_command(name);
+    const Args rest(args.begin() + 1, args.end());
+    const OptionTable table = command != nullptr ? command->options() : own;
+    if (asks_for(table, rest, "version", 0)) return version(wants_json(rest) ? Args{"--json"} : Args{}, io);
+    if (asks_for(table, rest, "help", 'h')) {
+        io.out << (command != nullptr ? describe_command(*command) : describe_program());
+        return 0;
+    }
+    if (command == nullptr) throw unknown_command(name);
+    return command->function(rest, io);
+}
+
+// Prints a fatal error in the format asked for and yields its exit code.
+int report(const Args& args, Io& io, ErrorKind kind, const std::string& message) {
+    int code = exit_code(kind);
+    if (kind == ErrorKind::interrupted && interrupt_signal() != 0) code = 128 + interrupt_signal();
+    io.out.flush();
+    if (wants_json(args)) {
+        io.err << error_json(code, kind, message) << std::endl;
+        return code;
+    }
+    io.err << "kvctl: " << message << '\n';
+    if (kind == ErrorKind::usage) {
+        const bool known = !args.empty() && find_command(args.front()) != nullptr;
+        io.err << "Try 'kvctl " << (known ? args.front() + " " : "") << "--help'.\n";
+    }
+    io.err.flush();
+    return code;
+}
+
+int guarded(const Args& args, Io& io) {
+    try {
+        return run_command(args, io);
+    } catch (const Error& e) {
+        return report(args, io, e.kind(), e.what());
+    } catch (const std::bad_alloc&) {
+        return report(args, io, ErrorKind::internal, "out of memory");
+    } catch (const std::system_error& e) {  // std::filesystem's too
+        return report(args, io, ErrorKind::io, e.what());
+    } catch (const std::exception& e) {
+        return report(args, io, ErrorKind::internal, e.what());
+    }
+}
+
+}  // namespace
+
+std::span<const Command> commands() noexcept {
+    return k_commands;
+}
+
+const Command* find_command(std::string_view name) noexcept {
+    const auto found = std::find_if(k_commands.begin(), k_commands.end(), [&](const Command& c) {
+        return c.name == name || (!c.alias.empty() && c.alias == name);
+    });
+    return found == k_commands.end() ? nullptr : &*found;
+}
+
+int run(const Args& args, Io& io) {
+    if (args.empty()) {
+        io.err << describe_program() << std::flush;
+        return exit_code(ErrorKind::usage);
+    }
+    const int code = guarded(args, io);
+    io.out.flush();
+    // A report that did not arrive is a failure of its own, unless the run failed already and said so.
+    const bool reported = code != 0 && code != exit_code(ErrorKind::findings);
+    if (io.out || reported) return code;
+    const auto* buffer = dynamic_cast<const FdBuffer*>(io.out.rdbuf());
+    const int error = buffer != nullptr ? buffer->error() : 0;
+    if (error == EINTR)
+        return report(args, io, ErrorKind::interrupted, "standard output: interrupted by a signal");
+    return report(args, io, ErrorKind::io,
+                  std::string("standard output cannot be written") +
+                      (error != 0 ? std::string(": ") + std::strerror(error) : ""));
+}
+
+}  // namespace kvctl::cli

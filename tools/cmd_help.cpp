@@ -1,0 +1,61 @@
+#include "tools/cmd_help.hpp"
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/base/error.hpp"
+
+namespace kvctl::cli {
+
+std::string describe_program() {
+    std::string out =
+        "Usage: kvctl COMMAND [OPTIONS] [OPERANDS] STORE\n"
+        "\n"
+        "Looks into etcd-style stores (native, k3s/kine, etcd's own) without a server, and compacts them.\n"
+        "\n"
+        "Commands:\n";
+    for (const Command& c : commands()) {
+        std::string left = "  " + std::string(c.name);
+        if (!c.alias.empty()) left += " (" + std::string(c.alias) + ")";
+        left.resize(left.size() < 24 ? 24 : left.size() + 1, ' ');
+        out += left + std::string(c.summary) + '\n';
+    }
+    return out +
+           "\n"
+           "'kvctl COMMAND --help' shows what a command takes, 'man kvctl' the rest.\n";
+}
+
+std::string describe_command(const Command& command) {
+    std::string out;
+    std::string_view forms = command.synopsis;
+    for (std::string_view lead = "Usage: ";; lead = "       ") {
+        const std::size_t end = forms.find('\n');
+        const std::string_view form = forms.substr(0, end);
+        out += std::string(lead) + "kvctl " + std::string(command.name) + " [OPTIONS]" +
+               (form.empty() ? "" : " ") + std::string(form) + '\n';
+        if (end == std::string_view::npos) break;
+        forms.remove_prefix(end + 1);
+    }
+    if (!command.alias.empty()) out += "Also:  kvctl " + std::string(command.alias) + '\n';
+    return out + '\n' + std::string(command.summary) + ".\n" + describe(command.options());
+}
+
+OptionTable help_options() {
+    return {{"Options",
+             {flag("help", "show this help and exit", 'h'), flag("version", "show the version and exit")}}};
+}
+
+int help(const Args& args, Io& io) {
+    const Parsed parsed = parse(help_options(), args);
+    parsed.expect_operands(0, 1, "[COMMAND]");
+    if (parsed.operands().empty()) {
+        io.out << describe_program();
+        return 0;
+    }
+    const std::string& name = parsed.operands().front();
+    const Command* command = find_command(name);
+    if (command == nullptr)
+        throw Error(ErrorKind::usage, "no help on '" + escape(name) + "': there is no such command");
+    io.out << describe_command(*command);
+    return 0;
+}
+
+}  // namespace kvctl::cli

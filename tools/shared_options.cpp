@@ -1,0 +1,115 @@
+#include "tools/shared_options.hpp"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "kvctl/base/error.hpp"
+#include "tools/terminal.hpp"
+#include "tools/values.hpp"
+
+namespace kvctl::cli {
+namespace {
+
+// auto: only on a terminal.
+bool on(std::string_view when, bool automatic) noexcept {
+    return when == "always" || (when == "auto" && automatic);
+}
+
+bool terminal_has_color() noexcept {
+    const char* no_color = std::getenv("NO_COLOR");
+    const char* term = std::getenv("TERM");
+    return (no_color == nullptr || *no_color == '\0') && term != nullptr && std::string_view(term) != "dumb";
+}
+
+}  // namespace
+
+OptionTable basic_options() {
+    return {{"General",
+             {
+                 choice("write-out", "text|json|jsonl", "format of the report (default text)", 'w'),
+                 flag("json", "the same as --write-out json"),
+                 flag("quiet", "print nothing on success", 'q'),
+                 flag("verbose", "say more about what is done and why", 'v'),
+                 flag("help", "show this help and exit", 'h'),
+                 flag("version", "show the version and exit"),
+             }}};
+}
+
+OptionTable output_options() {
+    return join({{{"Display",
+                   {
+                       flag("bytes", "sizes in text as plain numbers of bytes"),
+                       choice("color", "auto|always|never",
+                              "colour in text (default auto: on a terminal, unless NO_COLOR is set)"),
+                       choice("progress", "auto|always|never",
+                              "progress on stderr (default auto: on a terminal, for work over a second)"),
+                   }}},
+                 basic_options()});
+}
+
+Output output_of(const Parsed& parsed, const Io& io) {
+    Output o;
+    const std::string format = parsed.value_or("write-out", parsed.has("json") ? "json" : "text");
+    if (parsed.has("json") && format != "json") {
+        throw Error(ErrorKind::usage, "--json and --write-out " + format + " exclude each other");
+    }
+    o.format = format == "json" ? Format::json : format == "jsonl" ? Format::jsonl : Format::text;
+    o.quiet = parsed.has("quiet");
+    o.verbose = parsed.has("verbose");
+    if (!parsed.knows("color")) return o;
+    o.raw_bytes = parsed.has("bytes");
+    o.color = o.format == Format::text &&
+              on(parsed.value_or("color", "auto"), io.out_is_terminal && terminal_has_color());
+    o.progress =
+        o.format == Format::text && !o.quiet && on(parsed.value_or("progress", "auto"), io.err_is_terminal);
+    o.progress_lines = o.progress && !io.err_is_terminal;
+    return o;
+}
+
+std::unique_ptr<Progress> make_progress(const Output& output, Io& io) {
+    if (!output.progress) return nullptr;
+    return std::make_unique<TerminalProgress>(
+        io.err, output.progress_lines ? TerminalProgress::Style::lines : TerminalProgress::Style::redrawn);
+}
+
+OptionTable store_options() {
+    return {{"Store",
+             {
+                 choice("layout", "auto|native|kine|bbolt",
+                        "what the store is (default auto: recognised by its content)"),
+                 word("timeout", "TIME", "how long to wait for a store somebody else holds (default 10s)"),
+             }}};
+}
+
+std::optional<store::Layout> layout_of(const Parsed& parsed) {
+    const std::string name = parsed.value_or("layout", "auto");
+    if (name == "native") return store::Layout::native;
+    if (name == "kine") return store::Layout::kine;
+    if (name == "bbolt") return store::Layout::bbolt;
+    return std::nullopt;
+}
+
+std::chrono::milliseconds timeout_of(const Parsed& parsed) {
+    return parse_duration("--timeout", parsed.value_or("timeout", "10s"));
+}
+
+OptionTable rules_options() {
+    return {
+        {"Rules",
+         {
+             choice("tombstones", "classic|keep-at-rev",
+                    "what happens to a tombstone exactly at the compact revision (default classic: it goes)"),
+             word("etcd-version", "X.Y.Z", "follow that release of etcd in every such choice"),
+         }}};
+}
+
+std::optional<mvcc::CompactionRules> rules_of(const Parsed& parsed) {
+    parsed.at_most_one_of({"tombstones", "etcd-version"});
+    if (const auto version = parsed.value("etcd-version")) return mvcc::rules_of_etcd_version(*version);
+    if (const auto rule = parsed.value("tombstones")) {
+        return *rule == "classic" ? mvcc::classic_rules() : mvcc::keep_at_rev_rules();
+    }
+    return std::nullopt;
+}
+
+}  // namespace kvctl::cli

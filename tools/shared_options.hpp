@@ -1,0 +1,51 @@
+#pragma once
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "kvctl/base/progress.hpp"
+#include "kvctl/mvcc/rules.hpp"
+#include "kvctl/store/store.hpp"
+#include "tools/commands.hpp"
+#include "tools/options.hpp"
+
+namespace kvctl::cli {
+
+enum class Format { text, json, jsonl };
+
+/// -w, --json, -q, -v, --help, --version: every command has them.
+[[nodiscard]] OptionTable basic_options();
+/// basic_options and --bytes, --color, --progress: for commands that read a store or a log.
+[[nodiscard]] OptionTable output_options();
+
+struct Output {
+    Format format = Format::text;
+    bool quiet = false;  ///< no report, no warnings, in any format
+    bool verbose = false;
+    bool raw_bytes = false;  ///< sizes in text as plain numbers
+    bool color = false;
+    bool progress = false;  ///< draw it
+    bool progress_lines =
+        false;  ///< --progress always without a terminal: whole lines instead of one redrawn
+};
+
+/// Takes either of the tables above. Decides colour and progress from the options, NO_COLOR, TERM and what
+/// the streams are. Progress never goes with a JSON format or -q. Throws a usage Error when --json
+/// contradicts -w.
+[[nodiscard]] Output output_of(const Parsed& parsed, const Io& io);
+
+/// Draws on io.err when the options say so; else null.
+[[nodiscard]] std::unique_ptr<Progress> make_progress(const Output& output, Io& io);
+
+/// --layout, --timeout.
+[[nodiscard]] OptionTable store_options();
+/// nullopt: recognise it by content.
+[[nodiscard]] std::optional<store::Layout> layout_of(const Parsed& parsed);
+[[nodiscard]] std::chrono::milliseconds timeout_of(const Parsed& parsed);
+
+/// --tombstones, --etcd-version.
+[[nodiscard]] OptionTable rules_options();
+/// nullopt when neither is given: the layout decides. Throws a usage Error on both together.
+[[nodiscard]] std::optional<mvcc::CompactionRules> rules_of(const Parsed& parsed);
+
+}  // namespace kvctl::cli

@@ -1,0 +1,43 @@
+#include "tools/sizes.hpp"
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace kvctl::cli {
+
+std::string format_bytes(std::uint64_t bytes) {
+    constexpr std::array<std::string_view, 7> k_units{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    if (bytes < 1024) return std::to_string(bytes) + " B";
+    std::size_t unit = 1;
+    std::uint64_t whole = bytes;  // in units of k_units[unit - 1]
+    while (whole >= 1024 * 1024) {
+        whole /= 1024;
+        ++unit;
+    }
+    // Tenths, rounded half up; what was cut off on the way never changes a half into less.
+    std::uint64_t tenths = (whole * 10 + 512) / 1024;
+    if (tenths >= 10'240 && unit + 1 < k_units.size()) {
+        tenths = 10;
+        ++unit;
+    }
+    return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10) + ' ' + std::string(k_units[unit]);
+}
+
+std::string format_bytes_exact(std::uint64_t bytes) {
+    const std::string exact = group_digits(bytes) + (bytes == 1 ? " byte" : " bytes");
+    return bytes < 1024 ? exact : format_bytes(bytes) + " (" + exact + ")";
+}
+
+std::string group_digits(std::uint64_t number) {
+    std::string out = std::to_string(number);
+    for (std::size_t i = out.size(); i > 3; i -= 3) out.insert(i - 3, 1, ',');
+    return out;
+}
+
+std::string group_digits(std::int64_t number) {
+    const auto magnitude = static_cast<std::uint64_t>(number);
+    return number < 0 ? '-' + group_digits(std::uint64_t{0} - magnitude) : group_digits(magnitude);
+}
+
+}  // namespace kvctl::cli

@@ -1,0 +1,162 @@
+#include "tools/values.hpp"
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/base/error.hpp"
+
+namespace kvctl::cli {
+namespace {
+
+Error bad_value(std::string_view option, std::string_view text, std::string_view why) {
+    return {ErrorKind::usage, std::string(option) + ": '" + escape(text) + "' " + std::string(why)};
+}
+
+bool is_integer(std::string_view text) noexcept {
+    if (text.starts_with('-')) text.remove_prefix(1);
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+template <class Integer>
+Integer parse_integer(std::string_view option, std::string_view text, std::string_view what,
+                      std::string_view most) {
+    if (!is_integer(text)) throw bad_value(option, text, "is not a whole number");
+    if (text.starts_with('-') && text.find_first_not_of("-0") != std::string_view::npos) {
+        throw bad_value(option, text, "is negative; a " + std::string(what) + " is never below 0");
+    }
+    if (text.starts_with('-')) return 0;
+    Integer value = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (code != std::errc{}) throw bad_value(option, text, "is above " + std::string(most));
+    return value;
+}
+
+// A decimal number with up to six digits behind the point, as millionths: exact, without floating point.
+struct Decimal {
+    std::uint64_t whole = 0;
+    std::uint64_t millionths = 0;
+    std::string_view unit;
+};
+
+std::optional<Decimal> split_decimal(std::string_view text) {
+    Decimal d;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), d.whole);
+    if (code != std::errc{}) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    if (text.starts_with('.')) {
+        text.remove_prefix(1);
+        std::uint64_t scale = 100'000;
+        std::size_t digits = 0;
+        for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; ++digits, scale /= 10) {
+            d.millionths += static_cast<std::uint64_t>(text[digits] - '0') * scale;
+        }
+        if (digits == 0 || digits > 6) return std::nullopt;
+        text.remove_prefix(digits);
+    }
+    d.unit = text;
+    return d;
+}
+
+// whole.millionths times unit, rounded down; nullopt above `most` and for a fraction of one.
+std::optional<std::uint64_t> times(const Decimal& d, std::uint64_t unit, std::uint64_t most) noexcept {
+    if (d.whole > most / unit || (unit == 1 && d.millionths != 0)) return std::nullopt;
+    const std::uint64_t fraction =
+        unit / 1'000'000 * d.millionths + unit % 1'000'000 * d.millionths / 1'000'000;
+    const std::uint64_t value = d.whole * unit;
+    if (fraction > most - value) return std::nullopt;
+    return value + fraction;
+}
+
+struct Unit {
+    std::string_view name;
+    std::uint64_t factor;
+};
+
+constexpr std::uint64_t k_kibi = 1024;
+constexpr std::uint64_t k_kilo = 1000;
+constexpr std::array k_sizes{
+    Unit{"", 1},
+    Unit{"B", 1},
+    Unit{"K", k_kibi},
+    Unit{"KiB", k_kibi},
+    Unit{"kB", k_kilo},
+    Unit{"M", k_kibi* k_kibi},
+    Unit{"MiB", k_kibi* k_kibi},
+    Unit{"MB", k_kilo* k_kilo},
+    Unit{"G", k_kibi* k_kibi* k_kibi},
+    Unit{"GiB", k_kibi* k_kibi* k_kibi},
+    Unit{"GB", k_kilo* k_kilo* k_kilo},
+    Unit{"T", k_kibi* k_kibi* k_kibi* k_kibi},
+    Unit{"TiB", k_kibi* k_kibi* k_kibi* k_kibi},
+    Unit{"TB", k_kilo* k_kilo* k_kilo* k_kilo},
+};
+constexpr std::array k_durations{
+    Unit{"", 1000}, Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60'000}, Unit{"h", 3'600'000},
+};
+
+template <std::size_t N>
+std::optional<std::uint64_t> factor_of(const std::array<Unit, N>& units, std::string_view name) noexcept {
+    for (const Unit& u : units) {
+        if (u.name == name) return u.factor;
+    }
+    return std::nullopt;
+}
+
+constexpr std::uint64_t k_full_share = 100'000'000;  // 100 % in millionths of a per cent
+
+}  // namespace
+
+MainRevision parse_revision(std::string_view option, std::string_view text) {
+    return MainRevision{parse_integer<std::int64_t>(
+        option, text, "revision", "the largest revision there can be, 9223372036854775807")};
+}
+
+std::uint64_t parse_u64(std::string_view option, std::string_view text) {
+    return parse_integer<std::uint64_t>(option, text, "number here", "18446744073709551615");
+}
+
+std::int64_t parse_i64(std::string_view option, std::string_view text) {
+    return parse_integer<std::int64_t>(option, text, "number here", "9223372036854775807");
+}
+
+std::uint64_t parse_size(std::string_view option, std::string_view text) {
+    const auto d = split_decimal(text);
+    const auto factor = d ? factor_of(k_sizes, d->unit) : std::nullopt;
+    if (!factor)
+        throw bad_value(option, text,
+                        "is not a size; write bytes, or a number with K, M, G (1024) or kB, MB, GB (1000)");
+    const auto bytes = times(*d, *factor, std::numeric_limits<std::uint64_t>::max());
+    if (!bytes) throw bad_value(option, text, "is not a number of bytes below 2^64");
+    return *bytes;
+}
+
+std::uint64_t SizeOrPercent::of(std::uint64_t whole) const noexcept {
+    if (millionths_ == 0) return bytes_;
+    const std::uint64_t rest = whole % k_full_share * millionths_;
+    return whole / k_full_share * millionths_ + rest / k_full_share + (rest % k_full_share != 0 ? 1 : 0);
+}
+
+SizeOrPercent parse_size_or_percent(std::string_view option, std::string_view text) {
+    if (!text.ends_with('%')) return SizeOrPercent::bytes(parse_size(option, text));
+    const auto d = split_decimal(text);
+    const auto share = d && d->unit == "%" ? times(*d, 1'000'000, k_full_share) : std::nullopt;
+    if (!share) throw bad_value(option, text, "is not a share from 0% to 100%");
+    return SizeOrPercent::millionths(*share);
+}
+
+std::chrono::milliseconds parse_duration(std::string_view option, std::string_view text) {
+    const auto d = split_decimal(text);
+    const auto factor = d ? factor_of(k_durations, d->unit) : std::nullopt;
+    if (!factor)
+        throw bad_value(option, text, "is not a duration; write 500ms, 10s, 2m, or a number of seconds");
+    constexpr std::uint64_t k_most = 24ULL * 24 * 3'600'000;
+    const auto ms = times(*d, *factor, k_most);
+    if (!ms) throw bad_value(option, text, "is not a whole number of milliseconds up to 24 days");
+    return std::chrono::milliseconds(*ms);
+}
+
+}  // namespace kvctl::cli

@@ -1,0 +1,44 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "kvctl/base/strong.hpp"
+
+namespace kvctl::cli {
+
+// Text of an option's value into a number. `option` names it in the message ("--rev"). All throw a usage
+// Error.
+
+/// 0 to 2^63-1.
+[[nodiscard]] MainRevision parse_revision(std::string_view option, std::string_view text);
+/// 0 to 2^64-1.
+[[nodiscard]] std::uint64_t parse_u64(std::string_view option, std::string_view text);
+/// 0 to 2^63-1.
+[[nodiscard]] std::int64_t parse_i64(std::string_view option, std::string_view text);
+
+/// Bytes: "512", "64K", "1.5GiB" (powers of 1024), "10MB" (powers of 1000).
+[[nodiscard]] std::uint64_t parse_size(std::string_view option, std::string_view text);
+
+/// Bytes, or a share of something whose size is known later.
+class SizeOrPercent {
+  public:
+    static SizeOrPercent bytes(std::uint64_t bytes) noexcept { return {bytes, 0}; }
+    static SizeOrPercent millionths(std::uint64_t share) noexcept { return {0, share}; }
+    /// The bytes meant when the whole is `whole` bytes, rounded up.
+    [[nodiscard]] std::uint64_t of(std::uint64_t whole) const noexcept;
+    friend bool operator==(const SizeOrPercent&, const SizeOrPercent&) = default;
+
+  private:
+    SizeOrPercent(std::uint64_t bytes, std::uint64_t millionths) : bytes_(bytes), millionths_(millionths) {}
+    std::uint64_t bytes_;
+    std::uint64_t millionths_;
+};
+
+/// A size, or "12.5%" (0 to 100).
+[[nodiscard]] SizeOrPercent parse_size_or_percent(std::string_view option, std::string_view text);
+
+/// "500ms", "10s", "2m", "1h"; a bare number is seconds. At most 24 days.
+[[nodiscard]] std::chrono::milliseconds parse_duration(std::string_view option, std::string_view text);
+
+}  // namespace kvctl::cli
