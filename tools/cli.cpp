@@ -19,6 +19,8 @@ namespace {
 
 // A row a command: name, alias, synopsis, summary, options, function.
 constexpr std::array k_commands{
+    Command{"compact", "compaction", "(--rev N | --keep-last N | --target-size S) [OPTIONS] STORE",
+            "Plan a compaction and, without --dry-run, execute it", compact_options, compact},
     Command{"help", "", "[COMMAND]", "Show what kvctl or one of its commands takes", help_options, help},
     Command{"version", "", "", "Show the versions of kvctl and of what it is built on", version_options,
             version},
