@@ -21,6 +21,9 @@ namespace {
 constexpr std::array k_commands{
     Command{"compact", "compaction", "(--rev N | --keep-last N | --target-size S) [OPTIONS] STORE",
             "Plan a compaction and, without --dry-run, execute it", compact_options, compact},
+    Command{"index", "", "[OPTIONS] [KEY] STORE",
+            "Show the keyIndex tree: generations and revisions of each key", index_options, index},
+    Command{"hash", "hashkv", "[OPTIONS] STORE", "Compute etcd's HashKV", hash_options, hash},
     Command{"help", "", "[COMMAND]", "Show what kvctl or one of its commands takes", help_options, help},
     Command{"version", "", "", "Show the versions of kvctl and of what it is built on", version_options,
             version},
