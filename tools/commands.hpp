@@ -41,10 +41,12 @@ int run(const Args& args, Io& io);
 
 // One function a command: `args` are those behind the command's name. Returns the exit code; throws
 // kvctl::Error.
+int completion(const Args& args, Io& io);
 int help(const Args& args, Io& io);
 int version(const Args& args, Io& io);
 
 // What each takes, for parsing, --help, completion and the man page test.
+OptionTable completion_options();
 OptionTable help_options();
 OptionTable version_options();
 
