@@ -24,9 +24,12 @@ constexpr std::array k_commands{
     Command{"index", "", "[OPTIONS] [KEY] STORE",
             "Show the keyIndex tree: generations and revisions of each key", index_options, index},
     Command{"hash", "hashkv", "[OPTIONS] STORE", "Compute etcd's HashKV", hash_options, hash},
+    Command{"completion", "", "bash|zsh|fish",
+            "Print a script that completes kvctl's commands and options in a shell", completion_options,
+            completion},
     Command{"help", "", "[COMMAND]", "Show what kvctl or one of its commands takes", help_options, help},
-    Command{"version", "", "", "Show the versions of kvctl and of what it is built on", version_options,
-            version},
+    Command{"version", "", "[OPTIONS]", "Show the versions of kvctl and of what it is built on",
+            version_options, version},
 };
 
 Error unknown_command(const std::string& name) {
