@@ -1,0 +1,158 @@
+#include "kvctl/bbolt/file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "kvctl/bbolt/cursor.hpp"
+#include "kvctl/bbolt/sha256.hpp"
+
+namespace kvctl::bbolt {
+namespace {
+
+std::string_view from(std::string_view bytes, std::uint64_t at) noexcept {
+    return at < bytes.size() ? bytes.substr(at) : std::string_view{};
+}
+
+}  // namespace
+
+File::File(const std::string& path) : path_(path) {
+    fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd_ < 0) throw io_error(path, "cannot open", errno);
+    try {
+        // A file system without locks is no reason not to read.
+        locked_ = ::flock(fd_, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        map();
+        choose_meta();
+    } catch (...) {
+        if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+        ::close(fd_);
+        throw;
+    }
+}
+
+File::~File() {
+    ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+    ::close(fd_);
+}
+
+void File::map() {
+    struct stat st {};
+    if (::fstat(fd_, &st) != 0) throw io_error(path_, "cannot stat", errno);
+    if (!S_ISREG(st.st_mode)) throw Error(ErrorKind::not_a_store, path_ + ": is not a regular file");
+    const auto size = static_cast<std::size_t>(st.st_size);
+    if (size == 0) throw Error(ErrorKind::not_a_store, path_ + ": is empty");
+    void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd_, 0);
+    if (at == MAP_FAILED) throw io_error(path_, "cannot map", errno);
+    bytes_ = {static_cast<const char*>(at), size};
+    data_ = size % 512 == k_digest_bytes ? bytes_.substr(0, size - k_digest_bytes) : bytes_;
+}
+
+void File::choose_meta() {
+    if (!looks_like_bbolt(data_)) throw Error(ErrorKind::not_a_store, path_ + ": is not a bbolt file");
+    metas_[0] = decode_meta(data_, meta_faults_[0]);
+    if (metas_[0]) {
+        metas_[1] = decode_meta(from(data_, metas_[0]->page_size), meta_faults_[1]);
+    } else {
+        // The first meta does not tell the page size: the second one stands at it.
+        std::string_view fault;
+        for (std::size_t size = k_min_page_size; size <= k_max_page_size && !metas_[1]; size *= 2) {
+            metas_[1] = decode_meta(from(data_, size), fault);
+            if (metas_[1] && metas_[1]->page_size != size) metas_[1].reset();
+        }
+        if (!metas_[1]) meta_faults_[1] = "no page size from 1 KiB on shows a valid one";
+    }
+    if (metas_[0] && metas_[1] && metas_[1]->page_size != metas_[0]->page_size) {
+        metas_[1].reset();
+        meta_faults_[1] = "its page size is not the one it stands at";
+    }
+    if (!metas_[0] && !metas_[1]) {
+        throw Error(ErrorKind::damaged,
+                    path_ + ": both metas are broken (page 0: " + std::string(meta_faults_[0]) +
+                        "; page 1: " + std::string(meta_faults_[1]) + ")");
+    }
+    const bool second = metas_[1] && (!metas_[0] || metas_[1]->txid > metas_[0]->txid);
+    meta_ = second ? *metas_[1] : *metas_[0];
+    if (meta_.high_water.value() > pages()) {
+        throw Error(ErrorKind::damaged, path_ + ": is cut short: its newest meta speaks of " +
+                                            std::to_string(meta_.high_water.value()) + " pages of " +
+                                            std::to_string(meta_.page_size) + " bytes, the file has " +
+                                            std::to_string(pages()));
+    }
+}
+
+std::optional<std::uint64_t> File::stored_free_pages() const try {
+    if (meta_.freelist == k_no_freelist) return std::nullopt;
+    const std::string_view bytes = page_bytes(meta_.freelist);
+    if (load_u16(bytes.data() + 8) != k_freelist_page) return std::nullopt;
+    const std::uint64_t count = load_u16(bytes.data() + 10);
+    // Pages above the high-water mark were never used; the freelist does not name them.
+    return (count == 0xFFFF ? load_u64(bytes.data() + k_page_header) : count) + pages() -
+           meta_.high_water.value();
+} catch (const PageError&) {
+    return std::nullopt;
+}
+
+bool File::digest_matches() const {
+    return has_digest() && sha256(data_) == bytes_.substr(data_.size());
+}
+
+bool File::changed() const noexcept {
+    for (std::size_t i = 0; i < 2; ++i) {
+        std::string_view fault;
+        const auto now = decode_meta(from(data_, i * meta_.page_size), fault);
+        if (now && now->txid > meta_.txid) return true;
+    }
+    return false;
+}
+
+std::string_view File::page_bytes(PageId id) const {
+    if (id.value() < 2 || id >= meta_.high_water) {
+        throw PageError(
+            path_, id,
+            "is referred to, but pages run from 2 to " + std::to_string(meta_.high_water.value() - 1));
+    }
+    const std::string_view rest = data_.substr(id.value() * meta_.page_size);
+    const std::uint64_t stored = load_u64(rest.data());
+    if (stored != id.value()) throw PageError(path_, id, "carries the id " + std::to_string(stored));
+    const std::uint64_t span = std::uint64_t{load_u32(rest.data() + 12)} + 1;
+    if (span > meta_.high_water.value() - id.value()) {
+        throw PageError(path_, id, "reaches over " + std::to_string(span) + " pages, behind the last one");
+    }
+    return rest.substr(0, span * meta_.page_size);
+}
+
+Page File::page(PageId id) const {
+    const Page page(id, page_bytes(id));
+    if (const std::string fault = page.fault(); !fault.empty()) throw PageError(path_, id, fault);
+    return page;
+}
+
+Page File::inline_page(const Bucket& bucket) const {
+    if (bucket.inline_page.size() < k_page_header) {
+        throw PageError(path_, bucket.within, "holds an inline bucket that is too short");
+    }
+    const Page page(bucket.within, bucket.inline_page);
+    std::string fault = page.fault();
+    if (fault.empty() && !page.leaf()) fault = "is not a leaf";
+    if (!fault.empty()) throw PageError(path_, bucket.within, "holds an inline bucket that " + fault);
+    return page;
+}
+
+Bucket File::decode_bucket(std::string_view value, PageId within) const {
+    if (value.size() < k_bucket_header) throw PageError(path_, within, "holds a bucket that is too short");
+    return {PageId{load_u64(value.data())}, value.substr(k_bucket_header), load_u64(value.data() + 8),
+            within};
+}
+
+std::optional<Bucket> File::bucket(std::string_view name) const {
+    Cursor cursor(*this, root());
+    if (!cursor.seek(name) || cursor.key() != name || !cursor.is_bucket()) return std::nullopt;
+    return decode_bucket(cursor.value(), cursor.page());
+}
+
+}  // namespace kvctl::bbolt

@@ -1,0 +1,49 @@
+#include "kvctl/bbolt/page.hpp"
+
+#include "kvctl/base/bytes.hpp"
+
+namespace kvctl::bbolt {
+
+bool Page::key(std::uint32_t i, std::string_view& out) const noexcept {
+    if (leaf()) {
+        LeafElement e;
+        const bool ok = leaf_element(i, e);
+        out = e.key;
+        return ok;
+    }
+    BranchElement e;
+    const bool ok = branch_element(i, e);
+    out = e.key;
+    return ok;
+}
+
+std::string Page::fault() const {
+    if (flags_ != k_leaf_page && flags_ != k_branch_page) {
+        return "is neither a leaf nor a branch page (flags 0x" + hex(flags_) + ")";
+    }
+    std::uint64_t end = k_page_header + std::uint64_t{count_} * k_element;
+    if (end > bytes_.size()) return "its table of " + std::to_string(count_) + " elements does not fit";
+    if (count_ == 0 && !leaf()) return "is a branch page without children";
+    for (std::uint32_t i = 0; i < count_; ++i) {
+        std::string_view k;
+        std::uint64_t size = 0;
+        bool inside = false;
+        if (leaf()) {
+            LeafElement e;
+            inside = leaf_element(i, e);
+            k = e.key;
+            size = e.key.size() + e.value.size();
+        } else {
+            inside = key(i, k);
+            size = k.size();
+        }
+        if (!inside) return "element " + std::to_string(i) + " reaches out of the page";
+        if (k.empty()) return "element " + std::to_string(i) + " has an empty key";
+        const auto begin = static_cast<std::uint64_t>(k.data() - bytes_.data());
+        if (begin < end) return "element " + std::to_string(i) + " overlaps what stands before it";
+        end = begin + size;
+    }
+    return {};
+}
+
+}  // namespace kvctl::bbolt

@@ -1,0 +1,65 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "kvctl/base/finding.hpp"
+#include "kvctl/bbolt/file.hpp"
+#include "kvctl/store/store.hpp"
+
+namespace kvctl::store {
+
+/// Whether a file that begins with these bytes (128 KiB of them, or all there is) is a bbolt file.
+[[nodiscard]] bool looks_like_bbolt(std::string_view first_bytes);
+
+/// The file that `path` stands for: itself, or the `member/snap/db` of an etcd data dir. A directory without
+/// one throws `not_a_store`.
+[[nodiscard]] std::string bbolt_path(const std::string& path);
+
+/// An etcd `db`: bbolt with etcd's buckets. Read-only by type.
+///
+/// A row that cannot be read (its key is no revision, its value no KeyValue) is a finding of load() and takes
+/// no part in the index; each_record() stops at it with a `damaged` Error.
+class BboltStore : public Store {
+  public:
+    /// `path` may be an etcd data dir, a db or a snapshot file. Throws as bbolt::File does, and `not_a_store`
+    /// when there is no bucket "key".
+    explicit BboltStore(const std::string& path);
+
+    /// free_pages is what the file's freelist says; etcd stores none, and then it is known only after load().
+    [[nodiscard]] const StoreInfo& info() const override { return info_; }
+    [[nodiscard]] StoreHead head() override;
+    [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
+                                       Progress* progress) override;
+    void each_record(MainRevision from, MainRevision to,
+                     const std::function<void(const mvcc::Record&)>& f) override;
+    [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
+    /// Always nullopt: etcd keeps no index by key on disk.
+    [[nodiscard]] std::optional<mvcc::TreeIndex> load_key(std::string_view key,
+                                                          const mvcc::CompactionRules& rules) override;
+    [[nodiscard]] std::vector<Lease> leases() override;
+    /// The bucket "meta" by its own names; values that are no number (confState, storageVersion) are left
+    /// out.
+    [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
+
+    /// A value of the bucket "meta" as it is stored.
+    [[nodiscard]] std::optional<std::string_view> meta_bytes(std::string_view name) const;
+    [[nodiscard]] const bbolt::File& file() const noexcept { return file_; }
+
+  private:
+    [[nodiscard]] std::optional<mvcc::Record> decode(std::string_view row_key, std::string_view value,
+                                                     std::string_view& fault) const;
+    [[nodiscard]] Error damaged(std::string_view row_key, std::string_view fault) const;
+    [[nodiscard]] bool fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progress);
+    void count_free_pages(std::uint64_t pages_of_rows, FindingLog& log);
+    void fill_sorted(mvcc::TreeIndex& index);
+    void check_meta(Findings& findings) const;
+
+    StoreInfo info_;
+    bbolt::File file_;
+    bbolt::Bucket rows_;
+};
+
+[[nodiscard]] std::unique_ptr<Store> open_bbolt(const std::string& path);
+
+}  // namespace kvctl::store

@@ -1,0 +1,153 @@
+#include "kvctl/bbolt/check.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "kvctl/bbolt/sha256.hpp"
+#include "support/bbolt_image.hpp"
+#include "support/real_data.hpp"
+
+using namespace kvctl;
+using namespace kvctl::bbolt;
+using tests::BboltImage;
+using tests::TempFile;
+
+namespace {
+
+BboltImage sample() {
+    BboltImage image;
+    image.page_size = 1024;
+    image.max_elements = 6;
+    image.free_pages = 4;
+    image.store_freelist = true;
+    image.buckets["meta"]["consistent_index"] = std::string(8, '\1');
+    for (int i = 100; i < 400; ++i)
+        image.buckets["key"][std::to_string(i)] = std::string(i == 250 ? 3000 : 30, 'v');
+    return image;
+}
+
+Findings check(const std::string& bytes, PageUse* use = nullptr) {
+    const TempFile path(bytes);
+    const File file(path.path());
+    Findings findings;
+    const PageUse found = check_structure(file, findings, nullptr);
+    if (use != nullptr) *use = found;
+    return findings;
+}
+
+std::string codes(const Findings& findings) {
+    std::string text;
+    for (const Finding& f : findings) {
+        if (text.find(f.code) == std::string::npos) text += (text.empty() ? "" : " ") + f.code;
+    }
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("bbolt check: a sound file has no findings, and all its pages are accounted for") {
+    BboltImage image = sample();
+    PageUse use;
+    const std::string bytes = image.build();
+    CHECK(check(bytes, &use).empty());
+    CHECK(use.pages == image.pages());
+    CHECK(use.free == 4);
+    CHECK(use.unused == 0);
+    CHECK(use.reachable + use.free == use.pages);
+    CHECK(use.buckets == 2);
+    CHECK(use.elements == 301);
+    CHECK(check(bytes + sha256(bytes)).empty());
+
+    image.store_freelist = false;
+    CHECK(check(image.build(), &use).empty());
+    CHECK(use.free == 0);
+    CHECK(use.unused == 4);
+}
+
+TEST_CASE("bbolt check: real files are sound") {
+    for (const tests::RealData& data : tests::real_data()) {
+        CAPTURE(data.name);
+        const File file(data.db);
+        Findings findings;
+        const PageUse use = check_structure(file, findings, nullptr);
+        CHECK(findings.empty());
+        std::uint64_t elements = 0;
+        for (const auto& [name, count] : data.expected["db"]["bucket_counts"].items()) {
+            elements += count.get<std::uint64_t>();
+        }
+        CHECK(use.elements == elements);
+        CHECK(use.buckets == data.expected["db"]["bucket_counts"].size());
+    }
+}
+
+TEST_CASE("bbolt check: each damage is found and named for what it is") {
+    BboltImage image = sample();
+    const std::string good = image.build();
+    const std::uint64_t top = image.root_of("key");
+    const std::vector<std::uint64_t> leaves = image.pages_with(k_leaf_page);
+    const std::vector<std::uint64_t> branches = image.pages_with(k_branch_page);
+    const std::uint64_t leaf = leaves[3];
+    const auto data_of = [&](std::uint64_t id, std::size_t i) {
+        const std::size_t e = image.element_at(id, i);
+        return e + load_u32(good.data() + e + 4);
+    };
+    const auto at = [](std::uint64_t id, std::size_t offset) { return id * 1024 + offset; };
+    struct Row {
+        const char* name;
+        std::size_t at;
+        std::string bytes;
+        const char* codes;
+    };
+    const Row rows[] = {
+        {"older meta's checksum", at(0, 16 + 56), std::string(8, 'x'), "bbolt-meta"},
+        {"newer meta's checksum", at(1, 16 + 56), std::string(8, 'x'), "bbolt-meta"},
+        {"meta page's flags", at(0, 8), tests::le16(2), "bbolt-meta"},
+        {"page id", at(leaf, 0), tests::le64(leaf + 1), "bbolt-page bbolt-unused"},
+        {"child twice", image.element_at(branches[0], 1) + 8, tests::le64(leaves[0]),
+         "bbolt-page-twice bbolt-unused"},
+        {"child is the bucket's root", image.element_at(branches[0], 1) + 8, tests::le64(top),
+         "bbolt-page-twice bbolt-unused"},
+        {"child beyond the file", image.element_at(branches[0], 1) + 8, tests::le64(1 << 20),
+         "bbolt-page bbolt-unused"},
+        {"keys out of order", data_of(leaf, 2), "1", ""},
+        {"key above its range", data_of(leaf, 5), "9", "bbolt-key-range"},
+        {"key below its range", data_of(leaf, 0), "0", "bbolt-key-range"},
+        {"key equal to the one before", data_of(leaf, 1), good.substr(data_of(leaf, 0), 3),
+         "bbolt-key-order"},
+        {"free page in use", at(image.freelist(), 16), tests::le64(leaf), "bbolt-freelist bbolt-unused"},
+        {"free page twice", at(image.freelist(), 16), tests::le64(3), "bbolt-freelist bbolt-unused"},
+        {"free page that does not exist", at(image.freelist(), 16), tests::le64(1 << 30),
+         "bbolt-freelist bbolt-unused"},
+        {"freelist that is too long", at(image.freelist(), 10), tests::le16(0xFFFE),
+         "bbolt-freelist bbolt-unused"},
+        {"freelist of another kind", at(image.freelist(), 8), tests::le16(2), "bbolt-freelist bbolt-unused"},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(std::string(row.name));
+        std::string bytes = good;
+        tests::patch(bytes, row.at, row.bytes);
+        const Findings findings = check(bytes);
+        CHECK(codes(findings) == row.codes);
+        if (!findings.empty()) CHECK(findings[0].where.find("/db") != std::string::npos);
+    }
+    CHECK(codes(check(good + std::string(32, 'x'))) == "bbolt-digest");
+}
+
+TEST_CASE("bbolt check: a file damaged throughout yields a bounded list that says how much it leaves out") {
+    BboltImage image = sample();
+    image.max_elements = 2;
+    std::string bytes = image.build();
+    const std::size_t leaves = image.pages_with(k_leaf_page).size() - 1;
+    REQUIRE(leaves > 100);
+    for (const std::uint64_t id : image.pages_with(k_leaf_page)) {
+        if (id != image.root()) tests::patch(bytes, id * 1024 + 8, tests::le16(0x20));
+    }
+    const Findings findings = check(bytes);
+    CHECK(findings.size() == FindingLog::k_kept_per_code + 1);
+    bool counted = false;
+    for (const Finding& f : findings)
+        counted = counted || f.what == std::to_string(leaves - 20) + " more like these";
+    CHECK(counted);
+}
