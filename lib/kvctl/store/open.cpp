@@ -1,9 +1,13 @@
 #include "kvctl/store/open.hpp"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstdlib>
+#include <fstream>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/store/bbolt.hpp"
 #include "kvctl/store/kine.hpp"
 #include "kvctl/store/native.hpp"
 
@@ -49,11 +53,25 @@ std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connec
     return std::make_unique<NativeStore>(std::move(info), std::move(connection), options.timeout_ms);
 }
 
+namespace {
+
+// By content; a directory is one only as etcd's data dir. What cannot be read is for the opener to tell.
+bool is_bbolt(const std::string& real_path) {
+    struct stat st {};
+    if (::stat(real_path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return true;
+    std::ifstream in(real_path, std::ios::binary);
+    std::string first_bytes(std::size_t{128} << 10, '\0');
+    in.read(first_bytes.data(), static_cast<std::streamsize>(first_bytes.size()));
+    first_bytes.resize(static_cast<std::size_t>(in.gcount()));
+    return looks_like_bbolt(first_bytes);
+}
+
+}  // namespace
+
 std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options) {
+    if (options.layout == Layout::bbolt) return open_bbolt(path);
     const std::string real_path = resolve_path(path);
-    if (options.layout == Layout::bbolt) {
-        throw Error(ErrorKind::not_a_store, path + ": not a bbolt file");
-    }
+    if (!options.layout && is_bbolt(real_path)) return open_bbolt(path);
     const StoreInfo info = inspect_file(path, real_path);
     return make_sqlite_store(info, open_for_reading(info, options.timeout_ms), options);
 }
