@@ -12,29 +12,46 @@ namespace {
 
 namespace po = boost::program_options;
 
+// Boost hands an option whose value is optional the next argument, whatever it is. So such an option is a
+// flag to it, and
+// --name=VALUE goes by another name, which nobody can type by accident.
+constexpr char k_with_value = '\x01';
+
 po::options_description to_boost(const OptionTable& table) {
     po::options_description description;
     for (const OptionGroup& group : table) {
         for (const Option& o : group.options) {
-            std::string name(o.name);
-            if (o.letter != 0) name += std::string(",") + o.letter;
-            if (o.takes == Option::Takes::nothing) {
-                description.add_options()(name.c_str(), "");
-            } else if (o.value_optional) {
-                description.add_options()(name.c_str(), po::value<std::string>()->implicit_value(""), "");
+            const std::string name(o.name);
+            const std::string names = o.letter != 0 ? name + ',' + o.letter : name;
+            if (o.takes == Option::Takes::nothing || o.value_optional) {
+                description.add_options()(names.c_str(), "");
             } else {
-                description.add_options()(name.c_str(), po::value<std::string>(), "");
+                description.add_options()(names.c_str(), po::value<std::string>(), "");
             }
+            if (o.value_optional)
+                description.add_options()((name + k_with_value).c_str(), po::value<std::string>(), "");
         }
     }
     return description;
+}
+
+Args for_boost(const OptionTable& table, Args args) {
+    for (std::string& arg : args) {
+        if (arg == "--") break;
+        const std::size_t equals = arg.find('=');
+        if (!arg.starts_with("--") || equals == std::string::npos) continue;
+        const Option* o = find_option(table, std::string_view(arg).substr(2, equals - 2));
+        if (o != nullptr && o->value_optional) arg.insert(equals, 1, k_with_value);
+    }
+    return args;
 }
 
 Error usage(const std::string& message) {
     return {ErrorKind::usage, message};
 }
 
-Error unknown_option(const OptionTable& table, const std::string& given) {
+Error unknown_option(const OptionTable& table, std::string given) {
+    given.resize(std::min(given.find('='), given.size()));
     std::vector<std::string_view> names;
     for (const OptionGroup& group : table) {
         for (const Option& o : group.options) names.push_back(o.name);
@@ -52,7 +69,7 @@ std::vector<po::option> split(const OptionTable& table, const Args& args) {
     const po::options_description description = to_boost(table);
     namespace style = po::command_line_style;
     try {
-        return po::command_line_parser(args)
+        return po::command_line_parser(for_boost(table, args))
             .options(description)
             .style(style::unix_style & ~style::allow_guessing)
             .run()
@@ -60,7 +77,9 @@ std::vector<po::option> split(const OptionTable& table, const Args& args) {
     } catch (const po::unknown_option& e) {
         throw unknown_option(table, e.get_option_name());
     } catch (const po::invalid_command_line_syntax& e) {
-        const std::string option = escape(e.get_option_name());
+        std::string option = e.get_option_name();
+        std::erase(option, k_with_value);
+        option = escape(option);
         switch (e.kind()) {
             case po::invalid_syntax::missing_parameter:
                 throw usage("option " + option + " needs a value");
@@ -76,18 +95,41 @@ std::vector<po::option> split(const OptionTable& table, const Args& args) {
     }
 }
 
-void check_choice(const Option& option, const std::string& value) {
-    const auto words = words_of(option.value);
-    if (std::find(words.begin(), words.end(), value) != words.end()) return;
-    std::string list;
-    for (const std::string_view w : words) list += (list.empty() ? "" : ", ") + std::string(w);
-    throw usage("--" + std::string(option.name) + ": '" + escape(value) + "' is not one of " + list);
-}
-
 const Option& option_in(const OptionTable& table, std::string_view name) {
     const Option* option = find_option(table, name);
     if (option == nullptr) throw Error(ErrorKind::internal, "no option table has --" + std::string(name));
     return *option;
+}
+
+// True when `arg` would be an option of the table if it stood alone.
+bool is_option(const OptionTable& table, std::string_view arg) noexcept {
+    if (arg.size() < 2 || arg[0] != '-') return false;
+    if (arg[1] == '-') return find_option(table, arg.substr(2, arg.find_first_of("=\x01") - 2)) != nullptr;
+    return std::any_of(table.begin(), table.end(), [&](const OptionGroup& g) {
+        return std::any_of(g.options.begin(), g.options.end(),
+                           [&](const Option& o) { return o.letter == arg[1]; });
+    });
+}
+
+// `apart`: the value stood in an argument of its own.
+void check_value(const OptionTable& table, const Option& option, const std::string& value, bool apart) {
+    const std::string name = "--" + std::string(option.name);
+    // "--backup --dry-run" forgot a value; taking the option for it would lose the option.
+    if (apart && is_option(table, value)) {
+        std::string shown = value;
+        std::erase(shown, k_with_value);
+        shown = escape(shown);
+        throw usage("option " + name + " needs a value; if '" + shown + "' is meant, write " + name + "=" +
+                    shown);
+    }
+    if (option.takes == Option::Takes::file && value.empty())
+        throw usage("option " + name + " needs a file name");
+    if (option.takes != Option::Takes::choice) return;
+    const auto words = words_of(option.value);
+    if (std::find(words.begin(), words.end(), value) != words.end()) return;
+    std::string list;
+    for (const std::string_view w : words) list += (list.empty() ? "" : ", ") + std::string(w);
+    throw usage(name + ": '" + escape(value) + "' is not one of " + list);
 }
 
 // `text` broken at spaces so that no line passes `width`; lines after the first begin with `indent` spaces.
@@ -186,21 +228,18 @@ Parsed parse(const OptionTable& table, const Args& args) {
     std::vector<std::string> operands;
     for (const po::option& o : split(table, args)) {
         if (o.string_key.empty()) {
-            operands.insert(operands.end(), o.value.begin(), o.value.end());
+            operands.insert(operands.end(), o.original_tokens.begin(), o.original_tokens.end());
             continue;
         }
-        const std::string_view key = o.string_key;
-        const Option& option = option_in(table, key);
-        if (std::any_of(given.begin(), given.end(), [&](const auto& g) { return g.first == key; })) {
-            throw usage("option --" + o.string_key + " is given twice");
+        std::string name = o.string_key;
+        std::erase(name, k_with_value);
+        if (std::any_of(given.begin(), given.end(), [&](const auto& g) { return g.first == name; })) {
+            throw usage("option --" + name + " is given twice");
         }
         std::optional<std::string> value;
-        if (option.takes != Option::Takes::nothing && !o.value.empty()) value = o.value.front();
-        if (value && option.takes == Option::Takes::choice) check_choice(option, *value);
-        if (value && value->empty() && option.takes == Option::Takes::file) {
-            throw usage("option --" + o.string_key + " needs a file name");
-        }
-        given.emplace_back(o.string_key, std::move(value));
+        if (!o.value.empty()) value = o.value.front();
+        if (value) check_value(table, option_in(table, name), *value, o.original_tokens.size() > 1);
+        given.emplace_back(std::move(name), std::move(value));
     }
     return {table, std::move(given), std::move(operands)};
 }

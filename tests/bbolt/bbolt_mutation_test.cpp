@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "fuzz/bbolt_target.hpp"
 #include "kvctl/bbolt/format.hpp"
-#include "support/bbolt_image.hpp"
+#include "tests/fuzz/bbolt_target.hpp"
+#include "tests/support/bbolt_image.hpp"
 
 using namespace kvctl;
 
@@ -43,7 +43,7 @@ TEST_CASE("bbolt: files with random damage are answered by findings and errors, 
     for (int round = 0; round < k_rounds; ++round) {
         CAPTURE(round);
         std::vector<std::string> keys;
-        tests::BboltImage image = tests::etcd_image(history(keys), round % 3 == 0 ? 4096 : 1024);
+        test::BboltImage image = test::etcd_image(history(keys), round % 3 == 0 ? 4096 : 1024);
         image.max_elements = 2 + below(8);
         image.store_freelist = round % 2 == 0;
         image.free_pages = below(3);
@@ -56,23 +56,23 @@ TEST_CASE("bbolt: files with random damage are answered by findings and errors, 
                 below(3) == 0 ? interesting[below(std::size(interesting))] : below(image.pages() + 2);
             switch (below(4)) {
                 case 0:
-                    tests::patch(bytes, at, tests::le16(value));
+                    test::patch(bytes, at, test::le16(value));
                     break;
                 case 1:
-                    tests::patch(bytes, at, tests::le32(value));
+                    test::patch(bytes, at, test::le32(value));
                     break;
                 case 2:
-                    tests::patch(bytes, at, tests::le64(value));
+                    test::patch(bytes, at, test::le64(value));
                     break;
                 default:
                     bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8)));
                     break;
             }
             // Damage behind a sound checksum gets further.
-            if (page < 2) tests::seal_meta(bytes, page, page_size);
+            if (page < 2) test::seal_meta(bytes, page, page_size);
         }
         if (below(10) == 0) bytes.resize(below(bytes.size()));
-        opened += tests::read_as_bbolt(bytes) ? 1 : 0;
+        opened += test::read_as_bbolt(bytes) ? 1 : 0;
     }
     // Most stay readable in part: else the damage would say little about the readers behind the metas.
     CHECK(opened > k_rounds / 2);

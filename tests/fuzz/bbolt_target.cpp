@@ -1,4 +1,4 @@
-#include "fuzz/bbolt_target.hpp"
+#include "tests/fuzz/bbolt_target.hpp"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "kvctl/bbolt/check.hpp"
 #include "kvctl/store/bbolt.hpp"
 
-namespace kvctl::tests {
+namespace kvctl::test {
 namespace {
 
 // Only a kvctl Error may come out of `f`; the `internal` kind would be a broken promise.
@@ -81,4 +81,4 @@ bool read_as_bbolt(std::string_view bytes) {
     });
 }
 
-}  // namespace kvctl::tests
+}  // namespace kvctl::test

@@ -12,8 +12,9 @@ namespace kvctl::mvcc {
 namespace {
 
 Tally operator-(const Tally& a, const Tally& b) {
-    return {a.revisions - b.revisions, a.tombstones - b.tombstones, a.keys - b.keys,
-            a.bytes - b.bytes,         a.gaps - b.gaps,             0};
+    return {a.revisions - b.revisions, a.tombstones - b.tombstones,
+            a.keys - b.keys,           a.bytes - b.bytes,
+            a.gaps - b.gaps,           0};
 }
 
 std::vector<PrefixUsage> top_prefixes(const PrefixTable& table, const std::vector<PrefixUsage>& usage,
@@ -82,9 +83,10 @@ MainRevision effective_target(const CompactionInput& input, MainRevision at) noe
 
 CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& input, MainRevision at) {
     if (at > input.current) {
-        throw Error(ErrorKind::future_revision, "revision " + std::to_string(at.value()) +
-                                                    ": required revision is a future revision; the current revision is " +
-                                                    std::to_string(input.current.value()));
+        throw Error(ErrorKind::future_revision,
+                    "revision " + std::to_string(at.value()) +
+                        ": required revision is a future revision; the current revision is " +
+                        std::to_string(input.current.value()));
     }
     CompactionPlan plan;
     plan.rules = index.rules();
@@ -92,8 +94,10 @@ CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& in
     plan.compacted_before = input.compacted;
     plan.target = at;
     const MainRevision target = effective_target(input, at);
-    if (target != at || (input.scheduled && *input.scheduled > input.compacted)) plan.finishes = input.scheduled;
-    plan.kind = target > input.compacted ? CompactionPlan::Kind::compact : CompactionPlan::Kind::already_compacted;
+    if (target != at || (input.scheduled && *input.scheduled > input.compacted))
+        plan.finishes = input.scheduled;
+    plan.kind =
+        target > input.compacted ? CompactionPlan::Kind::compact : CompactionPlan::Kind::already_compacted;
     plan.compacted_after = std::max(target, input.compacted);
     plan.before = index.total();
 
@@ -111,7 +115,8 @@ CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& in
         SlotSet stays = compact_tree(index, bound, plan.removed.keys, plan.lost_live);
         const bool kine = plan.rules.tombstones == CompactionRules::Tombstones::kine;
         const Slot last = index.last_slot();
-        if (kine && last < bound.above && !stays.contains(last) && index.revision(last).main == input.current.value()) {
+        if (kine && last < bound.above && !stays.contains(last) &&
+            index.revision(last).main == input.current.value()) {
             // Without the row of MAX(id) kine's current revision would move backwards.
             stays.insert(last);
             if (index.key_of(last) < k_gap_key) --plan.removed.keys;
@@ -155,10 +160,14 @@ CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& in
 
 std::string_view name_of(RemovalReason reason) noexcept {
     switch (reason) {
-        case RemovalReason::superseded: return "superseded";
-        case RemovalReason::tombstone: return "tombstone";
-        case RemovalReason::orphan: return "orphan";
-        case RemovalReason::gap: return "gap";
+        case RemovalReason::superseded:
+            return "superseded";
+        case RemovalReason::tombstone:
+            return "tombstone";
+        case RemovalReason::orphan:
+            return "orphan";
+        case RemovalReason::gap:
+            return "gap";
     }
     return "superseded";
 }
@@ -186,7 +195,7 @@ RemovedRow RemovedRows::describe(Slot s) const {
     return row;
 }
 
-std::uint64_t digest_rows(const TreeIndex& index, Slot end, const SlotSet* without) {
+std::uint64_t digest_rows(const TreeIndex& index, Slot end, const SlotSet* without, bool with_bytes) {
     std::vector<std::uint64_t> hashes(index.key_count());
     for (KeyId id = 0; id < index.key_count(); ++id) hashes[id] = hash_key(index.key(id));
     std::uint64_t sum = 0;
@@ -195,8 +204,9 @@ std::uint64_t digest_rows(const TreeIndex& index, Slot end, const SlotSet* witho
         const Revision r = index.revision(s);
         const KeyId key = index.key_of(s);
         const std::array<std::uint64_t, 4> row{
-            static_cast<std::uint64_t>(r.main), static_cast<std::uint64_t>(r.sub) << 1 | (index.is_tombstone(s) ? 1U : 0U),
-            key < k_gap_key ? hashes[key] : key, index.bytes_of(s)};
+            static_cast<std::uint64_t>(r.main),
+            static_cast<std::uint64_t>(r.sub) << 1 | (index.is_tombstone(s) ? 1U : 0U),
+            key < k_gap_key ? hashes[key] : key, with_bytes ? index.bytes_of(s) : 0U};
         sum += hash_key({reinterpret_cast<const char*>(row.data()), sizeof row});
     });
     return sum;

@@ -27,8 +27,8 @@ struct PrefixUsage {
     friend bool operator==(const PrefixUsage&, const PrefixUsage&) = default;
 };
 
-/// What a compaction removes and leaves, as a plain value: the same for the same input, every time. It holds no handle
-/// and names rows by the slots of the index it was made from.
+/// What a compaction removes and leaves, as a plain value: the same for the same input, every time. It holds
+/// no handle and names rows by the slots of the index it was made from.
 struct CompactionPlan {
     enum class Kind {
         compact,            ///< rows go, or at least the compact revision moves
@@ -39,20 +39,22 @@ struct CompactionPlan {
     CompactionRules rules;
     MainRevision current;
     MainRevision compacted_before;
-    MainRevision target;           ///< as asked for
+    MainRevision target;  ///< as asked for
     MainRevision compacted_after;
     std::optional<MainRevision> finishes;  ///< a compaction cut short before, which this one completes
     Tally before;
     Tally removed;
     Tally kept;
     SlotSet removed_slots;
-    Slot above = 0;                        ///< first slot beyond the compaction: rows from here on never go
-    std::vector<Revision> lost_live;       ///< live revisions that etcd's own rule would delete (etcd.md 2.4)
-    std::optional<Revision> kept_current;  ///< kine: the current revision's row, which the rule alone would remove
+    Slot above = 0;                   ///< first slot beyond the compaction: rows from here on never go
+    std::vector<Revision> lost_live;  ///< live revisions that etcd's own rule would delete (etcd.md 2.4)
+    std::optional<Revision>
+        kept_current;  ///< kine: the current revision's row, which the rule alone would remove
     std::uint64_t cross_key_pointers = 0;  ///< kine: rows whose prev_revision names a row of another key
-    std::uint64_t dangling_pointers = 0;   ///< kine: rows that point above the compact revision at a missing row
-    SlotSet orphans;                       ///< kine: removed rows that no later row points at
-    std::vector<PrefixUsage> prefixes;     ///< largest removed_bytes first, at most k_max_prefixes
+    std::uint64_t dangling_pointers =
+        0;                              ///< kine: rows that point above the compact revision at a missing row
+    SlotSet orphans;                    ///< kine: removed rows that no later row points at
+    std::vector<PrefixUsage> prefixes;  ///< largest removed_bytes first, at most k_max_prefixes
     bool prefixes_truncated = false;
 
     static constexpr std::size_t k_max_prefixes = 20;
@@ -60,16 +62,18 @@ struct CompactionPlan {
     friend bool operator==(const CompactionPlan&, const CompactionPlan&) = default;
 };
 
-/// Decides a compaction at `at`: etcd's treeIndex.Compact over the whole tree, then every row at or below the revision
-/// that the index does not hold on to. Throws future_revision when `at` is above the current revision.
-[[nodiscard]] CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& input, MainRevision at);
+/// Decides a compaction at `at`: etcd's treeIndex.Compact over the whole tree, then every row at or below the
+/// revision that the index does not hold on to. Throws future_revision when `at` is above the current
+/// revision.
+[[nodiscard]] CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& input,
+                                             MainRevision at);
 
 /// The revision a plan for `at` compacts to once a compaction that was cut short is finished first.
 [[nodiscard]] MainRevision effective_target(const CompactionInput& input, MainRevision at) noexcept;
 
 /// Rows of the index that a compaction at the bound leaves at or below it: etcd's "available" set.
-[[nodiscard]] SlotSet compact_tree(const TreeIndex& index, CompactionBound bound, std::uint64_t& vanished_keys,
-                                   std::vector<Revision>& lost_live);
+[[nodiscard]] SlotSet compact_tree(const TreeIndex& index, CompactionBound bound,
+                                   std::uint64_t& vanished_keys, std::vector<Revision>& lost_live);
 /// Rows that a hash at the bound reads at or below it.
 [[nodiscard]] SlotSet keep_tree(const TreeIndex& index, CompactionBound bound, bool& empty);
 
@@ -101,12 +105,13 @@ class RemovedRows {
     std::vector<Slot> newest_;  // by key: newest row at or below the compaction
 };
 
-/// A number that two sets of rows share only if they are the same rows: order does not matter. Over the rows of
-/// [0, end) that are not in `without`.
-[[nodiscard]] std::uint64_t digest_rows(const TreeIndex& index, Slot end, const SlotSet* without);
+/// A number that two sets of rows share only if they are the same rows: order does not matter. Over the rows
+/// of [0, end) that are not in `without`; sizes count only `with_bytes`.
+[[nodiscard]] std::uint64_t digest_rows(const TreeIndex& index, Slot end, const SlotSet* without,
+                                        bool with_bytes);
 
-/// "/registry/pods/" of "/registry/pods/ns/name": up to the second slash after a leading one, else the part before the
-/// first slash, else the whole key.
+/// "/registry/pods/" of "/registry/pods/ns/name": up to the second slash after a leading one, else the part
+/// before the first slash, else the whole key.
 [[nodiscard]] std::string_view prefix_of(std::string_view key) noexcept;
 
 }  // namespace kvctl::mvcc

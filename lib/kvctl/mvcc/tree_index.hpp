@@ -75,6 +75,10 @@ class TreeIndex {
     // --- rows, in revision order
     /// One past the last slot. Not every slot below holds a row: use for_each_row or occupied().
     [[nodiscard]] Slot slot_end() const noexcept;
+    /// False for the numbers between the last row of a block that is not full and the next block.
+    [[nodiscard]] bool occupied(Slot slot) const noexcept {
+        return (slot & ((Slot{1} << k_block_bits) - 1)) < block_rows(slot >> k_block_bits);
+    }
     [[nodiscard]] Revision revision(Slot slot) const;
     [[nodiscard]] bool is_tombstone(Slot slot) const;
     [[nodiscard]] KeyId key_of(Slot slot) const;

@@ -15,28 +15,39 @@ namespace {
 
 Type type_of(int type) noexcept {
     switch (type) {
-        case SQLITE_INTEGER: return Type::integer;
-        case SQLITE_FLOAT: return Type::real;
-        case SQLITE_TEXT: return Type::text;
-        case SQLITE_BLOB: return Type::blob;
-        default: return Type::null;
+        case SQLITE_INTEGER:
+            return Type::integer;
+        case SQLITE_FLOAT:
+            return Type::real;
+        case SQLITE_TEXT:
+            return Type::text;
+        case SQLITE_BLOB:
+            return Type::blob;
+        default:
+            return Type::null;
     }
 }
 
 ErrorKind kind_of(int extended) noexcept {
     switch (extended & 0xFF) {
         case SQLITE_BUSY:
-        case SQLITE_LOCKED: return ErrorKind::busy;
-        case SQLITE_CORRUPT: return ErrorKind::damaged;
-        case SQLITE_NOTADB: return ErrorKind::not_a_store;
+        case SQLITE_LOCKED:
+            return ErrorKind::busy;
+        case SQLITE_CORRUPT:
+            return ErrorKind::damaged;
+        case SQLITE_NOTADB:
+            return ErrorKind::not_a_store;
         case SQLITE_FULL:
         case SQLITE_IOERR:
         case SQLITE_CANTOPEN:
         case SQLITE_PERM:
         case SQLITE_AUTH:
-        case SQLITE_READONLY: return ErrorKind::io;
-        case SQLITE_INTERRUPT: return ErrorKind::interrupted;
-        default: return ErrorKind::internal;
+        case SQLITE_READONLY:
+            return ErrorKind::io;
+        case SQLITE_INTERRUPT:
+            return ErrorKind::interrupted;
+        default:
+            return ErrorKind::internal;
     }
 }
 
@@ -53,7 +64,9 @@ ErrorKind kind_of(int extended) noexcept {
     throw Error(kind_of(extended), message);
 }
 
-int stop_when_interrupted(void* /*unused*/) { return interrupt_signal() != 0 ? 1 : 0; }
+int stop_when_interrupted(void* /*unused*/) {
+    return interrupt_signal() != 0 ? 1 : 0;
+}
 
 struct ScanState {
     const std::function<void(const Values&)>* f;
@@ -71,7 +84,9 @@ void scan_step(sqlite3_context* context, int count, sqlite3_value** values) {
     }
 }
 
-void scan_final(sqlite3_context* context) { sqlite3_result_null(context); }
+void scan_final(sqlite3_context* context) {
+    sqlite3_result_null(context);
+}
 
 struct Predicate {
     std::function<bool(std::int64_t, std::int64_t)> f;
@@ -91,13 +106,18 @@ void call_predicate(sqlite3_context* context, int count, sqlite3_value** values)
 
 }  // namespace
 
-Type Value::type() const noexcept { return type_of(sqlite3_value_type(value_)); }
-std::int64_t Value::integer() const noexcept { return sqlite3_value_int64(value_); }
+Type Value::type() const noexcept {
+    return type_of(sqlite3_value_type(value_));
+}
+std::int64_t Value::integer() const noexcept {
+    return sqlite3_value_int64(value_);
+}
 
 std::string_view Value::bytes() const noexcept {
     // The text accessor, unless it is a blob: a name that SQLite stored as a number reads as its digits.
-    const void* const p = sqlite3_value_type(value_) == SQLITE_BLOB ? sqlite3_value_blob(value_)
-                                                                   : static_cast<const void*>(sqlite3_value_text(value_));
+    const void* const p = sqlite3_value_type(value_) == SQLITE_BLOB
+                              ? sqlite3_value_blob(value_)
+                              : static_cast<const void*>(sqlite3_value_text(value_));
     const auto n = static_cast<std::size_t>(sqlite3_value_bytes(value_));
     return p == nullptr ? std::string_view{} : std::string_view(static_cast<const char*>(p), n);
 }
@@ -112,7 +132,9 @@ Statement& Statement::operator=(Statement&& other) noexcept {
     return *this;
 }
 
-Statement::~Statement() { sqlite3_finalize(handle_); }
+Statement::~Statement() {
+    sqlite3_finalize(handle_);
+}
 
 void Statement::check(int rc) const {
     if (rc != SQLITE_OK) fail(db_, *path_, rc, sqlite3_sql(handle_));
@@ -153,16 +175,24 @@ void Statement::run() {
     reset();
 }
 
-void Statement::reset() noexcept { sqlite3_reset(handle_); }
-int Statement::column_count() const noexcept { return sqlite3_column_count(handle_); }
+void Statement::reset() noexcept {
+    sqlite3_reset(handle_);
+}
+int Statement::column_count() const noexcept {
+    return sqlite3_column_count(handle_);
+}
 
 std::string Statement::column_name(int column) const {
     const char* const name = sqlite3_column_name(handle_, column);
     return name == nullptr ? "" : name;
 }
 
-Type Statement::type(int column) const noexcept { return type_of(sqlite3_column_type(handle_, column)); }
-std::int64_t Statement::integer(int column) const noexcept { return sqlite3_column_int64(handle_, column); }
+Type Statement::type(int column) const noexcept {
+    return type_of(sqlite3_column_type(handle_, column));
+}
+std::int64_t Statement::integer(int column) const noexcept {
+    return sqlite3_column_int64(handle_, column);
+}
 
 std::string_view Statement::bytes(int column) const noexcept {
     const void* const p = sqlite3_column_type(handle_, column) == SQLITE_BLOB
@@ -178,7 +208,9 @@ struct Database::Functions {
 };
 
 Database::Database(sqlite3* handle, const std::string& path)
-    : handle_(handle), path_(std::make_unique<std::string>(path)), functions_(std::make_unique<Functions>()) {}
+    : handle_(handle),
+      path_(std::make_unique<std::string>(path)),
+      functions_(std::make_unique<Functions>()) {}
 
 Database::Database(Database&& other) noexcept
     : handle_(std::exchange(other.handle_, nullptr)),
@@ -192,28 +224,42 @@ Database& Database::operator=(Database&& other) noexcept {
     return *this;
 }
 
-Database::~Database() { sqlite3_close_v2(handle_); }
+Database::~Database() {
+    sqlite3_close_v2(handle_);
+}
 
 Database Database::open(const std::string& path, Mode mode) {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     switch (mode) {
         case Mode::read:
-        case Mode::detached: flags |= SQLITE_OPEN_READONLY; break;
-        case Mode::write: flags |= SQLITE_OPEN_READWRITE; break;
-        case Mode::create: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE; break;
+        case Mode::detached:
+            flags |= SQLITE_OPEN_READONLY;
+            break;
+        case Mode::write:
+            flags |= SQLITE_OPEN_READWRITE;
+            break;
+        // URI: whoever makes a file may attach another one with settings of its own.
+        case Mode::create:
+            flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI;
+            break;
     }
-    // SQLite falls back to reading where writing is not allowed, and reports a directory as "unable to open": ask first.
+    // SQLite falls back to reading where writing is not allowed, and reports a directory as "unable to open":
+    // ask first.
     struct stat st {};
     if (mode != Mode::create && ::stat(path.c_str(), &st) != 0) throw io_error(path, "cannot open", errno);
     sqlite3* handle = nullptr;
-    const int rc = sqlite3_open_v2(path.c_str(), &handle, flags, mode == Mode::detached ? detached_vfs() : nullptr);
+    const int rc =
+        sqlite3_open_v2(path.c_str(), &handle, flags, mode == Mode::detached ? detached_vfs() : nullptr);
     Database db(handle, path);
     if (rc != SQLITE_OK) fail(handle, path, rc, nullptr);
     if ((mode == Mode::write || mode == Mode::create) && sqlite3_db_readonly(handle, "main") == 1) {
         throw Error(ErrorKind::io, path + ": cannot be written: permission denied or a read-only medium");
     }
-    // Nothing a file's schema says may run: no triggers, views or functions of its own, no writes to the schema by name.
-    sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    // Nothing a file's schema says may run: no triggers, views or functions of its own, no writes to the
+    // schema by name. (A file being made needs no journal and takes over schema text that never runs, both of
+    // which DEFENSIVE forbids.)
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, mode == Mode::create ? 0 : 1, nullptr);
+    if (mode == Mode::create) detached_vfs();
     sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, nullptr);
@@ -255,16 +301,22 @@ std::optional<std::string> Database::text(std::string_view sql) const {
     return std::string(s.bytes(0));
 }
 
-std::int64_t Database::changes() const noexcept { return sqlite3_changes64(handle_); }
-bool Database::in_transaction() const noexcept { return sqlite3_get_autocommit(handle_) == 0; }
-void Database::busy_timeout(int milliseconds) const { sqlite3_busy_timeout(handle_, milliseconds); }
+std::int64_t Database::changes() const noexcept {
+    return sqlite3_changes64(handle_);
+}
+bool Database::in_transaction() const noexcept {
+    return sqlite3_get_autocommit(handle_) == 0;
+}
+void Database::busy_timeout(int milliseconds) const {
+    sqlite3_busy_timeout(handle_, milliseconds);
+}
 
 void Database::scan(std::string_view columns, std::string_view source,
                     std::initializer_list<std::int64_t> parameters,
                     const std::function<void(const Values&)>& f) const {
     ScanState state{&f, nullptr};
-    const int rc = sqlite3_create_function_v2(handle_, "kvctl_scan", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, &state,
-                                              nullptr, scan_step, scan_final, nullptr);
+    const int rc = sqlite3_create_function_v2(handle_, "kvctl_scan", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                              &state, nullptr, scan_step, scan_final, nullptr);
     if (rc != SQLITE_OK) fail(handle_, *path_, rc, nullptr);
     Statement s = prepare("SELECT kvctl_scan(" + std::string(columns) + ") FROM " + std::string(source));
     int parameter = 0;
@@ -280,10 +332,11 @@ void Database::scan(std::string_view columns, std::string_view source,
 
 void Database::add_predicate(const std::string& name, int arguments,
                              std::function<bool(std::int64_t, std::int64_t)> f) {
-    functions_->predicates.push_back(std::make_unique<Predicate>(Predicate{std::move(f), &functions_->error}));
-    const int rc = sqlite3_create_function_v2(handle_, name.c_str(), arguments, SQLITE_UTF8 | SQLITE_DIRECTONLY,
-                                              functions_->predicates.back().get(), call_predicate, nullptr, nullptr,
-                                              nullptr);
+    functions_->predicates.push_back(
+        std::make_unique<Predicate>(Predicate{std::move(f), &functions_->error}));
+    const int rc = sqlite3_create_function_v2(
+        handle_, name.c_str(), arguments, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+        functions_->predicates.back().get(), call_predicate, nullptr, nullptr, nullptr);
     if (rc != SQLITE_OK) fail(handle_, *path_, rc, nullptr);
 }
 
@@ -293,14 +346,21 @@ void Database::rethrow_function_error() const {
 
 Transaction::Transaction(Database& db, Kind kind) : db_(&db) {
     switch (kind) {
-        case Kind::deferred: db.exec("BEGIN"); break;
-        case Kind::immediate: db.exec("BEGIN IMMEDIATE"); break;
-        case Kind::exclusive: db.exec("BEGIN EXCLUSIVE"); break;
+        case Kind::deferred:
+            db.exec("BEGIN");
+            break;
+        case Kind::immediate:
+            db.exec("BEGIN IMMEDIATE");
+            break;
+        case Kind::exclusive:
+            db.exec("BEGIN EXCLUSIVE");
+            break;
     }
 }
 
 Transaction::~Transaction() {
-    if (db_ != nullptr && db_->in_transaction()) sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+    if (db_ != nullptr && db_->in_transaction())
+        sqlite3_exec(db_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
 void Transaction::commit() {
@@ -317,6 +377,8 @@ std::string quote_name(std::string_view name) {
     return out + "\"";
 }
 
-std::string library_version() { return sqlite3_libversion(); }
+std::string library_version() {
+    return sqlite3_libversion();
+}
 
 }  // namespace kvctl::sqlite

@@ -224,7 +224,7 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
 }
 
 // Rows that do not stand in revision order: once more, through the primary key's index.
-void SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findings) {
+void SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto) {
     index.clear();
     index.add_segments(1);
     std::string primary;
@@ -236,14 +236,42 @@ void SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findings) {
                     info_.path + ": table " + table_.name + " has no primary key (main, sub)");
     }
     Sink sink{index, 0, {}, {}};
-    db().scan(
-        scan_columns(),
-        sqlite::quote_name(table_.name) + " INDEXED BY " + sqlite::quote_name(primary) + " WHERE main >= ?1",
-        {std::numeric_limits<std::int64_t>::min()}, [&](const sqlite::Values& row) { take_row(row, sink); });
+    db().scan(scan_columns(),
+              sqlite::quote_name(table_.name) + " INDEXED BY " + sqlite::quote_name(primary) +
+                  " WHERE main BETWEEN ?1 AND ?2",
+              {std::numeric_limits<std::int64_t>::min(), upto.value()},
+              [&](const sqlite::Values& row) { take_row(row, sink); });
     index.add(0, sink.batch);
     findings.add(sink.findings);
     if (!index.seal())
         throw Error(ErrorKind::damaged, info_.path + ": the index " + primary + " is out of order");
+}
+
+mvcc::TreeIndex SqliteStore::load_upto(const mvcc::CompactionRules& rules, MainRevision upto,
+                                       Findings& findings) {
+    mvcc::TreeIndex index(rules, with_prev_revision());
+    FindingLog log;
+    if (!in_order_) {
+        scan_sorted(index, log, upto);
+    } else {
+        index.add_segments(1);
+        Sink sink{index, 0, {}, {}};
+        const bool rowid_is_revision = info_.layout == Layout::kine;
+        std::int64_t last = upto.value();
+        if (!rowid_is_revision) {
+            last = db().integer("SELECT rowid FROM revision WHERE main <= " + std::to_string(last) +
+                                " ORDER BY main DESC, sub DESC LIMIT 1")
+                       .value_or(std::numeric_limits<std::int64_t>::min());
+        }
+        db().scan(scan_columns(), sqlite::quote_name(table_.name) + " NOT INDEXED WHERE rowid <= ?1", {last},
+                  [&](const sqlite::Values& row) { take_row(row, sink); });
+        index.add(0, sink.batch);
+        log.add(sink.findings);
+        if (!index.seal())
+            throw Error(ErrorKind::damaged, info_.path + ": rows are out of order after the change");
+    }
+    for (Finding& f : log.take()) findings.push_back(std::move(f));
+    return index;
 }
 
 mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& findings,
@@ -251,9 +279,10 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
     for (int attempt = 0;; ++attempt) {
         FindingLog log;
         mvcc::TreeIndex index(rules, with_prev_revision());
-        if (!scan_all(index, log, progress)) {
+        in_order_ = scan_all(index, log, progress);
+        if (!in_order_) {
             log = {};
-            scan_sorted(index, log);
+            scan_sorted(index, log, MainRevision(std::numeric_limits<std::int64_t>::max()));
         }
         if (connection_.access == Connection::Access::detached &&
             fingerprint(info_.real_path) != connection_.seen) {

@@ -54,8 +54,18 @@ class SqliteStore : public Store {
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress) override;
 
+    /// The rows with main <= upto, on this connection alone: what it has changed but not committed included.
+    [[nodiscard]] mvcc::TreeIndex load_upto(const mvcc::CompactionRules& rules, MainRevision upto,
+                                            Findings& findings);
+    /// Whether the last load() found the rows standing in revision order.
+    [[nodiscard]] bool in_order() const noexcept { return in_order_; }
+
     [[nodiscard]] sqlite::Database& db() noexcept { return connection_.db; }
     [[nodiscard]] const TableInfo& table() const noexcept { return table_; }
+    /// Read without locks, because nobody had the WAL-mode file open.
+    [[nodiscard]] bool detached() const noexcept {
+        return connection_.access == Connection::Access::detached;
+    }
     /// After an executor replaced or changed the file: sizes and counts as they are now.
     void refresh_info();
 
@@ -85,8 +95,9 @@ class SqliteStore : public Store {
 
   private:
     [[nodiscard]] bool scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress);
-    void scan_sorted(mvcc::TreeIndex& index, FindingLog& findings);
+    void scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto);
     TableInfo table_;
+    bool in_order_ = false;
 };
 
 }  // namespace kvctl::store

@@ -1,0 +1,88 @@
+#include "kvctl/raftlog/open.hpp"
+
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/raftlog/dump_text.hpp"
+#include "kvctl/raftlog/file_reader.hpp"
+#include "kvctl/raftlog/jsonl.hpp"
+#include "kvctl/raftlog/wal_dir.hpp"
+
+namespace kvctl::raftlog {
+namespace {
+
+constexpr std::string_view k_sqlite{"SQLite format 3\0", 16};
+constexpr std::size_t k_head = 4096;
+
+enum class Content { empty, sqlite, json, dump_text, dump_raw, wal_segment, other };
+
+Content content_of(const std::string& path) {
+    FileReader file(path);
+    const std::string_view head = file.view(0, k_head);
+    if (head.empty()) return Content::empty;
+    if (head.substr(0, k_sqlite.size()) == k_sqlite) return Content::sqlite;
+    const std::size_t first = head.find_first_not_of(" \t\r\n");
+    if (first != std::string_view::npos && head[first] == '{') return Content::json;
+    switch (dump_form(head)) {
+        case DumpForm::text:
+            return Content::dump_text;
+        case DumpForm::raw:
+            return Content::dump_raw;
+        case DumpForm::none:
+            break;
+    }
+    // A segment begins with a checksum record: a frame of 4 or 8 bytes whose first field says type 4.
+    if (head.size() >= 10 && head[8] == '\x08' && head[9] == '\x04') return Content::wal_segment;
+    return Content::other;
+}
+
+}  // namespace
+
+std::string_view name_of(SourceKind kind) noexcept {
+    switch (kind) {
+        case SourceKind::table:
+            return "store";
+        case SourceKind::jsonl:
+            return "jsonl";
+        case SourceKind::dump_text:
+            return "dump-logs";
+        case SourceKind::dump_raw:
+            return "dump-logs-raw";
+        case SourceKind::wal:
+            return "wal";
+    }
+    return "";
+}
+
+std::unique_ptr<Source> open(const std::string& path) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) {
+        const auto wal = find_wal_dir(path);
+        if (!wal) {
+            throw Error(ErrorKind::not_a_store,
+                        path + ": no .wal files in it, in its wal or in its member/wal");
+        }
+        return open_wal_dir(*wal);
+    }
+    switch (content_of(path)) {
+        case Content::json:
+            return open_jsonl(path);
+        case Content::dump_text:
+            return open_dump_text(path);
+        case Content::dump_raw:
+            return open_dump_raw(path);
+        case Content::empty:
+            throw Error(ErrorKind::not_a_store, path + ": an empty file");
+        case Content::wal_segment:
+            throw Error(ErrorKind::not_a_store,
+                        path + ": one segment of a log; name the directory it lies in");
+        case Content::sqlite:
+        case Content::other:
+            break;
+    }
+    throw Error(ErrorKind::not_a_store, path + ": no raft log that kvctl knows");
+}
+
+}  // namespace kvctl::raftlog

@@ -1,0 +1,83 @@
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kvctl/raft/finding_list.hpp"
+#include "kvctl/raft/layout.hpp"
+#include "kvctl/raftlog/source.hpp"
+
+namespace kvctl::raftlog {
+
+/// Where an entry's record lies: bytes [offset, offset + size) of file number `file`.
+struct Location {
+    std::uint64_t offset = 0;
+    std::uint32_t size = 0;
+    std::uint16_t file = 0;
+};
+
+/// One entry of a resolved log in 32 bytes; its data stays in the file.
+class Slot {
+  public:
+    Slot(const raft::EntryView& entry, const Location& at) noexcept;
+
+    [[nodiscard]] LogIndex index() const noexcept { return index_; }
+    [[nodiscard]] Term term() const noexcept { return term_; }
+    [[nodiscard]] Location at() const noexcept { return {offset_, size_, file_}; }
+    [[nodiscard]] raft::EntryType type() const noexcept { return static_cast<raft::EntryType>(type_ & 3U); }
+    [[nodiscard]] raft::RequestKind request() const noexcept { return request_; }
+    /// The size of the encoded message; nullopt when only the data tells (a message in an unusual encoding).
+    [[nodiscard]] std::optional<std::uint64_t> bytes() const noexcept;
+
+  private:
+    LogIndex index_;
+    Term term_;
+    std::uint64_t offset_ = 0;
+    std::uint32_t size_ = 0;
+    std::uint16_t file_ = 0;
+    std::uint8_t type_ =
+        0;  ///< bits 0 and 1 the type; the others what the encoded message has more than size_
+    raft::RequestKind request_ = raft::RequestKind::empty;
+};
+static_assert(sizeof(Slot) <= 32);
+using Slots = std::deque<Slot>;  ///< grows without ever being copied
+
+/// Turns a journal's records, in the order they were written, into the log they amount to: an entry replaces
+/// the stored one of its index and cuts off everything behind it, the last hard state wins, and the log
+/// begins behind the oldest snapshot record from which every entry is still there.
+class Resolver {
+  public:
+    explicit Resolver(raft::FindingList& findings) : findings_(findings) {}
+
+    /// `where` names the record in findings.
+    void entry(const raft::EntryView& entry, const Location& at, const std::string& file);
+    void hard_state(const raft::HardState& state) { hard_state_ = state; }
+    void snapshot(const raft::SnapshotMeta& snapshot, const Location& at, const std::string& file);
+
+    [[nodiscard]] std::optional<LogIndex> last_index() const noexcept;
+    [[nodiscard]] const std::vector<raft::SnapshotMeta>& snapshots() const noexcept { return snapshots_; }
+    [[nodiscard]] const std::optional<raft::HardState>& hard() const noexcept { return hard_state_; }
+
+    /// Snapshot records a server may start from: at or below the last commit (all of them without a hard
+    /// state).
+    [[nodiscard]] std::vector<raft::SnapshotMeta> usable_snapshots() const;
+
+    /// Fills snapshot, newest_snapshot and hard_state of `header` and returns the entries behind the
+    /// snapshot, ascending. The resolver is empty afterwards.
+    [[nodiscard]] Slots finish(Header& header);
+
+  private:
+    [[nodiscard]] const Slot* find(LogIndex index) const noexcept;
+
+    raft::FindingList& findings_;
+    Slots slots_;
+    std::vector<raft::SnapshotMeta> snapshots_;
+    std::optional<raft::HardState> hard_state_;
+};
+
+/// "FILE, offset N"
+[[nodiscard]] std::string place(const std::string& file, std::uint64_t offset);
+
+}  // namespace kvctl::raftlog

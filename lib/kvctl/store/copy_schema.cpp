@@ -1,0 +1,116 @@
+#include "kvctl/store/copy_schema.hpp"
+
+#include <vector>
+
+#include "kvctl/store/schema.hpp"
+
+namespace kvctl::store {
+namespace {
+
+// A file name inside a URI: '%', '?' and '#' would end it or begin an escape.
+std::string uri_of(const std::string& path, bool detached) {
+    std::string uri = "file:";
+    for (const char c : path) {
+        if (c == '%' || c == '?' || c == '#') {
+            constexpr std::string_view k_hex = "0123456789ABCDEF";
+            uri += '%';
+            uri += k_hex[static_cast<unsigned char>(c) >> 4];
+            uri += k_hex[static_cast<unsigned char>(c) & 15];
+        } else {
+            uri += c;
+        }
+    }
+    return uri + (detached ? "?mode=ro&vfs=kvctl-detached" : "?mode=ro");
+}
+
+std::vector<std::string> column_of(const sqlite::Database& db, const char* sql) {
+    std::vector<std::string> all;
+    sqlite::Statement s = db.prepare(sql);
+    while (s.step()) all.emplace_back(s.bytes(0));
+    return all;
+}
+
+bool has_table(const sqlite::Database& db, const std::string& schema, const std::string& name) {
+    sqlite::Statement s =
+        db.prepare("SELECT 1 FROM " + schema + ".sqlite_schema WHERE type = 'table' AND name = ?1");
+    s.bind_text(1, name);
+    return s.step();
+}
+
+std::string plain_columns(const sqlite::Database& db, const std::string& table) {
+    std::string list;
+    sqlite::Statement s = db.prepare("SELECT name FROM pragma_table_xinfo(?1, 'src') WHERE hidden = 0");
+    s.bind_text(1, table);
+    while (s.step()) list += (list.empty() ? "" : ", ") + sqlite::quote_name(s.bytes(0));
+    return list;
+}
+
+}  // namespace
+
+sqlite::Database create_like(const std::string& path, const sqlite::Database& source,
+                             const std::string& source_path, bool detached) {
+    sqlite::Database db = sqlite::Database::open(path, sqlite::Database::Mode::create);
+    const auto pragma = [&](const char* name) {
+        return source.text(std::string("PRAGMA main.") + name).value_or("");
+    };
+    db.exec("PRAGMA page_size=" + pragma("page_size"));
+    db.exec("PRAGMA encoding='" + pragma("encoding") + "'");
+    db.exec("PRAGMA auto_vacuum=" + pragma("auto_vacuum"));
+    db.exec("PRAGMA locking_mode=EXCLUSIVE");
+    db.exec("PRAGMA journal_mode=OFF");
+    db.exec("PRAGMA synchronous=OFF");
+    db.exec("PRAGMA cache_size=-262144");
+    db.exec("PRAGMA application_id=" + pragma("application_id"));
+    db.exec("PRAGMA user_version=" + pragma("user_version"));
+    db.prepare("ATTACH ?1 AS src").bind_text(1, uri_of(source_path, detached)).run();
+    db.exec("PRAGMA src.mmap_size=4294967296");
+    db.exec("PRAGMA src.cell_size_check=ON");
+    return db;
+}
+
+void copy_tables(const sqlite::Database& db) {
+    for (const std::string& sql :
+         column_of(db,
+                   "SELECT sql FROM src.sqlite_schema WHERE type = 'table' AND rootpage > 0"
+                   " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid")) {
+        db.exec(sql);
+    }
+    // Tables of statistics cannot be made by name; analysing nothing makes them.
+    if (has_table(db, "src", "sqlite_stat1")) db.exec("ANALYZE main.sqlite_schema");
+}
+
+void copy_other_rows(const sqlite::Database& db, const std::string& except) {
+    for (const std::string& name : column_of(
+             db, "SELECT name FROM src.sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY rowid")) {
+        if (name == except || !has_table(db, "main", name)) continue;
+        const std::string table = sqlite::quote_name(name);
+        if (name.starts_with("sqlite_")) {
+            db.exec("DELETE FROM main." + table);
+            db.exec("INSERT INTO main." + table + " SELECT * FROM src." + table);
+            continue;
+        }
+        const std::string columns = plain_columns(db, name);
+        db.exec("INSERT INTO main." + table + " (" + columns + ") SELECT " + columns + " FROM src." + table);
+    }
+}
+
+void copy_indexes(const sqlite::Database& db) {
+    for (const std::string& sql : column_of(
+             db,
+             "SELECT sql FROM src.sqlite_schema WHERE type = 'index' AND length(sql) > 0 ORDER BY rowid")) {
+        db.exec(sql);
+    }
+    if (db.integer("SELECT count(*) FROM src.sqlite_schema WHERE type IN ('view', 'trigger')"
+                   " OR (type = 'table' AND coalesce(rootpage, 0) = 0)")
+            .value_or(0) == 0) {
+        return;
+    }
+    // As VACUUM does: these have no pages, only their text, and nothing of it may run here.
+    db.exec("PRAGMA writable_schema=ON");
+    db.exec(
+        "INSERT INTO main.sqlite_schema SELECT type, name, tbl_name, rootpage, sql FROM src.sqlite_schema"
+        " WHERE type IN ('view', 'trigger') OR (type = 'table' AND coalesce(rootpage, 0) = 0)");
+    db.exec("PRAGMA writable_schema=RESET");
+}
+
+}  // namespace kvctl::store

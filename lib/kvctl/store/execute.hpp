@@ -1,0 +1,57 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "kvctl/base/progress.hpp"
+#include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/store/writable.hpp"
+
+namespace kvctl::store {
+
+enum class Strategy { in_place, rewrite };
+[[nodiscard]] std::string_view name_of(Strategy strategy) noexcept;
+
+/// What goes with a compaction beside the revisions.
+struct Execution {
+    bool drop_old_values =
+        false;  ///< kine: old_value of survivors at or below the compact revision becomes NULL
+    std::optional<LogIndex> raft_compact_to;  ///< native: the log's new dummy entry; entries up to it go
+    Progress* progress = nullptr;
+};
+
+/// Chooses by what measurements say is faster: shrinking, a copy of the survivors wins from a third removed
+/// (native) or always (kine, whose six indexes make every deletion dear); not shrinking, from a half or a
+/// tenth.
+[[nodiscard]] Strategy choose_strategy(const SqliteStore& store, const mvcc::CompactionPlan& plan,
+                                       bool shrink) noexcept;
+
+/// Deletes what the plan removes and sets the compact revision, in one transaction that is checked against
+/// the plan before it is committed; with `batch` in transactions of so many revisions, which a later run
+/// resumes. Throws damaged or internal, with nothing changed, when the store is not what the plan was made
+/// from.
+void execute_in_place(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                      const Execution& execution, std::optional<std::int64_t> batch);
+
+/// Copies the survivors into a new file, checks it against the plan, and renames it over the store, which is
+/// closed. Until the rename the store is as it was.
+void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                     const Execution& execution);
+
+/// The same into a new file `output`; the store is only read.
+void execute_to_output(SqliteStore& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                       const Execution& execution, const std::string& output);
+
+/// Gives free pages back to the file system: VACUUM INTO a new file and rename, or VACUUM itself where the
+/// file has more than one name or somebody has it open. Closes the store.
+void shrink(WritableStore& writable, Progress* progress);
+
+/// Bytes of disk that an execution needs beside the file, at the most.
+struct SpaceNeeds {
+    std::uint64_t bytes = 0;
+    std::string folder;
+};
+/// Throws no_space with both numbers when the file system has less.
+void check_space(const SpaceNeeds& needs, const std::string& path);
+
+}  // namespace kvctl::store

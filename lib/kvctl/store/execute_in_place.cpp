@@ -1,0 +1,277 @@
+#include <algorithm>
+#include <vector>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/store/bookkeeping.hpp"
+#include "kvctl/store/execute.hpp"
+
+namespace kvctl::store {
+namespace {
+
+using mvcc::Slot;
+using mvcc::SlotSet;
+
+// From this share of the rows on, an index is cheaper to build again than to keep while deleting.
+constexpr std::uint64_t k_rebuild_indexes_from = 10;  // one in ten
+
+// Ranges of kine ids that go, each without a row in between that stays.
+class DoomedRanges {
+  public:
+    DoomedRanges(const sqlite::Database& db, std::vector<std::int64_t> barriers)
+        : delete_(db.prepare("DELETE FROM kine WHERE id BETWEEN ?1 AND ?2")),
+          db_(db),
+          barriers_(std::move(barriers)) {}
+
+    void stays() { flush(); }
+    void goes(std::int64_t id) {
+        while (next_barrier_ < barriers_.size() && barriers_[next_barrier_] < id) {
+            if (open_ && barriers_[next_barrier_] > first_) flush();
+            ++next_barrier_;
+        }
+        if (!open_) first_ = id;
+        open_ = true;
+        last_ = id;
+    }
+    std::uint64_t finish() {
+        flush();
+        return deleted_;
+    }
+
+  private:
+    void flush() {
+        if (!open_) return;
+        delete_.bind(1, first_).bind(2, last_).run();
+        deleted_ += static_cast<std::uint64_t>(db_.changes());
+        open_ = false;
+    }
+    sqlite::Statement delete_;
+    const sqlite::Database& db_;
+    std::vector<std::int64_t> barriers_;  // ids of rows that no index holds: the compact rows
+    std::size_t next_barrier_ = 0;
+    std::int64_t first_ = 0;
+    std::int64_t last_ = 0;
+    std::uint64_t deleted_ = 0;
+    bool open_ = false;
+};
+
+std::vector<std::int64_t> compact_row_ids(const sqlite::Database& db) {
+    std::vector<std::int64_t> ids;
+    sqlite::Statement s = db.prepare("SELECT id FROM kine WHERE name = 'compact_rev_key' ORDER BY id");
+    while (s.step()) ids.push_back(s.integer(0));
+    return ids;
+}
+
+std::uint64_t delete_kine(sqlite::Database& db, const mvcc::TreeIndex& index, const SlotSet& doomed,
+                          Slot end) {
+    DoomedRanges ranges(db, compact_row_ids(db));
+    index.for_each_row(0, end, [&](Slot s) {
+        if (doomed.contains(s)) {
+            ranges.goes(index.revision(s).main);
+        } else {
+            ranges.stays();
+        }
+    });
+    return ranges.finish();
+}
+
+std::uint64_t delete_native(sqlite::Database& db, const mvcc::TreeIndex& index, const SlotSet& doomed,
+                            MainRevision upto, bool in_order) {
+    SlotCursor cursor(index);
+    const auto goes = [&](std::int64_t main, std::int64_t sub) {
+        const Slot s = cursor.at({main, sub});
+        return s != mvcc::k_no_slot && doomed.contains(s);
+    };
+    db.add_predicate("kvctl_goes", 2, goes);
+    std::string sql = "DELETE FROM revision NOT INDEXED WHERE main <= " + std::to_string(upto.value());
+    if (in_order) {
+        // Where the rows stand in revision order, those beyond the compact revision need not be looked at.
+        const auto last =
+            db.integer("SELECT rowid FROM revision WHERE main <= " + std::to_string(upto.value()) +
+                       " ORDER BY main DESC, sub DESC LIMIT 1");
+        if (last) sql += " AND rowid <= " + std::to_string(*last);
+    }
+    db.exec(sql + " AND kvctl_goes(main, sub)");
+    const auto deleted = static_cast<std::uint64_t>(db.changes());
+    db.add_predicate("kvctl_goes", 2, [](std::int64_t, std::int64_t) { return false; });
+    return deleted;
+}
+
+std::uint64_t count_rows(const sqlite::Database& db, const std::string& table) {
+    return static_cast<std::uint64_t>(db.integer("SELECT count(*) FROM " + table).value_or(0));
+}
+
+// What the store must be after the deletes, checked before they are committed.
+class Verification {
+  public:
+    Verification(SqliteStore& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                 bool with_bytes)
+        : store_(store),
+          plan_(plan),
+          current_(store.head().current),
+          rows_(count_rows(store.db(), store.table().name)),
+          with_bytes_(with_bytes),
+          digest_(mvcc::digest_rows(index, plan.above, &plan.removed_slots, with_bytes)) {}
+
+    // `bookkeeping` rows more (or fewer) than before stand in the table beside the plan's.
+    void check(std::int64_t bookkeeping) {
+        const std::uint64_t want = rows_ - plan_.removed.revisions + static_cast<std::uint64_t>(bookkeeping);
+        const std::uint64_t have = count_rows(store_.db(), store_.table().name);
+        if (have != want)
+            fail(std::to_string(have) + " rows are left where the plan leaves " + std::to_string(want));
+        Findings findings;
+        const mvcc::TreeIndex left = store_.load_upto(plan_.rules, plan_.compacted_after, findings);
+        if (mvcc::digest_rows(left, left.slot_end(), nullptr, with_bytes_) != digest_)
+            fail("other rows are left than the plan leaves");
+        if (store_.head().current < current_) fail("the current revision moved backwards");
+    }
+
+  private:
+    [[noreturn]] void fail(const std::string& what) const {
+        throw Error(ErrorKind::internal, store_.info().path + ": not committed: " + what);
+    }
+    SqliteStore& store_;
+    const mvcc::CompactionPlan& plan_;
+    MainRevision current_;
+    std::uint64_t rows_;
+    bool with_bytes_;
+    std::uint64_t digest_;
+};
+
+void drop_old_values(const sqlite::Database& db, MainRevision upto) {
+    db.prepare(
+          "UPDATE kine SET old_value = NULL WHERE id <= ?1 AND old_value IS NOT NULL"
+          " AND name IS NOT 'compact_rev_key'")
+        .bind(1, upto.value())
+        .run();
+}
+
+std::vector<IndexInfo> droppable_indexes(const TableInfo& table) {
+    std::vector<IndexInfo> all;
+    for (const IndexInfo& i : table.indexes) {
+        if (!i.sql.empty()) all.push_back(i);
+    }
+    // pragma_index_list names the newest first.
+    std::reverse(all.begin(), all.end());
+    return all;
+}
+
+// The revision at which each removed row may go: its own for a tombstone or gap, else that of the row that
+// replaced it.
+std::vector<Slot> removable_from(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan) {
+    std::vector<Slot> from(plan.above, mvcc::k_no_slot);
+    std::vector<Slot> newest(index.key_count(), mvcc::k_no_slot);
+    index.for_each_row(0, plan.above, [&](Slot s) {
+        from[s] = s;
+        const mvcc::KeyId key = index.key_of(s);
+        if (key >= mvcc::k_gap_key) return;
+        if (newest[key] != mvcc::k_no_slot && !index.is_tombstone(newest[key])) from[newest[key]] = s;
+        newest[key] = s;
+    });
+    return from;
+}
+
+void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                     const Execution& execution) {
+    SqliteStore& store = writable.store();
+    sqlite::Database& db = store.db();
+    const bool kine = store.info().layout == Layout::kine;
+    sqlite::Transaction transaction(db, sqlite::Transaction::Kind::immediate);
+    const std::vector<IndexInfo> indexes = droppable_indexes(store.table());
+    const bool rebuild =
+        !indexes.empty() && plan.removed.revisions * k_rebuild_indexes_from > plan.before.revisions;
+    Verification verification(store, index, plan, !execution.drop_old_values);
+    if (rebuild) {
+        for (const IndexInfo& i : indexes) db.exec("DROP INDEX " + sqlite::quote_name(i.name));
+    }
+    if (execution.progress != nullptr) execution.progress->update("deleting", 0, 0);
+    const std::uint64_t deleted =
+        kine ? delete_kine(db, index, plan.removed_slots, plan.above)
+             : delete_native(db, index, plan.removed_slots, plan.compacted_after, store.in_order());
+    if (deleted != plan.removed.revisions) {
+        throw Error(ErrorKind::internal, store.info().path + ": not committed: " + std::to_string(deleted) +
+                                             " rows deleted where the plan removes " +
+                                             std::to_string(plan.removed.revisions));
+    }
+    if (execution.drop_old_values) drop_old_values(db, plan.compacted_after);
+    if (execution.raft_compact_to) compact_raft_table(db, *execution.raft_compact_to);
+    if (rebuild) {
+        if (execution.progress != nullptr) execution.progress->update("indexing", 0, 0);
+        for (const IndexInfo& i : indexes) db.exec(i.sql);
+    }
+    // A kine store without a compact row gains one, one with several loses the others.
+    const auto compact_rows = static_cast<std::int64_t>(kine ? compact_row_ids(db).size() : 1);
+    record_compact_revision(db, store.info().layout, plan.compacted_after);
+    verification.check(1 - compact_rows);
+    transaction.commit();
+}
+
+void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                 const Execution& execution, std::int64_t batch) {
+    SqliteStore& store = writable.store();
+    sqlite::Database& db = store.db();
+    const bool kine = store.info().layout == Layout::kine;
+    std::vector<Slot> doomed;
+    index.for_each_row(0, plan.above, [&](Slot s) {
+        if (plan.removed_slots.contains(s)) doomed.push_back(s);
+    });
+    std::vector<Slot> from;
+    if (kine) {
+        // Every batch is a compaction of its own: rows go in the order in which a rising compact revision
+        // releases them.
+        from = removable_from(index, plan);
+        std::stable_sort(doomed.begin(), doomed.end(), [&](Slot a, Slot b) { return from[a] < from[b]; });
+    } else {
+        record_scheduled_revision(db, plan.compacted_after);
+    }
+    std::size_t at = 0;
+    do {
+        std::size_t end = std::min(doomed.size(), at + static_cast<std::size_t>(batch));
+        // What one kine revision releases goes together with the compact revision that says so.
+        while (kine && end > 0 && end < doomed.size() && from[doomed[end]] == from[doomed[end - 1]]) ++end;
+        const bool last = end == doomed.size();
+        SlotSet part(plan.above);
+        Slot limit = 0;
+        for (std::size_t i = at; i < end; ++i) {
+            part.insert(doomed[i]);
+            limit = std::max(limit, doomed[i] + 1);
+        }
+        if (execution.progress != nullptr) execution.progress->update("deleting", at, doomed.size());
+        sqlite::Transaction transaction(db, sqlite::Transaction::Kind::immediate);
+        const MainRevision reached =
+            end > at ? MainRevision(index.revision(kine ? from[doomed[end - 1]] : doomed[end - 1]).main)
+                     : plan.compacted_after;
+        const std::uint64_t deleted = kine ? delete_kine(db, index, part, limit)
+                                           : delete_native(db, index, part, reached, store.in_order());
+        if (deleted != end - at) {
+            throw Error(ErrorKind::internal, store.info().path + ": a batch deleted " +
+                                                 std::to_string(deleted) + " rows where the plan removes " +
+                                                 std::to_string(end - at));
+        }
+        if (last) {
+            if (execution.drop_old_values) drop_old_values(db, plan.compacted_after);
+            if (execution.raft_compact_to) compact_raft_table(db, *execution.raft_compact_to);
+            record_compact_revision(db, store.info().layout, plan.compacted_after);
+        } else if (kine && reached > plan.compacted_before) {
+            record_compact_revision(db, store.info().layout, reached);
+        }
+        transaction.commit();
+        at = end;
+    } while (at < doomed.size());
+}
+
+}  // namespace
+
+void execute_in_place(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                      const Execution& execution, std::optional<std::int64_t> batch) {
+    sqlite::Database& db = writable.store().db();
+    db.exec("PRAGMA secure_delete=FAST");
+    db.exec("PRAGMA cache_size=-131072");
+    if (batch) {
+        run_batches(writable, index, plan, execution, *batch);
+    } else {
+        run_transaction(writable, index, plan, execution);
+    }
+    writable.store().refresh_info();
+}
+
+}  // namespace kvctl::store

@@ -1,0 +1,193 @@
+#include <algorithm>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/store/bookkeeping.hpp"
+#include "kvctl/store/copy_schema.hpp"
+#include "kvctl/store/execute.hpp"
+#include "kvctl/store/replace.hpp"
+
+namespace kvctl::store {
+namespace {
+
+using mvcc::Slot;
+
+// The revision table's columns as they are selected from the source.
+std::string selected_columns(const SqliteStore& store, const mvcc::CompactionPlan& plan,
+                             bool drop_old_values) {
+    std::string list;
+    for (const Column& c : store.table().columns) {
+        if (c.generated) continue;
+        if (!list.empty()) list += ", ";
+        if (drop_old_values && c.name == "old_value") {
+            list += "CASE WHEN id <= " + std::to_string(plan.compacted_after.value()) +
+                    " THEN NULL ELSE old_value END";
+        } else {
+            list += sqlite::quote_name(c.name);
+        }
+    }
+    return list;
+}
+
+// Copies the rows that stay. Rows the index does not know are kine's compact rows; those are few and all
+// copied.
+void copy_survivors(sqlite::Database& db, const SqliteStore& store, const mvcc::TreeIndex& index,
+                    const mvcc::CompactionPlan& plan, const Execution& execution) {
+    const bool kine = store.info().layout == Layout::kine;
+    SlotCursor cursor(index);
+    std::uint64_t seen = 0;
+    db.add_predicate("kvctl_stays", kine ? 1 : 2, [&](std::int64_t main, std::int64_t sub) {
+        if ((++seen & 0xFFF) == 0 && execution.progress != nullptr) {
+            execution.progress->update("copying", seen, plan.before.revisions);
+        }
+        if (main > plan.current.value()) return false;  // written after the plan was made
+        const Slot s = cursor.at({main, sub});
+        return s == mvcc::k_no_slot ? kine : !plan.removed_slots.contains(s);
+    });
+    const std::string table = sqlite::quote_name(store.table().name);
+    const std::string columns = store.table().column_list();
+    const std::string select = "INSERT INTO main." + table + " (" + columns + ") SELECT " +
+                               selected_columns(store, plan, execution.drop_old_values) + " FROM src." +
+                               table;
+    // Few rows among many are fetched one by one; else the whole table is read once.
+    const bool few = kine && plan.kept.revisions * 8 < plan.before.revisions;
+    if (!few) {
+        if (kine) {
+            db.exec(select + " NOT INDEXED WHERE kvctl_stays(id) ORDER BY id");
+        } else {
+            db.exec(select + (store.in_order() ? " NOT INDEXED WHERE kvctl_stays(main, sub)"
+                                               : " WHERE kvctl_stays(main, sub) ORDER BY main, sub"));
+        }
+        return;
+    }
+    std::vector<std::int64_t> extra;
+    sqlite::Statement compact_rows =
+        db.prepare("SELECT id FROM src.kine WHERE name = 'compact_rev_key' ORDER BY id");
+    while (compact_rows.step()) extra.push_back(compact_rows.integer(0));
+    sqlite::Statement one = db.prepare(select + " WHERE id = ?1");
+    auto next = extra.begin();
+    std::uint64_t done = 0;
+    const auto copy = [&](std::int64_t id) {
+        one.bind(1, id).run();
+        if ((++done & 0xFF) == 0) {
+            check_interrupt();
+            if (execution.progress != nullptr)
+                execution.progress->update("copying", done, plan.kept.revisions);
+        }
+    };
+    index.for_each_row(0, index.slot_end(), [&](Slot s) {
+        if (plan.removed_slots.contains(s)) return;
+        const std::int64_t id = index.revision(s).main;
+        for (; next != extra.end() && *next < id; ++next) copy(*next);
+        copy(id);
+    });
+    for (; next != extra.end(); ++next) copy(*next);
+}
+
+void build(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& index,
+           const mvcc::CompactionPlan& plan, const Execution& execution, bool detached) {
+    sqlite::Database db = create_like(path, store.db(), store.info().real_path, detached);
+    db.exec("BEGIN");
+    copy_tables(db);
+    copy_survivors(db, store, index, plan, execution);
+    copy_other_rows(db, store.table().name);
+    if (execution.progress != nullptr) execution.progress->update("indexing", 0, 0);
+    copy_indexes(db);
+    if (execution.raft_compact_to) compact_raft_table(db, *execution.raft_compact_to);
+    record_compact_revision(db, store.info().layout, plan.compacted_after);
+    db.exec("COMMIT");
+    db.exec("DETACH src");
+    db.close();
+}
+
+// The new file read back must hold the rows the plan keeps, and count on from where the old one stood.
+void verify(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& index,
+            const mvcc::CompactionPlan& plan, const Execution& execution) {
+    const auto fail = [&](const std::string& what) {
+        throw Error(ErrorKind::internal, store.info().path + ": the new file was thrown away: " + what);
+    };
+    OpenOptions options;
+    options.layout = store.info().layout;
+    const StoreInfo info = inspect_file(path, path);
+    const std::unique_ptr<SqliteStore> copy = make_sqlite_store(info, open_for_reading(info, 0), options);
+    Findings findings;
+    const mvcc::TreeIndex left = copy->load(plan.rules, findings, nullptr);
+    const bool with_bytes = !execution.drop_old_values;
+    if (left.total().revisions != plan.kept.revisions) {
+        fail(std::to_string(left.total().revisions) + " rows were copied where the plan keeps " +
+             std::to_string(plan.kept.revisions));
+    }
+    if (mvcc::digest_rows(left, left.slot_end(), nullptr, with_bytes) !=
+        mvcc::digest_rows(index, index.slot_end(), &plan.removed_slots, with_bytes)) {
+        fail("other rows were copied than the plan keeps");
+    }
+    const StoreHead head = copy->head();
+    if (head.current < plan.current || head.compacted != plan.compacted_after)
+        fail("its counters are not the plan's");
+}
+
+}  // namespace
+
+void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                     const Execution& execution) {
+    SqliteStore& store = writable.store();
+    TempFile file(store.info().real_path);
+    build(file.path(), store, index, plan, execution, true);
+    verify(file.path(), store, index, plan, execution);
+    if (store.info().wal_mode) mark_wal_mode(file);
+    file.take_identity_of(store.info().real_path);
+    file.sync();
+    check_interrupt();
+    replace_store(writable, file);
+}
+
+void execute_to_output(SqliteStore& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                       const Execution& execution, const std::string& output) {
+    TempFile file(output);
+    build(file.path(), store, index, plan, execution, store.info().wal_mode && store.detached());
+    verify(file.path(), store, index, plan, execution);
+    if (store.info().wal_mode) mark_wal_mode(file);
+    file.take_identity_of(store.info().real_path);
+    file.sync();
+    check_interrupt();
+    file.publish_as_new(output);
+}
+
+void shrink(WritableStore& writable, Progress* progress) {
+    SqliteStore& store = writable.store();
+    if (progress != nullptr) progress->update("shrinking", 0, 0);
+    if (writable.hard_links() > 1 || !writable.idle_holders().empty()) {
+        store.db().exec("VACUUM");
+        writable.checkpoint();
+        store.refresh_info();
+        return;
+    }
+    TempFile file(store.info().real_path);
+    store.db().prepare("VACUUM INTO ?1").bind_text(1, file.path()).run();
+    if (store.info().wal_mode) mark_wal_mode(file);
+    file.take_identity_of(store.info().real_path);
+    file.sync();
+    check_interrupt();
+    replace_store(writable, file);
+}
+
+Strategy choose_strategy(const SqliteStore& store, const mvcc::CompactionPlan& plan, bool shrink) noexcept {
+    const std::uint64_t all = std::max<std::uint64_t>(1, plan.before.revisions);
+    const std::uint64_t gone = plan.removed.revisions;
+    if (store.info().layout == Layout::kine)
+        return shrink || gone * 10 > all ? Strategy::rewrite : Strategy::in_place;
+    return gone * (shrink ? 3 : 2) > all ? Strategy::rewrite : Strategy::in_place;
+}
+
+std::string_view name_of(Strategy strategy) noexcept {
+    return strategy == Strategy::in_place ? "in-place" : "rewrite";
+}
+
+void check_space(const SpaceNeeds& needs, const std::string& path) {
+    const std::uint64_t have = free_bytes(needs.folder);
+    if (have >= needs.bytes) return;
+    throw Error(ErrorKind::no_space, path + ": needs " + std::to_string(needs.bytes) + " bytes free in " +
+                                         needs.folder + ", which has " + std::to_string(have));
+}
+
+}  // namespace kvctl::store

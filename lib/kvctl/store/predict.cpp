@@ -1,0 +1,119 @@
+#include "kvctl/store/predict.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "kvctl/store/size_model.hpp"
+
+namespace kvctl::store {
+namespace {
+
+using mvcc::KeyId;
+using mvcc::Slot;
+
+// What an index stores of a row: its columns and the rowid.
+struct IndexShape {
+    bool key = false;
+    int revision = 0;  // columns that hold the row's own revision (main, id)
+    bool sub = false;
+    bool prev = false;
+    int zeroes = 0;            // flags: no bytes
+    int others = 0;            // anything else: taken as four bytes
+    bool linked_only = false;  // kine's partial index leaves out rows without a predecessor
+
+    explicit IndexShape(const IndexInfo& info) {
+        for (const std::string& c : info.columns) {
+            if (c == "key" || c == "name") {
+                key = true;
+            } else if (c == "main" || c == "id") {
+                ++revision;
+            } else if (c == "sub") {
+                sub = true;
+            } else if (c == "prev_revision") {
+                prev = true;
+            } else if (c == "deleted" || c == "created" || c == "tombstone") {
+                ++zeroes;
+            } else {
+                ++others;
+            }
+        }
+        linked_only = info.partial && prev;
+    }
+};
+
+}  // namespace
+
+std::uint64_t other_pages(SqliteStore& store) {
+    const std::uint64_t usable = store.info().page_size;
+    std::uint64_t pages = std::max<std::uint64_t>(1, packed_pages(store.db(), "sqlite_schema", usable));
+    std::vector<std::string> tables;
+    sqlite::Statement s = store.db().prepare(
+        "SELECT DISTINCT tbl_name FROM sqlite_schema WHERE rootpage > 0 AND tbl_name <> ?1 COLLATE NOCASE");
+    s.bind_text(1, store.table().name);
+    while (s.step()) tables.emplace_back(s.bytes(0));
+    for (const std::string& t : tables) pages += packed_pages(store.db(), t, usable);
+    return pages;
+}
+
+std::vector<std::uint32_t> old_value_bytes(SqliteStore& store, const mvcc::TreeIndex& index,
+                                           const mvcc::CompactionPlan& plan) {
+    std::vector<std::uint32_t> bytes(plan.above, 0);
+    store.db().scan("id, length(old_value)", "kine WHERE id <= ?1 AND old_value IS NOT NULL",
+                    {plan.compacted_after.value()}, [&](const sqlite::Values& row) {
+                        const Slot s = index.find_slot({row[0].integer(), 0});
+                        if (s < bytes.size()) bytes[s] = static_cast<std::uint32_t>(row[1].integer());
+                    });
+    return bytes;
+}
+
+std::uint64_t predict_file_bytes(const SqliteStore& store, const mvcc::TreeIndex& index,
+                                 const mvcc::CompactionPlan& plan, std::uint64_t other_pages,
+                                 const std::vector<std::uint32_t>& old_values) {
+    const std::uint64_t usable = store.info().page_size;
+    const bool kine = store.info().layout == Layout::kine;
+    TablePages table(usable);
+    std::vector<IndexShape> shapes;
+    std::vector<IndexPages> indexes;
+    for (const IndexInfo& i : store.table().indexes) {
+        shapes.emplace_back(i);
+        indexes.emplace_back(usable);
+    }
+    std::int64_t rowid = 0;
+    const auto add = [&](Slot s, std::int64_t main, KeyId key, std::uint64_t payload) {
+        rowid = kine ? main : rowid + 1;
+        table.add(rowid, payload);
+        const std::uint64_t name = key < mvcc::k_gap_key ? index.key(key).size() : 10;
+        const std::uint64_t own = integer_bytes(main);
+        const std::int64_t prev = kine ? index.prev_revision_of(s) : 0;
+        for (std::size_t i = 0; i < shapes.size(); ++i) {
+            const IndexShape& shape = shapes[i];
+            if (shape.linked_only && prev == 0) continue;
+            std::uint64_t entry =
+                2 + integer_bytes(rowid) + static_cast<std::uint64_t>(shape.revision) * (1 + own) +
+                static_cast<std::uint64_t>(shape.zeroes) + static_cast<std::uint64_t>(shape.others) * 5;
+            if (shape.key) entry += serial_bytes(name) + name;
+            if (shape.sub) entry += 1 + integer_bytes(index.revision(s).sub);
+            if (shape.prev) entry += 1 + integer_bytes(prev);
+            indexes[i].add(entry);
+        }
+    };
+    index.for_each_block(0, index.slot_end(), [&](const mvcc::TreeIndex::Columns& c) {
+        for (Slot i = 0; i < c.count; ++i) {
+            const Slot s = c.base + i;
+            if (plan.removed_slots.contains(s)) continue;
+            std::uint64_t payload = static_cast<std::uint64_t>(c.bytes[i]) + c.overhead[i];
+            if (s < old_values.size()) payload -= std::min<std::uint64_t>(payload, old_values[s]);
+            add(s, c.main[i], c.key[i], payload);
+        }
+    });
+    if (kine) {
+        // The compact row, which no index of ours holds.
+        table.add(1, 36);
+        for (IndexPages& i : indexes) i.add(28);
+    }
+    std::uint64_t pages = other_pages + table.pages();
+    for (const IndexPages& i : indexes) pages += i.pages();
+    return pages * store.info().page_size;
+}
+
+}  // namespace kvctl::store

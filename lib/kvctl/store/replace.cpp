@@ -1,0 +1,78 @@
+#include "kvctl/store/replace.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "kvctl/base/error.hpp"
+
+namespace kvctl::store {
+namespace {
+
+// SQLite's pending, reserved and shared bytes.
+constexpr off_t k_lock_bytes = 0x40000000;
+constexpr off_t k_lock_length = 512;
+
+// A descriptor with a write lock on SQLite's lock bytes: no other process gets any lock while it lives.
+class LockBytes {
+  public:
+    explicit LockBytes(const std::string& path) : fd_(::open(path.c_str(), O_RDWR | O_CLOEXEC)) {
+        if (fd_ < 0) throw io_error(path, "cannot open for locking", errno);
+        struct flock lock {};
+        lock.l_type = F_WRLCK;
+        lock.l_whence = SEEK_SET;
+        lock.l_start = k_lock_bytes;
+        lock.l_len = k_lock_length;
+        if (::fcntl(fd_, F_SETLK, &lock) != 0) {
+            ::close(fd_);
+            throw Error(ErrorKind::in_use,
+                        path + ": another process opened it just before it was to be replaced");
+        }
+    }
+    LockBytes(const LockBytes&) = delete;
+    LockBytes& operator=(const LockBytes&) = delete;
+    ~LockBytes() { ::close(fd_); }
+
+  private:
+    int fd_;
+};
+
+bool exists_with_content(const std::string& path) {
+    struct stat st {};
+    return ::stat(path.c_str(), &st) == 0 && st.st_size > 0;
+}
+
+}  // namespace
+
+void replace_store(WritableStore& writable, TempFile& replacement) {
+    const std::string path = writable.info().path;
+    const std::string real_path = writable.info().real_path;
+    writable.checkpoint();
+    const Fingerprint before = fingerprint(real_path);
+    writable.close();
+    const LockBytes lock(real_path);
+    Fingerprint now = fingerprint(real_path);
+    if (exists_with_content(real_path + "-wal") || exists_with_content(real_path + "-journal") ||
+        now.inode != before.inode || now.size != before.size || now.modified_ns != before.modified_ns) {
+        throw Error(ErrorKind::in_use,
+                    path +
+                        ": another process changed it just before it was to be replaced; it is as "
+                        "that process left it");
+    }
+    // An empty -wal or a stale -shm beside the new file would be the old file's.
+    ::unlink((real_path + "-wal").c_str());
+    ::unlink((real_path + "-shm").c_str());
+    replacement.publish_over(real_path);
+}
+
+void mark_wal_mode(const TempFile& file) {
+    const std::array<char, 2> wal{2, 2};
+    if (::pwrite(file.descriptor(), wal.data(), wal.size(), 18) != static_cast<ssize_t>(wal.size())) {
+        throw io_error(file.path(), "cannot write its header", errno);
+    }
+}
+
+}  // namespace kvctl::store

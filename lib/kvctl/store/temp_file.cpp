@@ -1,0 +1,209 @@
+#include "kvctl/store/temp_file.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+
+namespace kvctl::store {
+namespace {
+
+struct CloseDir {
+    void operator()(DIR* d) const noexcept { ::closedir(d); }
+};
+
+std::string name_of_file(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+std::string prefix_beside(const std::string& path) {
+    return "." + name_of_file(path) + ".kvctl-";
+}
+
+std::string random_name() {
+    std::array<unsigned char, 12> bytes{};
+    if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+        throw Error(ErrorKind::internal, "no random bytes from the system");
+    }
+    constexpr std::string_view k_letters = "abcdefghijklmnopqrstuvwxyz234567";
+    std::string name;
+    for (const unsigned char b : bytes) name += k_letters[b & 31];
+    return name;
+}
+
+// Extended attributes (access lists, security labels) as far as this process may set them.
+void copy_attributes(const std::string& from, int to) {
+    const ssize_t size = ::listxattr(from.c_str(), nullptr, 0);
+    if (size <= 0) return;
+    std::vector<char> names(static_cast<std::size_t>(size));
+    const ssize_t got = ::listxattr(from.c_str(), names.data(), names.size());
+    for (ssize_t i = 0; i < got;) {
+        const char* const name = names.data() + i;
+        std::vector<char> value(65536);
+        const ssize_t n = ::getxattr(from.c_str(), name, value.data(), value.size());
+        if (n >= 0) (void)::fsetxattr(to, name, value.data(), static_cast<std::size_t>(n), 0);
+        i += static_cast<ssize_t>(std::strlen(name)) + 1;
+    }
+}
+
+}  // namespace
+
+std::string folder_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+void sync_folder(const std::string& folder) {
+    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) throw io_error(folder, "cannot open the folder", errno);
+    const int rc = ::fsync(fd);
+    const int error = errno;
+    ::close(fd);
+    // Some file systems cannot sync a folder and say EINVAL.
+    if (rc != 0 && error != EINVAL) throw io_error(folder, "cannot sync the folder", error);
+}
+
+std::uint64_t free_bytes(const std::string& folder) {
+    struct statvfs st {};
+    if (::statvfs(folder.c_str(), &st) != 0) throw io_error(folder, "cannot ask for free space", errno);
+    return static_cast<std::uint64_t>(st.f_bavail) * st.f_frsize;
+}
+
+void copy_to_new_file(const std::string& from, const std::string& to) {
+    const int in = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
+    if (in < 0) throw io_error(from, "cannot open", errno);
+    const int out = ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (out < 0) {
+        const int error = errno;
+        ::close(in);
+        if (error == EEXIST)
+            throw Error(ErrorKind::refused, to + ": exists already and is never overwritten");
+        throw io_error(to, "cannot create", error);
+    }
+    int error = 0;
+    std::vector<char> buffer(std::size_t{1} << 20);
+    for (;;) {
+        if (interrupt_signal() != 0) error = EINTR;
+        const ssize_t n = error == 0 ? ::read(in, buffer.data(), buffer.size()) : 0;
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) error = errno;
+        if (n <= 0) break;
+        for (ssize_t done = 0; done < n && error == 0;) {
+            const ssize_t w = ::write(out, buffer.data() + done, static_cast<std::size_t>(n - done));
+            if (w > 0) done += w;
+            if (w < 0 && errno != EINTR) error = errno;
+        }
+    }
+    if (error == 0 && ::fsync(out) != 0) error = errno;
+    ::close(in);
+    if (::close(out) != 0 && error == 0) error = errno;
+    if (error != 0) {
+        ::unlink(to.c_str());
+        check_interrupt();
+        throw io_error(to, "cannot write the copy", error);
+    }
+    sync_folder(folder_of(to));
+}
+
+TempFile::TempFile(const std::string& beside) {
+    const std::string stem = folder_of(beside) + "/" + prefix_beside(beside);
+    for (int attempt = 0; fd_ < 0; ++attempt) {
+        path_ = stem + random_name();
+        fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd_ < 0 && (errno != EEXIST || attempt > 10)) throw io_error(path_, "cannot create", errno);
+    }
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+        const int error = errno;
+        remove();
+        throw io_error(path_, "cannot lock", error);
+    }
+}
+
+TempFile::~TempFile() {
+    remove();
+}
+
+void TempFile::remove() noexcept {
+    if (!path_.empty()) {
+        for (const char* const suffix : {"", "-journal", "-wal", "-shm"}) ::unlink((path_ + suffix).c_str());
+    }
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+}
+
+void TempFile::sync() const {
+    if (::fsync(fd_) != 0) throw io_error(path_, "cannot sync", errno);
+}
+
+void TempFile::take_identity_of(const std::string& like) const {
+    struct stat st {};
+    if (::stat(like.c_str(), &st) != 0) throw io_error(like, "cannot read its owner and mode", errno);
+    struct stat own {};
+    if (::fstat(fd_, &own) != 0) throw io_error(path_, "cannot read its owner and mode", errno);
+    if ((own.st_uid != st.st_uid || own.st_gid != st.st_gid) && ::fchown(fd_, st.st_uid, st.st_gid) != 0) {
+        throw io_error(like, "its owner cannot be given to a new file (--strategy in-place needs none)",
+                       errno);
+    }
+    copy_attributes(like, fd_);
+    if (::fchmod(fd_, st.st_mode & 07777) != 0) throw io_error(path_, "cannot set the mode", errno);
+}
+
+void TempFile::publish_over(const std::string& target) {
+    if (::rename(path_.c_str(), target.c_str()) != 0)
+        throw io_error(target, "cannot rename the new file into place", errno);
+    path_.clear();
+    sync_folder(folder_of(target));
+}
+
+void TempFile::publish_as_new(const std::string& target) {
+    // A hard link fails where a name exists, whatever it is; rename would replace it.
+    if (::link(path_.c_str(), target.c_str()) != 0) {
+        if (errno == EEXIST)
+            throw Error(ErrorKind::refused, target + ": exists already and is never overwritten");
+        if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
+            throw io_error(target, "cannot create", errno);
+        }
+        path_.clear();
+    } else {
+        ::unlink(path_.c_str());
+        path_.clear();
+    }
+    sync_folder(folder_of(target));
+}
+
+void TempFile::remove_abandoned(const std::string& beside) {
+    const std::string folder = folder_of(beside);
+    const std::string prefix = prefix_beside(beside);
+    const std::unique_ptr<DIR, CloseDir> dir(::opendir(folder.c_str()));
+    if (!dir) return;
+    while (const dirent* const entry = ::readdir(dir.get())) {
+        const std::string name(entry->d_name);
+        if (!name.starts_with(prefix) || name.find('-', prefix.size()) != std::string::npos) continue;
+        const std::string path = folder + "/" + name;
+        const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0) continue;
+        if (::flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            for (const char* const suffix : {"", "-journal", "-wal", "-shm"})
+                ::unlink((path + suffix).c_str());
+        }
+        ::close(fd);
+    }
+}
+
+}  // namespace kvctl::store

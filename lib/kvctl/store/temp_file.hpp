@@ -1,0 +1,49 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace kvctl::store {
+
+/// A new file beside `beside`, named `.NAME.kvctl-RANDOM`, created exclusively with mode 0600 and locked
+/// while in use. It is removed with what SQLite may have put beside it unless it was published.
+class TempFile {
+  public:
+    explicit TempFile(const std::string& beside);
+    TempFile(const TempFile&) = delete;
+    TempFile& operator=(const TempFile&) = delete;
+    ~TempFile();
+
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] int descriptor() const noexcept { return fd_; }
+
+    /// Writes everything to the disk.
+    void sync() const;
+    /// Gives the file the owner, group, mode and extended attributes of `like`; throws io when the owner
+    /// cannot be kept.
+    void take_identity_of(const std::string& like) const;
+    /// Renames it over `target` and syncs the folder.
+    void publish_over(const std::string& target);
+    /// Gives it a new name that must not exist, and syncs the folder. Throws refused when it does.
+    void publish_as_new(const std::string& target);
+
+    /// Removes files of this kind beside `beside` that nobody has locked: what a run that was killed left
+    /// behind.
+    static void remove_abandoned(const std::string& beside);
+
+  private:
+    void remove() noexcept;
+    std::string path_;
+    int fd_ = -1;
+};
+
+/// The folder of a path: "." for a bare name.
+[[nodiscard]] std::string folder_of(const std::string& path);
+/// Syncs a folder, so that a name in it is on the disk.
+void sync_folder(const std::string& folder);
+/// Bytes an unprivileged writer may still use on the file system of `folder`.
+[[nodiscard]] std::uint64_t free_bytes(const std::string& folder);
+/// Copies `from` to a new file with mode 0600 and syncs it. Throws refused when it exists, io on failure
+/// (nothing is left).
+void copy_to_new_file(const std::string& from, const std::string& to);
+
+}  // namespace kvctl::store

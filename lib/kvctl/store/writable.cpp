@@ -1,0 +1,117 @@
+#include "kvctl/store/writable.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <thread>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/sqlite/holders.hpp"
+#include "kvctl/store/temp_file.hpp"
+
+namespace kvctl::store {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+void pause() {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    check_interrupt();
+}
+
+// Takes the exclusive lock and keeps it: with this locking mode SQLite holds on to it until the connection
+// closes, and keeps the wal-index on the heap. The setting must come before the first read.
+bool take_lock(sqlite::Database& db) {
+    db.exec("PRAGMA locking_mode=EXCLUSIVE");
+    try {
+        db.exec("BEGIN EXCLUSIVE");
+        db.exec("COMMIT");
+        return true;
+    } catch (const Error& e) {
+        if (e.kind() == ErrorKind::busy) return false;
+        throw;
+    }
+}
+
+}  // namespace
+
+WritableStore WritableStore::open(const std::string& path, const OpenOptions& options) {
+    const std::string real_path = resolve_path(path);
+    StoreInfo info = inspect_file(path, real_path);
+    TempFile::remove_abandoned(real_path);
+    const Clock::time_point deadline = Clock::now() + std::chrono::milliseconds(options.timeout_ms);
+    for (;;) {
+        // Before SQLite opens the file: closing a descriptor of it later would drop this process's own locks.
+        const sqlite::Holders holders = sqlite::find_holders(real_path, true);
+        if (!holders.locked) {
+            Connection c{sqlite::Database::open(real_path, sqlite::Database::Mode::write),
+                         Connection::Access::owned, fingerprint(real_path)};
+            c.db.busy_timeout(0);
+            if (take_lock(c.db)) {
+                WritableStore w;
+                w.idle_holders_ = holders.open;
+                struct stat st {};
+                if (::stat(real_path.c_str(), &st) == 0) w.hard_links_ = st.st_nlink;
+                c.db.exec("PRAGMA synchronous=FULL");
+                c.db.exec("PRAGMA mmap_size=4294967296");
+                w.store_ = make_sqlite_store(std::move(info), std::move(c), options);
+                return w;
+            }
+        }
+        if (Clock::now() >= deadline) {
+            std::vector<pid_t> pids = holders.locking;
+            if (pids.empty()) pids = holders.open;
+            const std::string waited = "; waited " + std::to_string(options.timeout_ms) + " ms (--timeout)";
+            if (info.wal_mode) {
+                throw Error(ErrorKind::in_use,
+                            path + ": in use by " + sqlite::describe(pids) +
+                                ": stop it first (a k3s or kine server keeps its store open)" + waited);
+            }
+            throw Error(ErrorKind::busy, path + ": locked by " + sqlite::describe(pids) + waited);
+        }
+        pause();
+    }
+}
+
+void WritableStore::checkpoint() {
+    if (!store_->info().wal_mode) return;
+    sqlite::Statement s = store_->db().prepare("PRAGMA wal_checkpoint(TRUNCATE)");
+    if (s.step() && s.integer(0) != 0) {
+        throw Error(ErrorKind::busy, info().path + ": its -wal could not be moved into the file");
+    }
+}
+
+void WritableStore::close() {
+    if (store_) store_->db().close();
+    store_.reset();
+}
+
+void check_executable(SqliteStore& store) {
+    const TableInfo& table = store.table();
+    const std::string& path = store.info().path;
+    const bool kine = store.info().layout == Layout::kine;
+    constexpr std::array<std::string_view, 9> k_kine{
+        "id",    "name",  "created",  "deleted", "create_revision", "prev_revision",
+        "lease", "value", "old_value"};
+    constexpr std::array<std::string_view, 8> k_native{
+        "main", "sub", "tombstone", "key", "create_revision", "version", "lease", "value"};
+    if (!table.triggers.empty()) {
+        throw Error(ErrorKind::refused, path + ": table " + table.name + " has the trigger '" +
+                                            escape(table.triggers.front()) + "'; drop it first");
+    }
+    for (const Column& c : table.columns) {
+        const bool known = kine ? std::find(k_kine.begin(), k_kine.end(), c.name) != k_kine.end()
+                                : std::find(k_native.begin(), k_native.end(), c.name) != k_native.end();
+        if (c.generated || (!known && (kine || !c.has_default))) {
+            throw Error(ErrorKind::refused, path + ": table " + table.name + " has the column '" +
+                                                escape(c.name) + "', which is not " +
+                                                (kine ? "kine's" : "the layout's"));
+        }
+    }
+}
+
+}  // namespace kvctl::store

@@ -1,0 +1,43 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "kvctl/store/open.hpp"
+#include "kvctl/store/sqlite_store.hpp"
+
+namespace kvctl::store {
+
+/// A store that this process alone holds, from open() to close(): nobody else can read or write it meanwhile.
+class WritableStore {
+  public:
+    /// Waits up to the timeout. Throws in_use when a WAL-mode store is open elsewhere, busy when somebody
+    /// holds a rollback-journal lock, both with the pids the system shows. Removes temporary files of runs
+    /// that were killed, and rolls back a transaction that was cut short, as SQLite does. An empty file is
+    /// never made.
+    [[nodiscard]] static WritableStore open(const std::string& path, const OpenOptions& options);
+
+    [[nodiscard]] SqliteStore& store() noexcept { return *store_; }
+    [[nodiscard]] const StoreInfo& info() const noexcept { return store_->info(); }
+    /// Processes that have a rollback-mode store open without a lock: renaming a new file over it would leave
+    /// them with the old one.
+    [[nodiscard]] const std::vector<pid_t>& idle_holders() const noexcept { return idle_holders_; }
+    [[nodiscard]] unsigned long hard_links() const noexcept { return hard_links_; }
+
+    /// Moves a -wal into the main file, so that the file alone is the store.
+    void checkpoint();
+    /// Ends SQLite's hold on the file; the store is gone from here.
+    void close();
+
+  private:
+    WritableStore() = default;
+    std::unique_ptr<SqliteStore> store_;
+    std::vector<pid_t> idle_holders_;
+    unsigned long hard_links_ = 1;
+};
+
+/// Throws refused when the revision table has a trigger, a generated column, or a column that is not the
+/// layout's and has no default: what a write would do then is not known.
+void check_executable(SqliteStore& store);
+
+}  // namespace kvctl::store

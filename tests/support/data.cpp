@@ -1,0 +1,24 @@
+#include "tests/support/data.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace kvctl::test {
+
+namespace fs = std::filesystem;
+
+std::string testdata(std::string_view name) {
+    return (fs::path(KVCTL_TESTDATA_DIR) / name).string();
+}
+
+std::optional<std::string> shared(std::string_view name) {
+    const char* given = std::getenv("KVCTL_SHARED");
+    const fs::path path = fs::path(given != nullptr ? given : KVCTL_SHARED_DIR) / name;
+    if (fs::exists(path)) return path.string();
+    MESSAGE("skipped: no recorded data at " << path.string());
+    return std::nullopt;
+}
+
+}  // namespace kvctl::test

@@ -1,0 +1,21 @@
+#pragma once
+#include <string>
+#include <vector>
+
+namespace kvctl::test {
+
+struct Result {
+    int code = 0;
+    std::string out;
+    std::string err;
+};
+
+struct Terminals {
+    bool out = false;
+    bool err = false;
+};
+
+/// kvctl::cli::run in this process with captured streams.
+[[nodiscard]] Result run_cli(const std::vector<std::string>& args, Terminals terminals = {});
+
+}  // namespace kvctl::test
