@@ -12,6 +12,22 @@
 #include "kvctl/store/native.hpp"
 
 namespace kvctl::store {
+namespace {
+
+// A bbolt file, or a directory, which can only be an etcd data dir.
+bool is_bbolt(const std::string& real_path) {
+    struct stat st {};
+    if (::stat(real_path.c_str(), &st) != 0) return false;
+    if (S_ISDIR(st.st_mode)) return true;
+    if (!S_ISREG(st.st_mode)) return false;
+    std::string start(std::size_t{128} * 1024, '\0');
+    std::ifstream file(real_path, std::ios::binary);
+    file.read(start.data(), static_cast<std::streamsize>(start.size()));
+    start.resize(static_cast<std::size_t>(file.gcount()));
+    return looks_like_bbolt(start);
+}
+
+}  // namespace
 
 std::string_view name_of(Layout layout) noexcept {
     switch (layout) {
@@ -53,25 +69,15 @@ std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connec
     return std::make_unique<NativeStore>(std::move(info), std::move(connection), options.timeout_ms);
 }
 
-namespace {
-
-// By content; a directory is one only as etcd's data dir. What cannot be read is for the opener to tell.
-bool is_bbolt(const std::string& real_path) {
-    struct stat st {};
-    if (::stat(real_path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return true;
-    std::ifstream in(real_path, std::ios::binary);
-    std::string first_bytes(std::size_t{128} << 10, '\0');
-    in.read(first_bytes.data(), static_cast<std::streamsize>(first_bytes.size()));
-    first_bytes.resize(static_cast<std::size_t>(in.gcount()));
-    return looks_like_bbolt(first_bytes);
-}
-
-}  // namespace
-
 std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options) {
-    if (options.layout == Layout::bbolt) return open_bbolt(path);
     const std::string real_path = resolve_path(path);
-    if (!options.layout && is_bbolt(real_path)) return open_bbolt(path);
+    if (options.layout == Layout::bbolt || is_bbolt(real_path)) {
+        if (options.layout && *options.layout != Layout::bbolt) {
+            throw Error(ErrorKind::not_a_store, path + ": an etcd db (bbolt), not a " +
+                                                    std::string(name_of(*options.layout)) + " store");
+        }
+        return open_bbolt(path);
+    }
     const StoreInfo info = inspect_file(path, real_path);
     return make_sqlite_store(info, open_for_reading(info, options.timeout_ms), options);
 }
