@@ -19,6 +19,8 @@ namespace {
 
 // A row a command: name, alias, synopsis, summary, options, function.
 constexpr std::array k_commands{
+    Command{"raft", "", "[--store DB] LOG\ncompact LOG --index I -o NEW",
+            "Show a raft log, or write it compacted", raft_options, raft},
     Command{"help", "", "[COMMAND]", "Show what kvctl or one of its commands takes", help_options, help},
     Command{"version", "", "", "Show the versions of kvctl and of what it is built on", version_options,
             version},

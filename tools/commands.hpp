@@ -42,10 +42,12 @@ int run(const Args& args, Io& io);
 // One function a command: `args` are those behind the command's name. Returns the exit code; throws
 // kvctl::Error.
 int help(const Args& args, Io& io);
+int raft(const Args& args, Io& io);
 int version(const Args& args, Io& io);
 
 // What each takes, for parsing, --help, completion and the man page test.
 OptionTable help_options();
+OptionTable raft_options();
 OptionTable version_options();
 
 }  // namespace kvctl::cli
