@@ -20,18 +20,18 @@ std::string text(Term t) {
 }  // namespace
 
 void Audit::add(const EntryFacts& entry) {
-    const std::string where = "index " + text(entry.index);
+    const auto where = [&] { return "index " + text(entry.index); };  // only a fault pays for it
     if (entry.request == RequestKind::undecodable) {
-        findings_.add({Severity::error, "undecodable-entry", where, "the entry's data does not decode"});
+        findings_.add({Severity::error, "undecodable-entry", where(), "the entry's data does not decode"});
     } else if (entry.request == RequestKind::unknown) {
-        findings_.add(
-            {Severity::warning, "unknown-request", where, "the entry holds no operation this version knows"});
+        findings_.add({Severity::warning, "unknown-request", where(),
+                       "the entry holds no operation this version knows"});
     }
     const bool address_like =
         options_.text_only && (entry.index.value() >= k_address_like || entry.term.value() >= k_address_like);
     if (address_like || entry.index.value() == 0 || entry.term.value() == 0) {
         ++implausible_;
-        findings_.add({Severity::error, "implausible-position", where,
+        findings_.add({Severity::error, "implausible-position", where(),
                        address_like
                            ? "index and term look like memory addresses; dump the log with --raw instead"
                            : "term " + text(entry.term) + " at index " + text(entry.index) +
@@ -42,15 +42,15 @@ void Audit::add(const EntryFacts& entry) {
         if (options_.snapshot_stored && !options_.filtered && entry.index > snapshot &&
             entry.index.value() - snapshot.value() > 1) {
             findings_.add(
-                {Severity::error, "gap-after-snapshot", where,
+                {Severity::error, "gap-after-snapshot", where(),
                  "the first entry is " + text(entry.index) + ", but the snapshot is at " + text(snapshot)});
         }
         if (options_.snapshot_stored && entry.index <= snapshot) {
-            findings_.add({Severity::error, "entry-below-snapshot", where,
+            findings_.add({Severity::error, "entry-below-snapshot", where(),
                            "the snapshot at " + text(snapshot) + " stands for this entry already"});
         }
         if (options_.snapshot.term && entry.term < *options_.snapshot.term) {
-            findings_.add({Severity::error, "term-falls", where,
+            findings_.add({Severity::error, "term-falls", where(),
                            "term " + text(entry.term) + " behind the snapshot's term " +
                                text(*options_.snapshot.term)});
         }
@@ -58,14 +58,14 @@ void Audit::add(const EntryFacts& entry) {
     if (last_ && implausible_ == 0) {
         if (entry.index <= last_->index) {
             findings_.add(
-                {Severity::error, "index-step-back", where, "comes behind index " + text(last_->index)});
+                {Severity::error, "index-step-back", where(), "comes behind index " + text(last_->index)});
         } else if (!options_.filtered && entry.index.value() - last_->index.value() > 1) {
-            findings_.add({Severity::error, "index-gap", where,
+            findings_.add({Severity::error, "index-gap", where(),
                            "entries " + std::to_string(last_->index.value() + 1) + " to " +
                                std::to_string(entry.index.value() - 1) + " are missing"});
         }
         if (entry.term < last_->term) {
-            findings_.add({Severity::error, "term-falls", where,
+            findings_.add({Severity::error, "term-falls", where(),
                            "term " + text(entry.term) + " behind term " + text(last_->term)});
         }
     }
