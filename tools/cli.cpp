@@ -24,6 +24,8 @@ constexpr std::array k_commands{
     Command{"index", "", "[OPTIONS] [KEY] STORE",
             "Show the keyIndex tree: generations and revisions of each key", index_options, index},
     Command{"hash", "hashkv", "[OPTIONS] STORE", "Compute etcd's HashKV", hash_options, hash},
+    Command{"raft", "", "[OPTIONS] LOG\ncompact [OPTIONS] LOG --index I -o NEW",
+            "Show a raft log, or write it compacted", raft_options, raft},
     Command{"completion", "", "bash|zsh|fish",
             "Print a script that completes kvctl's commands and options in a shell", completion_options,
             completion},

@@ -46,6 +46,7 @@ int hash(const Args& args, Io& io);
 int completion(const Args& args, Io& io);
 int help(const Args& args, Io& io);
 int index(const Args& args, Io& io);
+int raft(const Args& args, Io& io);
 int version(const Args& args, Io& io);
 
 // What each takes, for parsing, --help, completion and the man page test.
@@ -54,6 +55,7 @@ OptionTable hash_options();
 OptionTable completion_options();
 OptionTable help_options();
 OptionTable index_options();
+OptionTable raft_options();
 OptionTable version_options();
 
 }  // namespace kvctl::cli
