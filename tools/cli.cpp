@@ -21,6 +21,10 @@ namespace {
 constexpr std::array k_commands{
     Command{"compact", "compaction", "(--rev N | --keep-last N | --target-size S) [OPTIONS] STORE",
             "Plan a compaction and, without --dry-run, execute it", compact_options, compact},
+    Command{"status", "", "[OPTIONS] STORE...",
+            "Show a store on one screen: sizes, revisions, counts, who holds it", status_options, status},
+    Command{"vacuum", "defrag", "[--dry-run] [OPTIONS] STORE", "Give free space back to the file system",
+            vacuum_options, vacuum},
     Command{"index", "", "[OPTIONS] [KEY] STORE",
             "Show the keyIndex tree: generations and revisions of each key", index_options, index},
     Command{"hash", "hashkv", "[OPTIONS] STORE", "Compute etcd's HashKV", hash_options, hash},

@@ -47,6 +47,8 @@ int completion(const Args& args, Io& io);
 int help(const Args& args, Io& io);
 int index(const Args& args, Io& io);
 int raft(const Args& args, Io& io);
+int status(const Args& args, Io& io);
+int vacuum(const Args& args, Io& io);
 int version(const Args& args, Io& io);
 
 // What each takes, for parsing, --help, completion and the man page test.
@@ -56,6 +58,8 @@ OptionTable completion_options();
 OptionTable help_options();
 OptionTable index_options();
 OptionTable raft_options();
+OptionTable status_options();
+OptionTable vacuum_options();
 OptionTable version_options();
 
 }  // namespace kvctl::cli
