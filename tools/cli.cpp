@@ -21,6 +21,9 @@ namespace {
 constexpr std::array k_commands{
     Command{"compact", "compaction", "(--rev N | --keep-last N | --target-size S) [OPTIONS] STORE",
             "Plan a compaction and, without --dry-run, execute it", compact_options, compact},
+    Command{"index", "", "[OPTIONS] [KEY] STORE",
+            "Show the keyIndex tree: generations and revisions of each key", index_options, index},
+    Command{"hash", "hashkv", "[OPTIONS] STORE", "Compute etcd's HashKV", hash_options, hash},
     Command{"completion", "", "bash|zsh|fish",
             "Print a script that completes kvctl's commands and options in a shell", completion_options,
             completion},

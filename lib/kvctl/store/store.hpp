@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -73,6 +74,15 @@ class Store {
     /// Calls `f` for every record with from <= main <= to, ascending by (main, sub), values included.
     virtual void each_record(MainRevision from, MainRevision to,
                              const std::function<void(const mvcc::Record&)>& f) = 0;
+
+    /// Every record in revision order, as fast as the layout can: where the rows turn out not to stand in
+    /// that order on disk, `restart` is called and all come again.
+    virtual void every_record(const std::function<void(const mvcc::Record&)>& f,
+                              const std::function<void()>& restart) {
+        (void)restart;
+        each_record(MainRevision(std::numeric_limits<std::int64_t>::min()),
+                    MainRevision(std::numeric_limits<std::int64_t>::max()), f);
+    }
 
     /// The record at exactly this revision; nullopt when it is not stored. The view lives until the next
     /// call.
