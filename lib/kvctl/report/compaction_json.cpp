@@ -23,7 +23,9 @@ Json row_json(const mvcc::TreeIndex& index, const mvcc::RemovedRow& row) {
     return j;
 }
 
-Json optional_number(const std::optional<std::uint64_t>& n) { return n ? Json(*n) : Json(nullptr); }
+Json optional_number(const std::optional<std::uint64_t>& n) {
+    return n ? Json(*n) : Json(nullptr);
+}
 
 // All but the list of removed revisions, which is streamed.
 Json summary(const CompactionReport& r) {

@@ -7,9 +7,13 @@
 namespace kvctl::report {
 namespace {
 
-std::string revision_text(MainRevision r) { return r.value() < 0 ? "never" : std::to_string(r.value()); }
+std::string revision_text(MainRevision r) {
+    return r.value() < 0 ? "never" : std::to_string(r.value());
+}
 
-std::string revision_text(mvcc::Revision r) { return std::to_string(r.main) + "." + std::to_string(r.sub); }
+std::string revision_text(mvcc::Revision r) {
+    return std::to_string(r.main) + "." + std::to_string(r.sub);
+}
 
 std::string headline(const CompactionReport& r) {
     const mvcc::CompactionPlan& p = *r.plan;
@@ -22,8 +26,10 @@ std::string headline(const CompactionReport& r) {
     }
     const std::string dry = r.executed ? "" : "dry run: ";
     if (r.result == "already-fits") return dry + path + ": already fits, nothing to compact";
-    if (r.result == "below-min-gain") return dry + path + ": too little to gain, nothing " + (r.executed ? "done" : "would be done");
-    return dry + path + ": already compacted to revision " + revision_text(p.compacted_before) + ", nothing to do";
+    if (r.result == "below-min-gain")
+        return dry + path + ": too little to gain, nothing " + (r.executed ? "done" : "would be done");
+    return dry + path + ": already compacted to revision " + revision_text(p.compacted_before) +
+           ", nothing to do";
 }
 
 void log_text(std::ostream& out, const LogFacts& log, bool executed) {
@@ -48,12 +54,15 @@ void log_text(std::ostream& out, const LogFacts& log, bool executed) {
 void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& style) {
     const mvcc::CompactionPlan& p = *r.plan;
     const bool kine = p.rules.tombstones == mvcc::CompactionRules::Tombstones::kine;
-    const auto bytes = [&](std::uint64_t n) { return style.raw_bytes ? std::to_string(n) : style.format_bytes(n); };
+    const auto bytes = [&](std::uint64_t n) {
+        return style.raw_bytes ? std::to_string(n) : style.format_bytes(n);
+    };
     out << headline(r) << "\n\n";
     out << "  layout     " << r.store.layout;
     if (!kine) out << ", tombstone rule " << name_of(p.rules.tombstones);
     out << "\n  revisions  current " << p.current << ", compacted " << revision_text(p.compacted_before);
-    if (p.compacted_after != p.compacted_before) out << " before, " << p.compacted_after << (r.executed ? " now" : " then");
+    if (p.compacted_after != p.compacted_before)
+        out << " before, " << p.compacted_after << (r.executed ? " now" : " then");
     if (p.finishes) out << " (finishing one to " << *p.finishes << " that was cut short)";
     out << "\n\n";
 
@@ -62,7 +71,8 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
     if (kine) head.insert(head.begin() + 3, "gaps");
     counts.row(head);
     const auto row = [&](const char* name, const mvcc::Tally& t) {
-        std::vector<std::string> cells{name, grouped(t.revisions), grouped(t.tombstones), grouped(t.keys), bytes(t.bytes)};
+        std::vector<std::string> cells{name, grouped(t.revisions), grouped(t.tombstones), grouped(t.keys),
+                                       bytes(t.bytes)};
         if (kine) cells.insert(cells.begin() + 3, grouped(t.gaps));
         counts.row(cells);
     };
@@ -71,20 +81,20 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
     row(r.executed ? "kept" : "would stay", p.kept);
     counts.write(out);
     if (p.removed.orphans > 0) {
-        out << "  " << grouped(p.removed.orphans) << " of these are orphans: older rows that nothing points at and that kine "
+        out << "  " << grouped(p.removed.orphans)
+            << " of these are orphans: older rows that nothing points at and that kine "
             << "itself would keep for ever\n";
     }
 
-    const bool any = std::any_of(p.prefixes.begin(), p.prefixes.end(), [](const mvcc::PrefixUsage& u) {
-        return u.removed_revisions > 0;
-    });
+    const bool any = std::any_of(p.prefixes.begin(), p.prefixes.end(),
+                                 [](const mvcc::PrefixUsage& u) { return u.removed_revisions > 0; });
     if (any) {
         Table prefixes(2);
         prefixes.row({"prefix", "keys", "revisions", r.executed ? "removed" : "would go", "bytes"});
         for (const mvcc::PrefixUsage& u : p.prefixes) {
             if (u.removed_revisions == 0) continue;
-            prefixes.row({escape(u.prefix), grouped(u.keys), grouped(u.revisions), grouped(u.removed_revisions),
-                          bytes(u.removed_bytes)});
+            prefixes.row({escape(u.prefix), grouped(u.keys), grouped(u.revisions),
+                          grouped(u.removed_revisions), bytes(u.removed_bytes)});
         }
         out << '\n';
         prefixes.write(out);
@@ -95,7 +105,8 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
     out << "\n  file       " << bytes(r.file_before) << " before";
     if (r.file_after) out << ", " << bytes(*r.file_after) << (r.executed ? " now" : " then");
     if (r.file_after_vacuum && !r.shrinks) {
-        out << "; " << bytes(*r.file_after_vacuum) << " with --vacuum" << (r.predicted || !r.shrinks ? " (predicted)" : "");
+        out << "; " << bytes(*r.file_after_vacuum) << " with --vacuum"
+            << (r.predicted || !r.shrinks ? " (predicted)" : "");
     } else if (r.predicted && r.file_after) {
         out << " (predicted)";
     }

@@ -7,14 +7,17 @@
 namespace kvctl::report {
 namespace {
 
-Json number(const std::optional<std::uint64_t>& value) { return value ? Json(*value) : Json(nullptr); }
+Json number(const std::optional<std::uint64_t>& value) {
+    return value ? Json(*value) : Json(nullptr);
+}
 
 }  // namespace
 
 void put_key(Json& object, std::string_view key, const char* name) {
     const bool text = is_utf8(key);
     object[name] = text ? std::string(key) : base64_encode(key);
-    object[std::string(name == std::string_view("prefix") ? "key" : name) + "_encoding"] = text ? "utf-8" : "base64";
+    object[std::string(name == std::string_view("prefix") ? "key" : name) + "_encoding"] =
+        text ? "utf-8" : "base64";
 }
 
 Json store_json(const StoreFacts& store) {
@@ -72,7 +75,8 @@ Json log_json(const LogFacts& log) {
     j["terms"] = std::move(terms);
     Json types = Json::object();
     for (std::size_t i = 0; i < raft::k_entry_types; ++i) {
-        if (after.by_type[i] > 0) types[std::string(name_of(static_cast<raft::EntryType>(i)))] = after.by_type[i];
+        if (after.by_type[i] > 0)
+            types[std::string(name_of(static_cast<raft::EntryType>(i)))] = after.by_type[i];
     }
     j["by_type"] = std::move(types);
     if (log.compacted) {

@@ -6,7 +6,8 @@
 
 namespace kvctl::report {
 
-/// Lines of cells in aligned columns for a terminal: all but the first to the right. Widths count characters of UTF-8.
+/// Lines of cells in aligned columns for a terminal: all but the first to the right. Widths count characters
+/// of UTF-8.
 class Table {
   public:
     explicit Table(std::size_t indent) : indent_(indent) {}
