@@ -94,10 +94,10 @@ void write_text(std::ostream& out, const ExplainReport& r, const TextStyle& styl
     table.row(head);
     for (const mvcc::Explained& e : r.rows) {
         const std::uint64_t bytes = r.index->bytes_of(e.slot);
-        std::vector<std::string> cells{
-            text_of(r.index->revision(e.slot)),
-            r.index->is_tombstone(e.slot) ? "tombstone" : "put",\n e.removed ? "remove" : "keep",
-            because(e, plan), style.raw_bytes ? std::to_string(bytes) : style.format_bytes(bytes)};
+        std::vector<std::string> cells{text_of(r.index->revision(e.slot)),
+                                       r.index->is_tombstone(e.slot) ? "tombstone" : "put",
+                                       e.removed ? "remove" : "keep", because(e, plan),
+                                       style.raw_bytes ? std::to_string(bytes) : style.format_bytes(bytes)};
         if (r.at) cells.insert(cells.begin() + 1, escape(key_of(r, e.slot)));
         table.row(cells);
     }
