@@ -53,11 +53,10 @@ void rows_text(std::ostream& out, const HistoryReport& h, const std::vector<mvcc
     for (const mvcc::Revision revision : revisions) {
         const mvcc::Record r = h.record(revision);
         const std::uint64_t bytes = r.key.size() + r.value.size();
-        std::vector<std::string> cells{
-            text_of(revision),
-            r.tombstone ? "tombstone" : "put",\n r.tombstone ? "-" : std::to_string(r.version),
-            style.raw_bytes ? std::to_string(bytes) : style.format_bytes(bytes),
-            r.lease == 0 ? "-" : hex(static_cast<std::uint64_t>(r.lease))};
+        std::vector<std::string> cells{text_of(revision), r.tombstone ? "tombstone" : "put",
+                                       r.tombstone ? "-" : std::to_string(r.version),
+                                       style.raw_bytes ? std::to_string(bytes) : style.format_bytes(bytes),
+                                       r.lease == 0 ? "-" : hex(static_cast<std::uint64_t>(r.lease))};
         if (!h.versions) cells.erase(cells.begin() + 2);
         table.row(cells);
     }
