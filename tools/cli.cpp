@@ -31,6 +31,8 @@ constexpr std::array k_commands{
     Command{"explain", "", "[OPTIONS] KEY STORE\n[OPTIONS] --at REV STORE",
             "Tell what a compaction would do with each revision, and why", explain_options, explain},
     Command{"hash", "hashkv", "[OPTIONS] STORE", "Compute etcd's HashKV", hash_options, hash},
+    Command{"raft", "", "[OPTIONS] LOG\ncompact [OPTIONS] LOG --index I -o NEW",
+            "Show a raft log, or write it compacted", raft_options, raft},
     Command{"completion", "", "bash|zsh|fish",
             "Print a script that completes kvctl's commands and options in a shell", completion_options,
             completion},

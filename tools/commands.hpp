@@ -50,6 +50,7 @@ int get(const Args& args, Io& io);
 int history(const Args& args, Io& io);
 int help(const Args& args, Io& io);
 int index(const Args& args, Io& io);
+int raft(const Args& args, Io& io);
 int version(const Args& args, Io& io);
 
 // What each takes, for parsing, --help, completion and the man page test.
@@ -62,6 +63,7 @@ OptionTable get_options();
 OptionTable history_options();
 OptionTable help_options();
 OptionTable index_options();
+OptionTable raft_options();
 OptionTable version_options();
 
 }  // namespace kvctl::cli
