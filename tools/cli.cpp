@@ -19,9 +19,17 @@ namespace {
 
 // A row a command: name, alias, synopsis, summary, options, function.
 constexpr std::array k_commands{
+    Command{"compact", "compaction", "(--rev N | --keep-last N | --target-size S) [OPTIONS] STORE",
+            "Plan a compaction and, without --dry-run, execute it", compact_options, compact},
+    Command{"index", "", "[OPTIONS] [KEY] STORE",
+            "Show the keyIndex tree: generations and revisions of each key", index_options, index},
+    Command{"hash", "hashkv", "[OPTIONS] STORE", "Compute etcd's HashKV", hash_options, hash},
+    Command{"completion", "", "bash|zsh|fish",
+            "Print a script that completes kvctl's commands and options in a shell", completion_options,
+            completion},
     Command{"help", "", "[COMMAND]", "Show what kvctl or one of its commands takes", help_options, help},
-    Command{"version", "", "", "Show the versions of kvctl and of what it is built on", version_options,
-            version},
+    Command{"version", "", "[OPTIONS]", "Show the versions of kvctl and of what it is built on",
+            version_options, version},
 };
 
 Error unknown_command(const std::string& name) {

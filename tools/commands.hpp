@@ -24,7 +24,7 @@ struct Io {
 struct Command {
     std::string_view name;
     std::string_view alias;     ///< empty: none
-    std::string_view synopsis;  ///< what follows "kvctl NAME"; one form a line
+    std::string_view synopsis;  ///< what follows "kvctl NAME", [OPTIONS] included; one form a line
     std::string_view summary;   ///< one line, no full stop
     OptionTable (*options)();
     int (*function)(const Args& args, Io& io);
@@ -41,11 +41,19 @@ int run(const Args& args, Io& io);
 
 // One function a command: `args` are those behind the command's name. Returns the exit code; throws
 // kvctl::Error.
+int compact(const Args& args, Io& io);
+int hash(const Args& args, Io& io);
+int completion(const Args& args, Io& io);
 int help(const Args& args, Io& io);
+int index(const Args& args, Io& io);
 int version(const Args& args, Io& io);
 
 // What each takes, for parsing, --help, completion and the man page test.
+OptionTable compact_options();
+OptionTable hash_options();
+OptionTable completion_options();
 OptionTable help_options();
+OptionTable index_options();
 OptionTable version_options();
 
 }  // namespace kvctl::cli

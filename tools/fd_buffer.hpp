@@ -22,7 +22,7 @@ class FdBuffer final : public std::streambuf {
 
     int fd_;
     int error_ = 0;
-    std::array<char, 64 * 1024> block_;
+    std::array<char, 65536> block_;
 };
 
 }  // namespace kvctl::cli

@@ -9,9 +9,10 @@ namespace kvctl::cli {
 std::string format_bytes(std::uint64_t bytes) {
     constexpr std::array<std::string_view, 7> k_units{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     if (bytes < 1024) return std::to_string(bytes) + " B";
+    constexpr std::uint64_t k_next = std::uint64_t{1024} * 1024;
     std::size_t unit = 1;
     std::uint64_t whole = bytes;  // in units of k_units[unit - 1]
-    while (whole >= 1024 * 1024) {
+    while (whole >= k_next) {
         whole /= 1024;
         ++unit;
     }

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "kvctl/bbolt/sha256.hpp"
-#include "support/bbolt_image.hpp"
-#include "support/real_data.hpp"
+#include "tests/support/bbolt_image.hpp"
+#include "tests/support/real_data.hpp"
 
 using namespace kvctl;
 using namespace kvctl::bbolt;
-using tests::BboltImage;
-using tests::TempFile;
+using test::BboltImage;
+using test::TempFile;
 
 namespace {
 
@@ -67,7 +67,7 @@ TEST_CASE("bbolt check: a sound file has no findings, and all its pages are acco
 }
 
 TEST_CASE("bbolt check: real files are sound") {
-    for (const tests::RealData& data : tests::real_data()) {
+    for (const test::RealData& data : test::real_data()) {
         CAPTURE(data.name);
         const File file(data.db);
         Findings findings;
@@ -103,31 +103,31 @@ TEST_CASE("bbolt check: each damage is found and named for what it is") {
     const Row rows[] = {
         {"older meta's checksum", at(0, 16 + 56), std::string(8, 'x'), "bbolt-meta"},
         {"newer meta's checksum", at(1, 16 + 56), std::string(8, 'x'), "bbolt-meta"},
-        {"meta page's flags", at(0, 8), tests::le16(2), "bbolt-meta"},
-        {"page id", at(leaf, 0), tests::le64(leaf + 1), "bbolt-page bbolt-unused"},
-        {"child twice", image.element_at(branches[0], 1) + 8, tests::le64(leaves[0]),
+        {"meta page's flags", at(0, 8), test::le16(2), "bbolt-meta"},
+        {"page id", at(leaf, 0), test::le64(leaf + 1), "bbolt-page bbolt-unused"},
+        {"child twice", image.element_at(branches[0], 1) + 8, test::le64(leaves[0]),
          "bbolt-page-twice bbolt-unused"},
-        {"child is the bucket's root", image.element_at(branches[0], 1) + 8, tests::le64(top),
+        {"child is the bucket's root", image.element_at(branches[0], 1) + 8, test::le64(top),
          "bbolt-page-twice bbolt-unused"},
-        {"child beyond the file", image.element_at(branches[0], 1) + 8, tests::le64(1 << 20),
+        {"child beyond the file", image.element_at(branches[0], 1) + 8, test::le64(1 << 20),
          "bbolt-page bbolt-unused"},
         {"keys out of order", data_of(leaf, 2), "1", ""},
         {"key above its range", data_of(leaf, 5), "9", "bbolt-key-range"},
         {"key below its range", data_of(leaf, 0), "0", "bbolt-key-range"},
         {"key equal to the one before", data_of(leaf, 1), good.substr(data_of(leaf, 0), 3),
          "bbolt-key-order"},
-        {"free page in use", at(image.freelist(), 16), tests::le64(leaf), "bbolt-freelist bbolt-unused"},
-        {"free page twice", at(image.freelist(), 16), tests::le64(3), "bbolt-freelist bbolt-unused"},
-        {"free page that does not exist", at(image.freelist(), 16), tests::le64(1 << 30),
+        {"free page in use", at(image.freelist(), 16), test::le64(leaf), "bbolt-freelist bbolt-unused"},
+        {"free page twice", at(image.freelist(), 16), test::le64(3), "bbolt-freelist bbolt-unused"},
+        {"free page that does not exist", at(image.freelist(), 16), test::le64(1 << 30),
          "bbolt-freelist bbolt-unused"},
-        {"freelist that is too long", at(image.freelist(), 10), tests::le16(0xFFFE),
+        {"freelist that is too long", at(image.freelist(), 10), test::le16(0xFFFE),
          "bbolt-freelist bbolt-unused"},
-        {"freelist of another kind", at(image.freelist(), 8), tests::le16(2), "bbolt-freelist bbolt-unused"},
+        {"freelist of another kind", at(image.freelist(), 8), test::le16(2), "bbolt-freelist bbolt-unused"},
     };
     for (const Row& row : rows) {
         CAPTURE(std::string(row.name));
         std::string bytes = good;
-        tests::patch(bytes, row.at, row.bytes);
+        test::patch(bytes, row.at, row.bytes);
         const Findings findings = check(bytes);
         CHECK(codes(findings) == row.codes);
         if (!findings.empty()) CHECK(findings[0].where.find("/db") != std::string::npos);
@@ -142,7 +142,7 @@ TEST_CASE("bbolt check: a file damaged throughout yields a bounded list that say
     const std::size_t leaves = image.pages_with(k_leaf_page).size() - 1;
     REQUIRE(leaves > 100);
     for (const std::uint64_t id : image.pages_with(k_leaf_page)) {
-        if (id != image.root()) tests::patch(bytes, id * 1024 + 8, tests::le16(0x20));
+        if (id != image.root()) test::patch(bytes, id * 1024 + 8, test::le16(0x20));
     }
     const Findings findings = check(bytes);
     CHECK(findings.size() == FindingLog::k_kept_per_code + 1);

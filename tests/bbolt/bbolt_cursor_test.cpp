@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "support/bbolt_image.hpp"
+#include "tests/support/bbolt_image.hpp"
 
 using namespace kvctl;
 using namespace kvctl::bbolt;
-using tests::BboltImage;
-using tests::TempFile;
+using test::BboltImage;
+using test::TempFile;
 
 namespace {
 
@@ -107,7 +107,7 @@ TEST_CASE("bbolt cursor: a broken leaf is told and skipped, the rest is read") {
         CAPTURE(id);
         std::string bytes = good;
         const std::size_t lost = load_u16(bytes.data() + id * 1024 + 10);
-        tests::patch(bytes, id * 1024, tests::le64(id + 1));
+        test::patch(bytes, id * 1024, test::le64(id + 1));
         const TempFile path(bytes);
         const File file(path.path());
         CHECK_THROWS_AS((void)walk(file), PageError);
@@ -127,8 +127,8 @@ TEST_CASE("bbolt cursor: last() goes back over broken and empty leaves") {
     // The root leaf stands behind the others; the two before it hold the newest keys.
     const std::uint64_t newest = leaves[leaves.size() - 3];
     REQUIRE(leaves.back() == image.root());
-    tests::patch(bytes, leaves[leaves.size() - 2] * 1024 + 8, tests::le16(0x77));
-    tests::patch(bytes, newest * 1024 + 10, tests::le16(0));
+    test::patch(bytes, leaves[leaves.size() - 2] * 1024 + 8, test::le16(0x77));
+    test::patch(bytes, newest * 1024 + 10, test::le16(0));
     const TempFile path(bytes);
     const File file(path.path());
     FindingLog log;
@@ -148,8 +148,7 @@ TEST_CASE("bbolt cursor: pages that lead back to themselves end the walk") {
     for (const std::uint64_t id : branches) {
         CAPTURE(id);
         std::string bytes = good;
-        for (std::size_t i = 0; i < 3; ++i)
-            tests::patch(bytes, image.element_at(id, i) + 8, tests::le64(top));
+        for (std::size_t i = 0; i < 3; ++i) test::patch(bytes, image.element_at(id, i) + 8, test::le64(top));
         const TempFile path(bytes);
         const File file(path.path());
         FindingLog log;
@@ -168,7 +167,7 @@ TEST_CASE("bbolt cursor: a page reached a second time by another page's overflow
     std::string bytes = image.build();
     const std::uint64_t first = image.pages_with(k_leaf_page).front();
     const std::uint64_t span = image.pages() - first;
-    tests::patch(bytes, first * 1024 + 12, tests::le32(span - 1));
+    test::patch(bytes, first * 1024 + 12, test::le32(span - 1));
     const TempFile path(bytes);
     const File file(path.path());
     FindingLog log;
@@ -182,9 +181,9 @@ TEST_CASE("bbolt cursor: broken inline buckets are told") {
         std::size_t at;
         std::string bytes;
     };
-    const Row rows[] = {{"branch", 8, tests::le16(k_branch_page)},
-                        {"count", 10, tests::le16(300)},
-                        {"key size", 16 + 8, tests::le32(70000)}};
+    const Row rows[] = {{"branch", 8, test::le16(k_branch_page)},
+                        {"count", 10, test::le16(300)},
+                        {"key size", 16 + 8, test::le32(70000)}};
     BboltImage image = tall_image(4096, 1, 0);
     image.buckets["key"] = {{"a", "b"}};
     const std::string good = image.build();
@@ -192,7 +191,7 @@ TEST_CASE("bbolt cursor: broken inline buckets are told") {
     for (const Row& row : rows) {
         CAPTURE(std::string(row.name));
         std::string bytes = good;
-        tests::patch(bytes, page + row.at, row.bytes);
+        test::patch(bytes, page + row.at, row.bytes);
         const TempFile path(bytes);
         const File file(path.path());
         CHECK_THROWS_WITH_AS((void)walk(file), doctest::Contains("holds an inline bucket that"), PageError);

@@ -8,12 +8,12 @@
 #include <string>
 
 #include "kvctl/bbolt/sha256.hpp"
-#include "support/bbolt_image.hpp"
+#include "tests/support/bbolt_image.hpp"
 
 using namespace kvctl;
 using namespace kvctl::bbolt;
-using tests::BboltImage;
-using tests::TempFile;
+using test::BboltImage;
+using test::TempFile;
 
 namespace {
 
@@ -61,7 +61,7 @@ TEST_CASE("bbolt file: the valid meta with the larger transaction id wins, at ev
                 CHECK_FALSE(file.bucket("absent"));
             }
             // Without its checksum the newer one does not count, whichever page it is on.
-            tests::patch(bytes, (txid % 2) * size + 16 + 56, std::string(8, 'x'));
+            test::patch(bytes, (txid % 2) * size + 16 + 56, std::string(8, 'x'));
             const TempFile path(bytes);
             const File file(path.path());
             CHECK(file.page_size() == size);
@@ -79,8 +79,8 @@ TEST_CASE("bbolt file: what is no bbolt file, or too broken, is refused by name"
     CHECK(kind_of_opening(std::string(1 << 20, '\0')) == ErrorKind::not_a_store);
 
     std::string both = good;
-    tests::patch(both, 16 + 56, std::string(8, 'x'));
-    tests::patch(both, 4096 + 16 + 56, std::string(8, 'x'));
+    test::patch(both, 16 + 56, std::string(8, 'x'));
+    test::patch(both, 4096 + 16 + 56, std::string(8, 'x'));
     CHECK(kind_of_opening(both) == ErrorKind::damaged);
 
     std::string message;
@@ -119,16 +119,16 @@ TEST_CASE("bbolt file: a page is checked when it is asked for") {
         const char* fault;
     };
     const Row rows[] = {
-        {"id", 0, tests::le64(9), "carries the id 9"},
-        {"flags", 8, tests::le16(0x10), "neither a leaf nor a branch page (flags 0x10)"},
-        {"both flags", 8, tests::le16(0x03), "neither a leaf nor a branch page"},
-        {"count", 10, tests::le16(60000), "does not fit"},
-        {"overflow", 12, tests::le32(0xFFFFFFFF), "behind the last one"},
-        {"pos", 16 + 4, tests::le32(0xFFFFFFF0), "reaches out of the page"},
-        {"pos into the table", 16 + 4, tests::le32(2), "overlaps"},
-        {"key size", 16 + 8, tests::le32(0xFFFFFFFF), "reaches out of the page"},
-        {"empty key", 16 + 8, tests::le32(0), "has an empty key"},
-        {"value size", 16 + 12, tests::le32(0xFFFFFFFF), "reaches out of the page"},
+        {"id", 0, test::le64(9), "carries the id 9"},
+        {"flags", 8, test::le16(0x10), "neither a leaf nor a branch page (flags 0x10)"},
+        {"both flags", 8, test::le16(0x03), "neither a leaf nor a branch page"},
+        {"count", 10, test::le16(60000), "does not fit"},
+        {"overflow", 12, test::le32(0xFFFFFFFF), "behind the last one"},
+        {"pos", 16 + 4, test::le32(0xFFFFFFF0), "reaches out of the page"},
+        {"pos into the table", 16 + 4, test::le32(2), "overlaps"},
+        {"key size", 16 + 8, test::le32(0xFFFFFFFF), "reaches out of the page"},
+        {"empty key", 16 + 8, test::le32(0), "has an empty key"},
+        {"value size", 16 + 12, test::le32(0xFFFFFFFF), "reaches out of the page"},
     };
     BboltImage image = small_image();
     const std::string good = image.build();
@@ -136,7 +136,7 @@ TEST_CASE("bbolt file: a page is checked when it is asked for") {
     for (const Row& row : rows) {
         CAPTURE(std::string(row.name));
         std::string bytes = good;
-        tests::patch(bytes, page * 4096 + row.at, row.bytes);
+        test::patch(bytes, page * 4096 + row.at, row.bytes);
         const TempFile path(bytes);
         const File file(path.path());
         CHECK_THROWS_WITH_AS((void)file.page(PageId{page}), doctest::Contains(row.fault), PageError);
@@ -172,8 +172,8 @@ TEST_CASE("bbolt file: a commit made while the file is open is noticed") {
     const TempFile path(bytes);
     const File file(path.path());
     CHECK_FALSE(file.changed());
-    tests::patch(bytes, 16 + 48, tests::le64(image.txid + 1));
-    tests::seal_meta(bytes, 0, 4096);
+    test::patch(bytes, 16 + 48, test::le64(image.txid + 1));
+    test::seal_meta(bytes, 0, 4096);
     const int fd = ::open(path.path().c_str(), O_RDWR | O_CLOEXEC);
     REQUIRE(::pwrite(fd, bytes.data(), 4096, 0) == 4096);
     ::close(fd);

@@ -6,7 +6,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/bbolt/sha256.hpp"
-#include "support/bbolt_image.hpp"
+#include "tests/support/bbolt_image.hpp"
 
 using namespace kvctl;
 using namespace kvctl::bbolt;
@@ -65,14 +65,14 @@ TEST_CASE("bbolt format: page sizes are powers of two from 1 KiB on") {
 TEST_CASE("bbolt format: a file is recognised by either meta, and nothing else is") {
     for (const std::size_t size : {1024U, 4096U, 65536U}) {
         CAPTURE(size);
-        tests::BboltImage image;
+        test::BboltImage image;
         image.page_size = size;
         image.buckets["key"].emplace("a", "b");
         std::string bytes = image.build();
         CHECK(looks_like_bbolt(bytes));
-        tests::patch(bytes, 16, std::string(8, '\0'));
+        test::patch(bytes, 16, std::string(8, '\0'));
         CHECK(looks_like_bbolt(bytes));
-        tests::patch(bytes, size + 16, std::string(8, '\0'));
+        test::patch(bytes, size + 16, std::string(8, '\0'));
         CHECK_FALSE(looks_like_bbolt(bytes));
     }
     CHECK_FALSE(looks_like_bbolt(""));

@@ -10,15 +10,15 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/crc32c.hpp"
-#include "support/bbolt_image.hpp"
-#include "support/real_data.hpp"
+#include "tests/support/bbolt_image.hpp"
+#include "tests/support/real_data.hpp"
 
 using namespace kvctl;
 using namespace kvctl::store;
 using mvcc::Record;
 using mvcc::Revision;
-using tests::BboltImage;
-using tests::TempFile;
+using test::BboltImage;
+using test::TempFile;
 
 namespace {
 
@@ -96,7 +96,7 @@ const std::vector<Record>& sample() {
 }  // namespace
 
 TEST_CASE("bbolt store: a real server's file reads as etcd's own tools read it") {
-    for (const tests::RealData& data : tests::real_data()) {
+    for (const test::RealData& data : test::real_data()) {
         CAPTURE(data.name);
         const auto& db = data.expected["db"];
         const auto& initial = db["initial"];
@@ -150,7 +150,7 @@ TEST_CASE("bbolt store: a real server's file reads as etcd's own tools read it")
 }
 
 TEST_CASE("bbolt store: a data dir stands for its db") {
-    const std::string bytes = tests::etcd_image(sample()).build();
+    const std::string bytes = test::etcd_image(sample()).build();
     const TempFile dir(bytes, "member/snap/db");
     BboltStore store(dir.folder());
     CHECK(store.info().path == dir.folder());
@@ -184,7 +184,7 @@ TEST_CASE("bbolt store: records, ranges and single revisions agree at every page
         for (int i = 0; i < 300; ++i)
             records.push_back(put({i + 2, 0}, keys[static_cast<std::size_t>(i)],
                                   i % 50 == 0 ? std::string_view(big) : "v", 2, i / 17 + 1));
-        const TempFile path(tests::etcd_image(records, size).build());
+        const TempFile path(test::etcd_image(records, size).build());
         BboltStore store(path.path());
         CHECK(all_records(store).size() == 300);
         std::vector<std::int64_t> mains;
@@ -202,7 +202,7 @@ TEST_CASE("bbolt store: records, ranges and single revisions agree at every page
 }
 
 TEST_CASE("bbolt store: a tombstone is told by its row key alone") {
-    const TempFile path(tests::etcd_image(sample()).build());
+    const TempFile path(test::etcd_image(sample()).build());
     BboltStore store(path.path());
     const auto r = store.record({5, 0});
     REQUIRE(r);
@@ -216,7 +216,7 @@ TEST_CASE("bbolt store: a tombstone is told by its row key alone") {
 }
 
 TEST_CASE("bbolt store: counters as etcd writes them, absent ones absent, pending told") {
-    BboltImage image = tests::etcd_image(sample());
+    BboltImage image = test::etcd_image(sample());
     auto& meta = image.buckets["meta"];
     {
         const TempFile path(image.build());
@@ -229,7 +229,7 @@ TEST_CASE("bbolt store: counters as etcd writes them, absent ones absent, pendin
     }
     meta["scheduledCompactRev"] = std::string(mvcc::EncodedRevision({20, 0}, false).bytes());
     meta["finishedCompactRev"] = std::string(mvcc::EncodedRevision({4, 0}, false).bytes());
-    meta["term"] = tests::be64(3);
+    meta["term"] = test::be64(3);
     meta["storageVersion"] = "3.6.0";
     meta["confState"] = R"({"voters":[1],"auto_leave":false})";
     const TempFile path(image.build());
@@ -245,7 +245,7 @@ TEST_CASE("bbolt store: counters as etcd writes them, absent ones absent, pendin
 }
 
 TEST_CASE("bbolt store: an empty store is at revision 1") {
-    BboltImage image = tests::etcd_image({});
+    BboltImage image = test::etcd_image({});
     image.buckets["meta"].clear();
     const TempFile path(image.build());
     BboltStore store(path.path());
@@ -257,7 +257,7 @@ TEST_CASE("bbolt store: an empty store is at revision 1") {
 }
 
 TEST_CASE("bbolt store: the row that a bumped snapshot has, and rows of main 0, are read") {
-    BboltImage image = tests::etcd_image(sample());
+    BboltImage image = test::etcd_image(sample());
     auto& rows = image.buckets["key"];
     rows[std::string(mvcc::EncodedRevision({1000, 0}, false).bytes())];
     rows[std::string(mvcc::EncodedRevision({0, 0}, false).bytes())];
@@ -287,7 +287,7 @@ TEST_CASE("bbolt store: malformed rows are findings, and the rest is read") {
         {"long key", at + "tt", "\n\1a", "malformed-row"},
         {"mark", at + "x", "\n\1a", "malformed-row"},
         {"separator", wrong_separator, "\n\1a", "malformed-row"},
-        {"negative", tests::be64(~std::uint64_t{5}) + "_" + tests::be64(0), "\n\1a", "malformed-row"},
+        {"negative", test::be64(~std::uint64_t{5}) + "_" + test::be64(0), "\n\1a", "malformed-row"},
         {"value", at,
          "\n\xff"
          "a",
@@ -297,7 +297,7 @@ TEST_CASE("bbolt store: malformed rows are findings, and the rest is read") {
     };
     for (const Row& row : rows) {
         CAPTURE(std::string(row.name));
-        BboltImage image = tests::etcd_image(sample());
+        BboltImage image = test::etcd_image(sample());
         image.buckets["key"][row.key] = row.value;
         const TempFile path(image.build());
         BboltStore store(path.path());
@@ -312,7 +312,7 @@ TEST_CASE("bbolt store: malformed rows are findings, and the rest is read") {
 }
 
 TEST_CASE("bbolt store: a 17-byte and an 18-byte row of one revision are a finding") {
-    BboltImage image = tests::etcd_image(sample());
+    BboltImage image = test::etcd_image(sample());
     image.buckets["key"][std::string(mvcc::EncodedRevision({6, 0}, true).bytes())] = "\n\3foo";
     const TempFile path(image.build());
     Findings findings;
@@ -321,7 +321,7 @@ TEST_CASE("bbolt store: a 17-byte and an 18-byte row of one revision are a findi
 }
 
 TEST_CASE("bbolt store: rows out of order are sorted and told") {
-    BboltImage image = tests::etcd_image(sample(), 1024);
+    BboltImage image = test::etcd_image(sample(), 1024);
     image.max_elements = 2;
     std::string bytes = image.build();
     // Swap two leaves' ids in their parent: the rows stay sound, their order does not.
@@ -329,8 +329,8 @@ TEST_CASE("bbolt store: rows out of order are sorted and told") {
     const std::size_t a = image.element_at(branches[0], 0) + 8;
     const std::size_t b = image.element_at(branches[0], 1) + 8;
     const std::string first = bytes.substr(a, 8);
-    tests::patch(bytes, a, bytes.substr(b, 8));
-    tests::patch(bytes, b, first);
+    test::patch(bytes, a, bytes.substr(b, 8));
+    test::patch(bytes, b, first);
     const TempFile path(bytes);
     Findings findings;
     const auto index = BboltStore(path.path()).load(mvcc::classic_rules(), findings, nullptr);
@@ -345,7 +345,7 @@ TEST_CASE("bbolt store: rows out of order are sorted and told") {
 TEST_CASE("bbolt store: malformed counters are findings and count as absent") {
     for (const char* name : {"scheduledCompactRev", "finishedCompactRev", "consistent_index", "term"}) {
         CAPTURE(std::string(name));
-        BboltImage image = tests::etcd_image(sample());
+        BboltImage image = test::etcd_image(sample());
         image.buckets["meta"][name] = "bad";
         const TempFile path(image.build());
         BboltStore store(path.path());
@@ -355,14 +355,14 @@ TEST_CASE("bbolt store: malformed counters are findings and count as absent") {
         CHECK(findings[0].where.ends_with(std::string("bucket meta, ") + name));
         CHECK(store.head().current == MainRevision{8});
     }
-    BboltImage image = tests::etcd_image(sample());
+    BboltImage image = test::etcd_image(sample());
     image.buckets["lease"].emplace("short", "x");
     const TempFile path(image.build());
     CHECK_THROWS_WITH_AS((void)BboltStore(path.path()).leases(), doctest::Contains("is no lease"), Error);
 }
 
 TEST_CASE("bbolt store: free pages are counted by reading where no freelist is stored") {
-    BboltImage image = tests::etcd_image(sample(), 1024);
+    BboltImage image = test::etcd_image(sample(), 1024);
     image.free_pages = 9;
     image.unused_pages = 3;
     const TempFile path(image.build());
@@ -374,7 +374,7 @@ TEST_CASE("bbolt store: free pages are counted by reading where no freelist is s
 }
 
 TEST_CASE("bbolt store: nothing beside or in the file changes") {
-    const std::string bytes = tests::etcd_image(sample()).build();
+    const std::string bytes = test::etcd_image(sample()).build();
     const TempFile path(bytes);
     {
         BboltStore store(path.path());

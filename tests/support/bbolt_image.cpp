@@ -1,15 +1,12 @@
-#include "support/bbolt_image.hpp"
+#include "tests/support/bbolt_image.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <stdexcept>
 
 #include "kvctl/bbolt/format.hpp"
 #include "kvctl/mvcc/revision.hpp"
 
-namespace kvctl::tests {
+namespace kvctl::test {
 namespace {
 
 std::string little(std::uint64_t v, int bytes) {
@@ -165,18 +162,9 @@ BboltImage etcd_image(const std::vector<mvcc::Record>& records, std::size_t page
     return image;
 }
 
-TempFile::TempFile(const std::string& bytes, const std::string& name) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "kvctl-test-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    folder_ = pattern;
-    path_ = folder_ + "/" + name;
+TempFile::TempFile(const std::string& bytes, const std::string& name) : path_(dir_.file(name)) {
     std::filesystem::create_directories(std::filesystem::path(path_).parent_path());
-    std::ofstream(path_, std::ios::binary) << bytes;
+    write_file(path_, bytes);
 }
 
-TempFile::~TempFile() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-}
-
-}  // namespace kvctl::tests
+}  // namespace kvctl::test

@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "kvctl/mvcc/record.hpp"
+#include "tests/support/temp_dir.hpp"
 
-namespace kvctl::tests {
+namespace kvctl::test {
 
 /// Writes bbolt files for tests, page by page, and knows where it put what, so that a test can damage one
 /// thing.
@@ -76,15 +77,12 @@ void seal_meta(std::string& image, std::size_t page, std::size_t page_size);
 class TempFile {
   public:
     explicit TempFile(const std::string& bytes, const std::string& name = "db");
-    ~TempFile();
-    TempFile(const TempFile&) = delete;
-    TempFile& operator=(const TempFile&) = delete;
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
-    [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
+    [[nodiscard]] std::string folder() const { return dir_.path().string(); }
 
   private:
-    std::string folder_;
+    TempDir dir_;
     std::string path_;
 };
 
-}  // namespace kvctl::tests
+}  // namespace kvctl::test

@@ -41,8 +41,9 @@ Decoded decode_utf8(std::string_view s) noexcept {
 
 // Characters that move the cursor, hide text or turn its direction round.
 bool is_unprintable(std::uint32_t code) noexcept {
-    return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x061C || (code >= 0x200B && code <= 0x200F) ||
-           (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF;
+    return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x061C ||
+           (code >= 0x200B && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) ||
+           (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF;
 }
 
 void append_hex_byte(std::string& out, unsigned char byte) {

@@ -14,8 +14,8 @@ namespace kvctl {
 /// Strict: padding required, no white space; nullopt when it is not base64.
 [[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
 
-/// For a terminal: printable UTF-8 as it is; control characters, DEL, C1 controls, bidirectional overrides, backslash
-/// and bytes that are not UTF-8 as `\n \r \t \\ \xHH`.
+/// For a terminal: printable UTF-8 as it is; control characters, DEL, C1 controls, bidirectional overrides,
+/// backslash and bytes that are not UTF-8 as `\n \r \t \\ \xHH`.
 [[nodiscard]] std::string escape(std::string_view bytes);
 
 /// Lower-case hex of a number, without leading zeros ("0" for 0).

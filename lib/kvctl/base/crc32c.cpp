@@ -48,7 +48,8 @@ constexpr std::array<std::uint32_t, 64> k_shift = [] {
 }();
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(std::uint32_t crc, std::string_view bytes) noexcept {
+__attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(std::uint32_t crc,
+                                                             std::string_view bytes) noexcept {
     std::uint64_t c = crc ^ 0xFFFFFFFFU;
     const char* p = bytes.data();
     std::size_t n = bytes.size();
@@ -79,10 +80,12 @@ std::uint32_t crc32c_portable(std::uint32_t crc, std::string_view bytes) noexcep
     const auto* p = reinterpret_cast<const unsigned char*>(bytes.data());
     std::size_t n = bytes.size();
     for (; n >= 8; p += 8, n -= 8) {
-        const std::uint32_t lo = c ^ (static_cast<std::uint32_t>(p[0]) | static_cast<std::uint32_t>(p[1]) << 8 |
-                                      static_cast<std::uint32_t>(p[2]) << 16 | static_cast<std::uint32_t>(p[3]) << 24);
+        const std::uint32_t lo =
+            c ^ (static_cast<std::uint32_t>(p[0]) | static_cast<std::uint32_t>(p[1]) << 8 |
+                 static_cast<std::uint32_t>(p[2]) << 16 | static_cast<std::uint32_t>(p[3]) << 24);
         c = k_tables[7][lo & 0xFF] ^ k_tables[6][(lo >> 8) & 0xFF] ^ k_tables[5][(lo >> 16) & 0xFF] ^
-            k_tables[4][lo >> 24] ^ k_tables[3][p[4]] ^ k_tables[2][p[5]] ^ k_tables[1][p[6]] ^ k_tables[0][p[7]];
+            k_tables[4][lo >> 24] ^ k_tables[3][p[4]] ^ k_tables[2][p[5]] ^ k_tables[1][p[6]] ^
+            k_tables[0][p[7]];
     }
     for (; n > 0; ++p, --n) c = (c >> 8) ^ k_tables[0][(c ^ *p) & 0xFF];
     return c ^ 0xFFFFFFFFU;

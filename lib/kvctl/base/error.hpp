@@ -23,8 +23,8 @@ enum class ErrorKind {
     interrupted,       ///< 130 or 143: SIGINT, SIGTERM
 };
 
-/// Could not do what was asked. The message names the file and, where there is one, the row or revision; it never
-/// holds a stored value. Thrown anywhere, caught once, in tools/cli.cpp.
+/// Could not do what was asked. The message names the file and, where there is one, the row or revision; it
+/// never holds a stored value. Thrown anywhere, caught once, in tools/cli.cpp.
 class Error : public std::runtime_error {
   public:
     Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}

@@ -30,8 +30,12 @@ bool Reader::next() noexcept {
         case 0:
             if (!take_varint(rest_, number_)) return false;
             break;
-        case 1: width = 8; break;
-        case 5: width = 4; break;
+        case 1:
+            width = 8;
+            break;
+        case 5:
+            width = 4;
+            break;
         case 2: {
             std::uint64_t length = 0;
             if (!take_varint(rest_, length) || length > rest_.size()) return false;
@@ -39,7 +43,8 @@ bool Reader::next() noexcept {
             rest_.remove_prefix(static_cast<std::size_t>(length));
             break;
         }
-        default: return false;
+        default:
+            return false;
     }
     if (width > rest_.size()) return false;
     for (std::size_t i = width; i-- > 0;) number_ = (number_ << 8) | static_cast<unsigned char>(rest_[i]);

@@ -14,7 +14,8 @@ struct ChainAudit {
     std::uint64_t forward_pointers = 0;    ///< at or above the row's own id
 };
 
-/// Follows every pointer of an index built with prev_revision. `limit` is the first slot beyond the compaction.
+/// Follows every pointer of an index built with prev_revision. `limit` is the first slot beyond the
+/// compaction.
 [[nodiscard]] ChainAudit audit_chain(const TreeIndex& index, Slot limit, MainRevision compacted);
 
 }  // namespace kvctl::mvcc

@@ -6,11 +6,17 @@
 
 namespace kvctl::mvcc {
 
-Revision Generation::revision(std::size_t position) const { return tree_->revision(slot(position)); }
+Revision Generation::revision(std::size_t position) const {
+    return tree_->revision(slot(position));
+}
 
-std::string_view KeyIndex::key() const { return tree_->key(id_); }
+std::string_view KeyIndex::key() const {
+    return tree_->key(id_);
+}
 
-Revision KeyIndex::modified() const { return modified_ == k_no_slot ? Revision{} : tree_->revision(modified_); }
+Revision KeyIndex::modified() const {
+    return modified_ == k_no_slot ? Revision{} : tree_->revision(modified_);
+}
 
 // One past the tombstone that ends the generation starting at `begin`; the end of all when it is open.
 std::size_t KeyIndex::generation_end(std::size_t begin) const noexcept {
@@ -55,7 +61,8 @@ std::optional<KeyIndex::Found> KeyIndex::get(MainRevision at) const {
     const Slot above = tree_->upper_bound(at);
     const auto n = g->walk([&](Slot s) { return s >= above; });
     if (!n) return std::nullopt;
-    return Found{g->revision(*n), g->created(), g->ver() - static_cast<std::int64_t>(g->size() - *n - 1), g->slot(*n)};
+    return Found{g->revision(*n), g->created(), g->ver() - static_cast<std::int64_t>(g->size() - *n - 1),
+                 g->slot(*n)};
 }
 
 std::vector<Revision> KeyIndex::since(MainRevision from) const {
@@ -80,7 +87,8 @@ std::vector<Revision> KeyIndex::since(MainRevision from) const {
 
 // Chooses the generation that a reader at the bound is in, and its newest revision at or below the bound.
 KeyIndex::Choice KeyIndex::do_compact(CompactionBound bound) const {
-    // A closed generation is over for such a reader once its tombstone lies at or below the bound (keep-at-rev: below).
+    // A closed generation is over for such a reader once its tombstone lies at or below the bound
+    // (keep-at-rev: below).
     const Slot over = bound.rule == CompactionRules::Tombstones::keep_at_rev ? bound.at : bound.above;
     Choice c;
     c.end = generation_end(0);

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "kvctl/mvcc/revision.hpp"
-#include "kvctl/mvcc/rules.hpp"
 #include "kvctl/mvcc/rows.hpp"
+#include "kvctl/mvcc/rules.hpp"
 
 namespace kvctl::mvcc {
 
@@ -21,11 +21,13 @@ struct CompactionBound {
     CompactionRules::Tombstones rule = CompactionRules::Tombstones::classic;
 };
 
-/// One life of a key: from the put that created it to the tombstone that ended it. A view on the tree's arrays.
+/// One life of a key: from the put that created it to the tombstone that ended it. A view on the tree's
+/// arrays.
 class Generation {
   public:
     Generation() = default;
-    Generation(const TreeIndex& tree, std::span<const std::uint32_t> entries, Revision created, std::int64_t ver)
+    Generation(const TreeIndex& tree, std::span<const std::uint32_t> entries, Revision created,
+               std::int64_t ver)
         : tree_(&tree), entries_(entries), created_(created), ver_(ver) {}
 
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
@@ -38,8 +40,8 @@ class Generation {
     /// Changes ever made in this life, compacted ones and the tombstone included.
     [[nodiscard]] std::int64_t ver() const noexcept { return ver_; }
 
-    /// Visits slots from the newest to the oldest while `pred(slot)` holds; the position where it first failed, or
-    /// nullopt when it held for all.
+    /// Visits slots from the newest to the oldest while `pred(slot)` holds; the position where it first
+    /// failed, or nullopt when it held for all.
     template <class Predicate>
     [[nodiscard]] std::optional<std::size_t> walk(Predicate pred) const {
         for (std::size_t i = entries_.size(); i-- > 0;) {
@@ -55,11 +57,11 @@ class Generation {
     std::int64_t ver_ = 0;
 };
 
-/// All stored revisions of one key, as etcd's keyIndex holds them; a view on the tree's arrays, cheap to copy. Compacting
-/// a KeyIndex narrows the view and leaves the tree alone.
+/// All stored revisions of one key, as etcd's keyIndex holds them; a view on the tree's arrays, cheap to
+/// copy. Compacting a KeyIndex narrows the view and leaves the tree alone.
 ///
-/// put 2.0, put 5.1, delete 7.0, put 9.0 reads as generations {2.0, 5.1, 7.0t} {9.0}; after a further delete 12.0 as
-/// {2.0, 5.1, 7.0t} {9.0, 12.0t} {}. Compacting that at
+/// put 2.0, put 5.1, delete 7.0, put 9.0 reads as generations {2.0, 5.1, 7.0t} {9.0}; after a further
+/// delete 12.0 as {2.0, 5.1, 7.0t} {9.0, 12.0t} {}. Compacting that at
 ///   6  leaves {5.1, 7.0t} {9.0, 12.0t} {}             (5.1 is kept for readers at 6)
 ///   7  leaves {9.0, 12.0t} {}                         (classic: the tombstone at 7 goes as well)
 ///      or     {7.0t} {9.0, 12.0t} {}                  (keep-at-rev: it stays until the next compaction)
@@ -85,7 +87,9 @@ class KeyIndex {
     [[nodiscard]] bool live() const noexcept { return !entries_.empty() && (entries_.back() & 1U) == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
     [[nodiscard]] Slot slot(std::size_t position) const noexcept { return entries_[position] >> 1; }
-    [[nodiscard]] bool tombstone(std::size_t position) const noexcept { return (entries_[position] & 1U) != 0; }
+    [[nodiscard]] bool tombstone(std::size_t position) const noexcept {
+        return (entries_[position] & 1U) != 0;
+    }
 
     /// Oldest first. After a tombstone the last one is empty.
     [[nodiscard]] std::vector<Generation> generations() const;
@@ -103,16 +107,17 @@ class KeyIndex {
     /// Revisions from `from` on, only the largest sub of each main; as etcd's watches use it.
     [[nodiscard]] std::vector<Revision> since(MainRevision from) const;
 
-    /// Drops what a compaction at the bound removes; returns the slot at or below it that stays, or k_no_slot.
+    /// Drops what a compaction at the bound removes; returns the slot at or below it that stays, or
+    /// k_no_slot.
     Slot compact(CompactionBound bound);
     /// What a hash at the bound reads of this key: as compact, but never a tombstone, under both rules.
     [[nodiscard]] Slot keep(CompactionBound bound) const;
 
   private:
     struct Choice {
-        std::size_t begin = 0;      // first entry of the chosen generation
-        std::size_t end = 0;        // one past its last
-        std::size_t position = 0;   // of the survivor, when there is one
+        std::size_t begin = 0;     // first entry of the chosen generation
+        std::size_t end = 0;       // one past its last
+        std::size_t position = 0;  // of the survivor, when there is one
         bool found = false;
     };
     [[nodiscard]] std::size_t generation_end(std::size_t begin) const noexcept;

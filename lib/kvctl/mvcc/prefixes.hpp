@@ -14,6 +14,7 @@ struct PrefixTable {
 };
 
 /// Groups keys by `prefix(key)`, which must return a leading part of its argument.
-[[nodiscard]] PrefixTable group_by_prefix(const TreeIndex& index, std::string_view (*prefix)(std::string_view));
+[[nodiscard]] PrefixTable group_by_prefix(const TreeIndex& index,
+                                          std::string_view (*prefix)(std::string_view));
 
 }  // namespace kvctl::mvcc

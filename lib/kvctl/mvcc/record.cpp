@@ -24,13 +24,26 @@ bool decode_key_value(std::string_view message, KeyValue& out) noexcept {
         const bool is_bytes = r.field() == 1 || r.field() == 5;
         if (r.field() <= 6 && r.wire_type() != (is_bytes ? 2 : 0)) return false;
         switch (r.field()) {
-            case 1: out.key = r.bytes(); break;
-            case 2: out.create_revision = r.signed_number(); break;
-            case 3: out.mod_revision = r.signed_number(); break;
-            case 4: out.version = r.signed_number(); break;
-            case 5: out.value = r.bytes(); break;
-            case 6: out.lease = r.signed_number(); break;
-            default: break;
+            case 1:
+                out.key = r.bytes();
+                break;
+            case 2:
+                out.create_revision = r.signed_number();
+                break;
+            case 3:
+                out.mod_revision = r.signed_number();
+                break;
+            case 4:
+                out.version = r.signed_number();
+                break;
+            case 5:
+                out.value = r.bytes();
+                break;
+            case 6:
+                out.lease = r.signed_number();
+                break;
+            default:
+                break;
         }
     }
     return !r.bad();

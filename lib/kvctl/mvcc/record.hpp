@@ -20,8 +20,9 @@ struct Record {
     bool has_stored = false;
 };
 
-/// Appends etcd's KeyValue message (etcd.md 1.2) for a record: only the key on a tombstone; zero and empty fields left
-/// out; nothing at all for a record with neither key nor version (the row `--bump-revision` writes).
+/// Appends etcd's KeyValue message (etcd.md 1.2) for a record: only the key on a tombstone; zero and empty
+/// fields left out; nothing at all for a record with neither key nor version (the row `--bump-revision`
+/// writes).
 void append_key_value(std::string& out, const Record& record);
 
 /// Fields of a decoded KeyValue message; views into the message.

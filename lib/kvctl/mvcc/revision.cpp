@@ -20,7 +20,8 @@ std::ostream& operator<<(std::ostream& out, const Revision& revision) {
     return out << revision.main << '.' << revision.sub;
 }
 
-EncodedRevision::EncodedRevision(Revision revision, bool tombstone) noexcept : bytes_{}, size_(tombstone ? 18 : 17) {
+EncodedRevision::EncodedRevision(Revision revision, bool tombstone) noexcept
+    : bytes_{}, size_(tombstone ? 18 : 17) {
     put_be64(bytes_.data(), revision.main);
     bytes_[8] = '_';
     put_be64(bytes_.data() + 9, revision.sub);

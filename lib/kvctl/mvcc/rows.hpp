@@ -40,8 +40,8 @@ using KeyId = std::uint32_t;
 inline constexpr KeyId k_gap_key = 0xFFFFFFFE;
 inline constexpr KeyId k_no_key = 0xFFFFFFFF;
 
-/// Rows gathered on the way into the index: a scan fills one, the index empties it. Keys are copied, once, into one
-/// buffer; the hash is taken while the bytes are warm.
+/// Rows gathered on the way into the index: a scan fills one, the index empties it. Keys are copied, once,
+/// into one buffer; the hash is taken while the bytes are warm.
 class RowBatch {
   public:
     static constexpr std::size_t k_capacity = 2048;

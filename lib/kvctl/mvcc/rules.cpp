@@ -20,7 +20,8 @@ struct Release {
 Release parse_release(std::string_view text) {
     const std::string given(text);
     const auto bad = [&] {
-        return Error(ErrorKind::usage, "'" + given + "' is not an etcd version; expected X.Y.Z, such as 3.5.16");
+        return Error(ErrorKind::usage,
+                     "'" + given + "' is not an etcd version; expected X.Y.Z, such as 3.5.16");
     };
     if (text.starts_with('v')) text.remove_prefix(1);
     Release r;
@@ -56,18 +57,23 @@ bool has_change(const Release& r, int since_3_4, int since_3_5) {
 
 }  // namespace
 
-CompactionRules classic_rules() noexcept { return {}; }
+CompactionRules classic_rules() noexcept {
+    return {};
+}
 
 CompactionRules keep_at_rev_rules() noexcept {
     return {CompactionRules::Tombstones::keep_at_rev, true, true, true};
 }
 
-CompactionRules kine_rules() noexcept { return {CompactionRules::Tombstones::kine, true, false, false}; }
+CompactionRules kine_rules() noexcept {
+    return {CompactionRules::Tombstones::kine, true, false, false};
+}
 
 CompactionRules rules_of_etcd_version(std::string_view version) {
     const Release r = parse_release(version);
     if (r.major < 3) {
-        throw Error(ErrorKind::usage, "etcd " + std::string(version) + " has no multi-version store; 3.0.0 is the first");
+        throw Error(ErrorKind::usage,
+                    "etcd " + std::string(version) + " has no multi-version store; 3.0.0 is the first");
     }
     const bool keep = has_change(r, 34, 16);
     return {keep ? CompactionRules::Tombstones::keep_at_rev : CompactionRules::Tombstones::classic,
@@ -76,9 +82,12 @@ CompactionRules rules_of_etcd_version(std::string_view version) {
 
 std::string_view name_of(CompactionRules::Tombstones rule) noexcept {
     switch (rule) {
-        case CompactionRules::Tombstones::classic: return "classic";
-        case CompactionRules::Tombstones::keep_at_rev: return "keep-at-rev";
-        case CompactionRules::Tombstones::kine: return "kine";
+        case CompactionRules::Tombstones::classic:
+            return "classic";
+        case CompactionRules::Tombstones::keep_at_rev:
+            return "keep-at-rev";
+        case CompactionRules::Tombstones::kine:
+            return "kine";
     }
     return "classic";
 }

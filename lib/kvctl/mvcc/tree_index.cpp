@@ -128,7 +128,7 @@ struct TreeIndex::Keys {
         for (std::size_t i = hash & mask; table[i].id != k_no_key; i = (i + 1) & mask) {
             if (table[i].tag != tag_of(hash)) continue;
             const Key& k = at(table[i].id);
-            if (k.size == key.size() && std::memcmp(k.data, key.data(), key.size()) == 0) return table[i].id;
+            if (std::string_view(k.data, k.size) == key) return table[i].id;
         }
         return k_no_key;
     }

@@ -8,9 +8,12 @@ namespace kvctl::raft {
 namespace {
 
 [[noreturn]] void refuse(const std::string& what, const MemoryStorage& log) {
-    throw Error(ErrorKind::refused, "raft log: " + what + " is outside the log, whose entries are " +
-                                        std::to_string(log.first_index().value()) + " to " +
-                                        std::to_string(log.last_index().value()));
+    const std::string last = std::to_string(log.last_index().value());
+    throw Error(ErrorKind::refused,
+                "raft log: " + what + " is outside the log, " +
+                    (log.all().empty()
+                         ? "which is empty behind index " + last
+                         : "whose entries are " + std::to_string(log.first_index().value()) + " to " + last));
 }
 
 }  // namespace

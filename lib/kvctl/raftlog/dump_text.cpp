@@ -257,4 +257,8 @@ DumpForm dump_form(std::string_view head) noexcept {
     return DumpForm::none;
 }
 
+std::unique_ptr<Source> open_dump_text(const std::string& path) {
+    return std::make_unique<DumpText>(path);
+}
+
 }  // namespace kvctl::raftlog

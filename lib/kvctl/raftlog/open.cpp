@@ -8,6 +8,7 @@
 #include "kvctl/raftlog/dump_text.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
 #include "kvctl/raftlog/jsonl.hpp"
+#include "kvctl/raftlog/table.hpp"
 #include "kvctl/raftlog/wal_dir.hpp"
 
 namespace kvctl::raftlog {
@@ -56,7 +57,7 @@ std::string_view name_of(SourceKind kind) noexcept {
     return "";
 }
 
-std::unique_ptr<Source> open(const std::string& path) {
+std::unique_ptr<Source> open(const std::string& path, int timeout_ms) {
     std::error_code error;
     if (std::filesystem::is_directory(path, error)) {
         const auto wal = find_wal_dir(path);
@@ -79,6 +80,7 @@ std::unique_ptr<Source> open(const std::string& path) {
             throw Error(ErrorKind::not_a_store,
                         path + ": one segment of a log; name the directory it lies in");
         case Content::sqlite:
+            return open_table(path, timeout_ms);
         case Content::other:
             break;
     }

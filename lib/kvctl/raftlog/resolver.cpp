@@ -8,11 +8,31 @@ namespace {
 
 using Severity = Finding::Severity;
 
+constexpr std::uint64_t k_unknown_surplus = 63;  // all six bits
+
 std::string text(LogIndex i) {
     return std::to_string(i.value());
 }
 
 }  // namespace
+
+Slot::Slot(const raft::EntryView& entry, const Location& at) noexcept
+    : index_(entry.index),
+      term_(entry.term),
+      offset_(at.offset),
+      size_(at.size),
+      file_(at.file),
+      request_(raft::classify(entry)) {
+    const std::uint64_t surplus =
+        raft::encoded_size(entry) - at.size;  // wraps, and so is unknown, when it is less
+    type_ = static_cast<std::uint8_t>(static_cast<std::uint64_t>(entry.type) |
+                                      std::min(surplus, k_unknown_surplus) << 2);
+}
+
+std::optional<std::uint64_t> Slot::bytes() const noexcept {
+    const std::uint64_t surplus = type_ >> 2U;
+    return surplus == k_unknown_surplus ? std::nullopt : std::optional(size_ + surplus);
+}
 
 std::string place(const std::string& file, std::uint64_t offset) {
     return file + ", offset " + std::to_string(offset);

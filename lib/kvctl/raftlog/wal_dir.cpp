@@ -53,12 +53,17 @@ bool has_segments(const std::string& directory) {
 // The running checksum over all records of all segments.
 class CrcChain {
   public:
-    // False when the record's checksum is not the expected one. Either way the chain goes on from the stored
-    // value, so one damaged record is reported once.
+    // False when the record's checksum is not the expected one. Whether its data or its stored checksum is
+    // damaged only the next record tells: that may continue from either, so one damaged record is reported
+    // once.
     bool follow(const WalRecord& record) noexcept {
         const bool is_crc = record.type == static_cast<std::int64_t>(RecordType::crc);
-        const std::uint32_t expected = is_crc ? crc_ : crc32c(crc_, record.data);
-        const bool good = lost_ || record.crc == expected || (is_crc && crc_ == 0);
+        const auto expected_from = [&](std::uint32_t crc) { return is_crc ? crc : crc32c(crc, record.data); };
+        const std::uint32_t expected = expected_from(crc_);
+        const bool good = lost_ || record.crc == expected || (is_crc && crc_ == 0) ||
+                          (doubtful_ && record.crc == expected_from(other_));
+        other_ = expected;
+        doubtful_ = !good;
         crc_ = record.crc;
         lost_ = false;
         return good;
@@ -68,6 +73,8 @@ class CrcChain {
 
   private:
     std::uint32_t crc_ = 0;
+    std::uint32_t other_ = 0;
+    bool doubtful_ = false;
     bool lost_ = false;
 };
 

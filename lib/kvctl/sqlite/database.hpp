@@ -19,7 +19,8 @@ namespace kvctl::sqlite {
 
 enum class Type { integer, real, text, blob, null };
 
-/// One argument of a function that SQLite calls; valid during the call. Text and blobs come as bytes, NULs included.
+/// One argument of a function that SQLite calls; valid during the call. Text and blobs come as bytes, NULs
+/// included.
 class Value {
   public:
     explicit Value(sqlite3_value* value) : value_(value) {}
@@ -44,8 +45,8 @@ class Values {
     std::size_t count_;
 };
 
-/// A prepared statement. Columns count from 0, parameters from 1, as in SQLite. Views returned by bytes() live until the
-/// next step() or reset().
+/// A prepared statement. Columns count from 0, parameters from 1, as in SQLite. Views returned by bytes()
+/// live until the next step() or reset().
 class Statement {
   public:
     Statement(Statement&& other) noexcept;
@@ -87,10 +88,11 @@ class Database {
   public:
     enum class Mode {
         read,      ///< read-only with SQLite's locks; in WAL mode the -shm of whoever has it open is used
-        detached,  ///< read-only without locks and without -shm: a -wal is read, never created or truncated. Nothing on
-                   ///< disk changes, not even beside the file; the caller makes sure nobody writes meanwhile
-        write,     ///< read and write an existing file; may roll back a hot journal
-        create,    ///< a new file (an empty one that exists is fine)
+        detached,  ///< read-only without locks and without -shm: a -wal is read, never created or truncated.
+                   ///< Nothing on disk changes, not even beside the file; the caller makes sure nobody writes
+                   ///< meanwhile
+        write,   ///< read and write an existing file; may roll back a hot journal
+        create,  ///< a new file (an empty one that exists is fine)
     };
 
     /// Throws io when the file cannot be opened; that it is no database shows at the first read.
@@ -116,13 +118,16 @@ class Database {
     /// How long to wait for a lock, in milliseconds.
     void busy_timeout(int milliseconds) const;
 
-    /// Hands every row of `SELECT columns FROM source` to `f` without a row leaving SQLite: `columns` become arguments of
-    /// an aggregate function. A third faster than stepping. An exception from `f` ends the scan and comes out of here.
-    void scan(std::string_view columns, std::string_view source, std::initializer_list<std::int64_t> parameters,
+    /// Hands every row of `SELECT columns FROM source` to `f` without a row leaving SQLite: `columns` become
+    /// arguments of an aggregate function. A third faster than stepping. An exception from `f` ends the scan
+    /// and comes out of here.
+    void scan(std::string_view columns, std::string_view source,
+              std::initializer_list<std::int64_t> parameters,
               const std::function<void(const Values&)>& f) const;
 
-    /// Makes `name(a[, b])` a function of SQL on this connection that returns 1 where `f` says true. An exception from `f`
-    /// fails the statement; the next rethrow_function_error() brings it out. Lives as long as the connection.
+    /// Makes `name(a[, b])` a function of SQL on this connection that returns 1 where `f` says true. An
+    /// exception from `f` fails the statement; the next rethrow_function_error() brings it out. Lives as long
+    /// as the connection.
     void add_predicate(const std::string& name, int arguments,
                        std::function<bool(std::int64_t, std::int64_t)> f);
     void rethrow_function_error() const;

@@ -15,9 +15,13 @@ struct File {
     sqlite3_file* real;  // nullptr: an absent -wal, which reads as empty
 };
 
-sqlite3_vfs* default_vfs() { return static_cast<sqlite3_vfs*>(sqlite3_vfs_find(nullptr)); }
+sqlite3_vfs* default_vfs() {
+    return static_cast<sqlite3_vfs*>(sqlite3_vfs_find(nullptr));
+}
 
-File* self(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
+File* self(sqlite3_file* file) {
+    return reinterpret_cast<File*>(file);
+}
 
 int close_file(sqlite3_file* file) {
     sqlite3_file* const real = self(file)->real;
@@ -41,9 +45,15 @@ int size_of_file(sqlite3_file* file, sqlite3_int64* size) {
 int refuse_write(sqlite3_file* /*file*/, const void* /*data*/, int /*amount*/, sqlite3_int64 /*offset*/) {
     return SQLITE_READONLY;
 }
-int refuse_truncate(sqlite3_file* /*file*/, sqlite3_int64 /*size*/) { return SQLITE_READONLY; }
-int no_sync(sqlite3_file* /*file*/, int /*flags*/) { return SQLITE_OK; }
-int no_lock(sqlite3_file* /*file*/, int /*level*/) { return SQLITE_OK; }
+int refuse_truncate(sqlite3_file* /*file*/, sqlite3_int64 /*size*/) {
+    return SQLITE_READONLY;
+}
+int no_sync(sqlite3_file* /*file*/, int /*flags*/) {
+    return SQLITE_OK;
+}
+int no_lock(sqlite3_file* /*file*/, int /*level*/) {
+    return SQLITE_OK;
+}
 int nothing_reserved(sqlite3_file* /*file*/, int* reserved) {
     *reserved = 0;
     return SQLITE_OK;
@@ -54,8 +64,12 @@ int control(sqlite3_file* file, int operation, void* argument) {
     return real == nullptr ? SQLITE_NOTFOUND : real->pMethods->xFileControl(real, operation, argument);
 }
 
-int sector_size(sqlite3_file* /*file*/) { return 4096; }
-int characteristics(sqlite3_file* /*file*/) { return 0; }
+int sector_size(sqlite3_file* /*file*/) {
+    return 4096;
+}
+int characteristics(sqlite3_file* /*file*/) {
+    return 0;
+}
 
 int fetch(sqlite3_file* file, sqlite3_int64 offset, int amount, void** page) {
     sqlite3_file* const real = self(file)->real;
@@ -71,9 +85,9 @@ int unfetch(sqlite3_file* file, sqlite3_int64 offset, void* page) {
 }
 
 const sqlite3_io_methods k_methods = {
-    3,        close_file, read_file,        refuse_write, refuse_truncate, no_sync,         size_of_file,
-    no_lock,  no_lock,    nothing_reserved, control,      sector_size,     characteristics, nullptr,
-    nullptr,  nullptr,    nullptr,          fetch,        unfetch,
+    3,       close_file, read_file,        refuse_write, refuse_truncate, no_sync,         size_of_file,
+    no_lock, no_lock,    nothing_reserved, control,      sector_size,     characteristics, nullptr,
+    nullptr, nullptr,    nullptr,          fetch,        unfetch,
 };
 
 int open_file(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int flags, int* out_flags) {
@@ -111,7 +125,9 @@ int open_file(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int fl
     return SQLITE_OK;
 }
 
-int refuse_delete(sqlite3_vfs* /*vfs*/, const char* /*name*/, int /*sync*/) { return SQLITE_READONLY; }
+int refuse_delete(sqlite3_vfs* /*vfs*/, const char* /*name*/, int /*sync*/) {
+    return SQLITE_READONLY;
+}
 
 int access_file(sqlite3_vfs* /*vfs*/, const char* name, int flags, int* result) {
     sqlite3_vfs* const real = default_vfs();

@@ -2,9 +2,10 @@
 
 namespace kvctl::sqlite {
 
-/// Registers, once, a VFS that only ever reads: the database without locks, the -wal if there is one (else an empty one),
-/// nothing else; it deletes nothing, truncates nothing and shares no memory. A connection on it must set
-/// locking_mode=EXCLUSIVE before its first read, so that SQLite keeps the wal-index on the heap. Returns its name.
+/// Registers, once, a VFS that only ever reads: the database without locks, the -wal if there is one (else an
+/// empty one), nothing else; it deletes nothing, truncates nothing and shares no memory. A connection on it
+/// must set locking_mode=EXCLUSIVE before its first read, so that SQLite keeps the wal-index on the heap.
+/// Returns its name.
 const char* detached_vfs();
 
 }  // namespace kvctl::sqlite

@@ -38,8 +38,8 @@ void execute_in_place(WritableStore& writable, const mvcc::TreeIndex& index, con
 void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution);
 
-/// The same into a new file `output`; the store is only read.
-void execute_to_output(SqliteStore& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+/// The same into a new file `output`; the store is only read. An etcd db becomes a native store.
+void execute_to_output(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                        const Execution& execution, const std::string& output);
 
 /// Gives free pages back to the file system: VACUUM INTO a new file and rename, or VACUUM itself where the

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <limits>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/bookkeeping.hpp"
 #include "kvctl/store/copy_schema.hpp"
 #include "kvctl/store/execute.hpp"
+#include "kvctl/store/native_writer.hpp"
 #include "kvctl/store/replace.hpp"
 
 namespace kvctl::store {
@@ -126,6 +128,36 @@ void verify(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& 
         fail("its counters are not the plan's");
 }
 
+// A store of a layout that is never written: its survivors become a native store.
+void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                  const std::string& output) {
+    NativeWriter writer(output, {});
+    SlotCursor cursor(index);
+    std::uint64_t copied = 0;
+    store.each_record(MainRevision(std::numeric_limits<std::int64_t>::min()), plan.current,
+                      [&](const mvcc::Record& r) {
+                          const Slot s = cursor.at(r.revision);
+                          if (s != mvcc::k_no_slot && plan.removed_slots.contains(s)) return;
+                          writer.add(r);
+                          if ((++copied & 0xFFF) == 0) check_interrupt();
+                      });
+    if (copied != plan.kept.revisions) {
+        throw Error(ErrorKind::internal, store.info().path + ": " + std::to_string(copied) +
+                                             " rows were copied where the plan keeps " +
+                                             std::to_string(plan.kept.revisions));
+    }
+    for (const Lease& lease : store.leases()) writer.add(lease);
+    const StoreHead head = store.head();
+    if (head.consistent_index)
+        writer.set_meta("consistent_index", static_cast<std::int64_t>(head.consistent_index->value()));
+    if (head.term) writer.set_meta("term", static_cast<std::int64_t>(head.term->value()));
+    if (plan.compacted_after.value() >= 0) {
+        writer.set_meta("scheduled_compact_rev", plan.compacted_after.value());
+        writer.set_meta("finished_compact_rev", plan.compacted_after.value());
+    }
+    writer.finish();
+}
+
 }  // namespace
 
 void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
@@ -141,8 +173,14 @@ void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, cons
     replace_store(writable, file);
 }
 
-void execute_to_output(SqliteStore& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                        const Execution& execution, const std::string& output) {
+    auto* const sqlite_store = dynamic_cast<SqliteStore*>(&any);
+    if (sqlite_store == nullptr) {
+        write_native(any, index, plan, output);
+        return;
+    }
+    SqliteStore& store = *sqlite_store;
     TempFile file(output);
     build(file.path(), store, index, plan, execution, store.info().wal_mode && store.detached());
     verify(file.path(), store, index, plan, execution);

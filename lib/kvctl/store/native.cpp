@@ -162,34 +162,32 @@ void NativeStore::take_row(const sqlite::Values& row, Sink& sink) const {
     sink.push(r);
 }
 
-bool NativeStore::stored_in_order() {
-    if (in_order_) return *in_order_;
-    std::string primary;
-    for (const IndexInfo& i : table().indexes) {
-        if (i.columns == std::vector<std::string>{"main", "sub"} && !i.partial) primary = i.name;
-    }
-    if (primary.empty()) return false;
-    std::int64_t last = std::numeric_limits<std::int64_t>::min();
-    bool in_order = true;
-    db().scan("rowid", "revision INDEXED BY " + sqlite::quote_name(primary) + " WHERE main >= ?1",
-              {std::numeric_limits<std::int64_t>::min()}, [&](const sqlite::Values& row) {
-                  const std::int64_t rowid = row[0].integer();
-                  in_order = in_order && rowid > last;
-                  last = rowid;
-              });
-    in_order_ = in_order;
-    return in_order;
-}
-
 void NativeStore::each_record(MainRevision from, MainRevision to,
                               const std::function<void(const mvcc::Record&)>& f) {
-    const bool whole = from.value() <= 1 && to.value() == std::numeric_limits<std::int64_t>::max();
-    const std::string order = whole && stored_in_order()
-                                  ? " NOT INDEXED WHERE main BETWEEN ?1 AND ?2 ORDER BY rowid"
-                                  : " WHERE main BETWEEN ?1 AND ?2 ORDER BY main, sub";
-    sqlite::Statement s = db().prepare(std::string("SELECT ") + k_record + " FROM revision" + order);
+    sqlite::Statement s = db().prepare(std::string("SELECT ") + k_record +
+                                       " FROM revision WHERE main BETWEEN ?1 AND ?2 ORDER BY main, sub");
     s.bind(1, from.value()).bind(2, to.value());
     while (s.step()) f(record_of(s));
+    check_unchanged();
+}
+
+void NativeStore::every_record(const std::function<void(const mvcc::Record&)>& f,
+                               const std::function<void()>& restart) {
+    mvcc::Revision last{std::numeric_limits<std::int64_t>::min(), 0};
+    sqlite::Statement s =
+        db().prepare(std::string("SELECT ") + k_record + " FROM revision NOT INDEXED ORDER BY rowid");
+    while (s.step()) {
+        const mvcc::Record r = record_of(s);
+        if (r.revision < last) {
+            s.reset();
+            restart();
+            each_record(MainRevision(std::numeric_limits<std::int64_t>::min()),
+                        MainRevision(std::numeric_limits<std::int64_t>::max()), f);
+            return;
+        }
+        last = r.revision;
+        f(r);
+    }
     check_unchanged();
 }
 

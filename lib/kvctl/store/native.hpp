@@ -22,15 +22,14 @@ class NativeStore final : public SqliteStore {
     [[nodiscard]] StoreHead head() override;
     void each_record(MainRevision from, MainRevision to,
                      const std::function<void(const mvcc::Record&)>& f) override;
+    void every_record(const std::function<void(const mvcc::Record&)>& f,
+                      const std::function<void()>& restart) override;
     [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
     [[nodiscard]] std::optional<mvcc::TreeIndex> load_key(std::string_view key,
                                                           const mvcc::CompactionRules& rules) override;
     [[nodiscard]] std::vector<Lease> leases() override;
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
 
-    /// True when the table's rows stand in revision order, so that a plain scan is a sorted one. Reads the
-    /// primary key's index once.
-    [[nodiscard]] bool stored_in_order();
     /// Whether `db` holds this layout's tables.
     [[nodiscard]] static bool recognises(const sqlite::Database& db);
 
@@ -40,7 +39,6 @@ class NativeStore final : public SqliteStore {
     [[nodiscard]] bool with_prev_revision() const noexcept override { return false; }
 
   private:
-    std::optional<bool> in_order_;
     std::optional<sqlite::Statement> by_revision_;
 };
 

@@ -1,13 +1,33 @@
 #include "kvctl/store/open.hpp"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstdlib>
+#include <fstream>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/store/bbolt.hpp"
 #include "kvctl/store/kine.hpp"
 #include "kvctl/store/native.hpp"
 
 namespace kvctl::store {
+namespace {
+
+// A bbolt file, or a directory, which can only be an etcd data dir.
+bool is_bbolt(const std::string& real_path) {
+    struct stat st {};
+    if (::stat(real_path.c_str(), &st) != 0) return false;
+    if (S_ISDIR(st.st_mode)) return true;
+    if (!S_ISREG(st.st_mode)) return false;
+    std::string start(std::size_t{128} * 1024, '\0');
+    std::ifstream file(real_path, std::ios::binary);
+    file.read(start.data(), static_cast<std::streamsize>(start.size()));
+    start.resize(static_cast<std::size_t>(file.gcount()));
+    return looks_like_bbolt(start);
+}
+
+}  // namespace
 
 std::string_view name_of(Layout layout) noexcept {
     switch (layout) {
@@ -51,8 +71,12 @@ std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connec
 
 std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options) {
     const std::string real_path = resolve_path(path);
-    if (options.layout == Layout::bbolt) {
-        throw Error(ErrorKind::not_a_store, path + ": not a bbolt file");
+    if (options.layout == Layout::bbolt || is_bbolt(real_path)) {
+        if (options.layout && *options.layout != Layout::bbolt) {
+            throw Error(ErrorKind::not_a_store, path + ": an etcd db (bbolt), not a " +
+                                                    std::string(name_of(*options.layout)) + " store");
+        }
+        return open_bbolt(path);
     }
     const StoreInfo info = inspect_file(path, real_path);
     return make_sqlite_store(info, open_for_reading(info, options.timeout_ms), options);

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,14 +36,14 @@ struct StoreInfo {
 
 /// The store's counters.
 struct StoreHead {
-    MainRevision current{1};                 ///< largest of last row, scheduled, finished and 1 (kine: MAX(id), or 0)
-    MainRevision compacted{-1};              ///< finished; -1 if never (kine: 0)
-    std::optional<MainRevision> scheduled;   ///< etcd's scheduledCompactRev, if stored
-    std::optional<MainRevision> finished;    ///< etcd's finishedCompactRev, if stored
+    MainRevision current{1};     ///< largest of last row, scheduled, finished and 1 (kine: MAX(id), or 0)
+    MainRevision compacted{-1};  ///< finished; -1 if never (kine: 0)
+    std::optional<MainRevision> scheduled;  ///< etcd's scheduledCompactRev, if stored
+    std::optional<MainRevision> finished;   ///< etcd's finishedCompactRev, if stored
     std::optional<LogIndex> consistent_index;
     std::optional<Term> term;
-    bool bookkeeping_row_missing = false;    ///< kine without a compact row
-    std::uint64_t bookkeeping_rows = 0;      ///< kine: compact rows (1 in a sound store)
+    bool bookkeeping_row_missing = false;  ///< kine without a compact row
+    std::uint64_t bookkeeping_rows = 0;    ///< kine: compact rows (1 in a sound store)
 
     /// scheduled above finished: a compaction was cut short.
     [[nodiscard]] bool pending() const noexcept { return scheduled && *scheduled > compacted; }
@@ -65,8 +66,8 @@ class Store {
     [[nodiscard]] virtual const StoreInfo& info() const = 0;
     [[nodiscard]] virtual StoreHead head() = 0;
 
-    /// Reads every revision (no values) into an index for `rules` and seals it; damage goes to `findings`, and reading
-    /// goes on where it can. One pass over the rows.
+    /// Reads every revision (no values) into an index for `rules` and seals it; damage goes to `findings`,
+    /// and reading goes on where it can. One pass over the rows.
     [[nodiscard]] virtual mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                                Progress* progress) = 0;
 
@@ -74,17 +75,29 @@ class Store {
     virtual void each_record(MainRevision from, MainRevision to,
                              const std::function<void(const mvcc::Record&)>& f) = 0;
 
-    /// The record at exactly this revision; nullopt when it is not stored. The view lives until the next call.
+    /// Every record in revision order, as fast as the layout can: where the rows turn out not to stand in
+    /// that order on disk, `restart` is called and all come again.
+    virtual void every_record(const std::function<void(const mvcc::Record&)>& f,
+                              const std::function<void()>& restart) {
+        (void)restart;
+        each_record(MainRevision(std::numeric_limits<std::int64_t>::min()),
+                    MainRevision(std::numeric_limits<std::int64_t>::max()), f);
+    }
+
+    /// The record at exactly this revision; nullopt when it is not stored. The view lives until the next
+    /// call.
     [[nodiscard]] virtual std::optional<mvcc::Record> record(mvcc::Revision revision) = 0;
 
-    /// The rows of one key into an index, without a scan where the layout has an index that helps; else nullopt.
+    /// The rows of one key into an index, without a scan where the layout has an index that helps; else
+    /// nullopt.
     [[nodiscard]] virtual std::optional<mvcc::TreeIndex> load_key(std::string_view key,
                                                                   const mvcc::CompactionRules& rules) = 0;
 
     /// Ascending by id. A kine store has none: its leases are TTLs on rows.
     [[nodiscard]] virtual std::vector<Lease> leases() = 0;
 
-    /// Every counter by its stored name (native: table meta; bbolt: bucket meta; kine: none), unknown ones included.
+    /// Every counter by its stored name (native: table meta; bbolt: bucket meta; kine: none), unknown ones
+    /// included.
     [[nodiscard]] virtual std::vector<std::pair<std::string, std::int64_t>> meta() = 0;
 };
 

@@ -1,0 +1,70 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "kvctl/base/finding.hpp"
+#include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/raft/layout.hpp"
+
+namespace kvctl::report {
+
+/// The file a report is about.
+struct StoreFacts {
+    std::string path;
+    std::string layout;
+    std::uint64_t file_bytes = 0;
+    std::uint64_t page_size = 0;
+    std::uint64_t free_pages = 0;
+};
+
+/// A raft log beside or in the store, with what a compaction takes from it.
+struct LogFacts {
+    std::string source;  ///< "store", or the path given
+    raft::Layout before;
+    raft::CompactedLayout after;  ///< the same as before when nothing goes
+    bool compacted = false;       ///< an index was asked for
+};
+
+/// Everything `kvctl compact` says; the plan and the index stay the caller's.
+struct CompactionReport {
+    StoreFacts store;
+    std::string result;     ///< compacted, would-compact, already-compacted, already-fits, below-min-gain
+    bool executed = false;  ///< false: a forecast
+    const mvcc::TreeIndex* index = nullptr;
+    const mvcc::CompactionPlan* plan = nullptr;
+    std::string strategy;
+    std::optional<LogFacts> raft_log;
+    std::uint64_t file_before = 0;
+    std::optional<std::uint64_t> file_after;
+    std::optional<std::uint64_t> file_after_vacuum;
+    bool predicted = true;
+    bool shrinks = false;  ///< the file is, or would be, given back to the file system
+    std::int64_t duration_ms = 0;
+    std::vector<std::string> warnings;
+    Findings findings;
+    std::string output;   ///< path of a new file, when the store itself is left alone
+    std::string command;  ///< what would do it; only for a forecast
+    bool list = false;    ///< name every removed revision
+};
+
+struct TextStyle {
+    bool raw_bytes = false;
+    bool verbose = false;
+    std::string (*format_bytes)(std::uint64_t) = nullptr;
+};
+
+void write_text(std::ostream& out, const CompactionReport& report, const TextStyle& style);
+/// One document; `removed_revisions` is streamed.
+void write_json(std::ostream& out, const CompactionReport& report);
+/// A line a removed revision, then the summary.
+void write_jsonl(std::ostream& out, const CompactionReport& report);
+
+/// The removed revisions alone: a line each, tab-separated (revision, reason, by, bytes, key).
+void write_list_text(std::ostream& out, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan);
+/// The same as JSON Lines.
+void write_list_jsonl(std::ostream& out, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan);
+
+}  // namespace kvctl::report

@@ -1,0 +1,67 @@
+#include "kvctl/report/index_report.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/report/json_parts.hpp"
+
+namespace kvctl::report {
+namespace {
+
+Json pair(mvcc::Revision r) {
+    return Json::array({r.main, r.sub});
+}
+
+Json key_json(const mvcc::KeyIndex& key) {
+    Json j;
+    put_key(j, key.key());
+    j["modified"] = pair(key.modified());
+    Json generations = Json::array();
+    for (const mvcc::Generation& g : key.generations()) {
+        Json revisions = Json::array();
+        for (std::size_t i = 0; i < g.size(); ++i) revisions.push_back(pair(g.revision(i)));
+        generations.push_back(
+            {{"created", pair(g.created())}, {"version", g.ver()}, {"revisions", std::move(revisions)}});
+    }
+    j["generations"] = std::move(generations);
+    return j;
+}
+
+}  // namespace
+
+void write_index_text(std::ostream& out, const std::vector<mvcc::KeyIndex>& keys) {
+    for (const mvcc::KeyIndex& key : keys) {
+        if (!out) return;
+        out << escape(key.key()) << "  modified " << key.modified() << '\n';
+        for (const mvcc::Generation& g : key.generations()) {
+            if (g.empty()) {
+                out << "    (deleted)\n";
+                continue;
+            }
+            out << "    created " << g.created() << "  version " << g.ver() << " ";
+            for (std::size_t i = 0; i < g.size(); ++i) out << ' ' << g.revision(i);
+            if (g.closed()) out << 't';
+            out << '\n';
+        }
+    }
+}
+
+void write_index_json(std::ostream& out, const std::vector<mvcc::KeyIndex>& keys) {
+    out << "{\n  \"schema\": \"kvctl.index/1\",\n  \"keys\": [";
+    const char* separator = "\n";
+    for (const mvcc::KeyIndex& key : keys) {
+        if (!out) return;
+        out << separator << "    " << key_json(key).dump();
+        separator = ",\n";
+    }
+    out << "\n  ]\n}\n";
+}
+
+void write_index_jsonl(std::ostream& out, const std::vector<mvcc::KeyIndex>& keys) {
+    for (const mvcc::KeyIndex& key : keys) {
+        if (!out) return;
+        out << key_json(key).dump() << '\n';
+    }
+}
+
+}  // namespace kvctl::report

@@ -1,0 +1,27 @@
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <ostream>
+#include <string_view>
+
+#include "kvctl/base/finding.hpp"
+#include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/raft/layout.hpp"
+#include "kvctl/report/compaction_report.hpp"
+
+// Pieces that several JSON reports share. Not installed.
+namespace kvctl::report {
+
+using Json = nlohmann::ordered_json;
+
+/// Adds `name` and `name`_encoding: the bytes as they are when they are UTF-8, else in base64.
+void put_key(Json& object, std::string_view key, const char* name = "key");
+[[nodiscard]] Json store_json(const StoreFacts& store);
+[[nodiscard]] Json findings_json(const Findings& findings);
+/// The raft_log object of cli.md 4.
+[[nodiscard]] Json log_json(const LogFacts& log);
+/// One finding as a sentence: "wrong-type: revision 5.0: the key is not a blob".
+[[nodiscard]] std::string sentence(const Finding& finding);
+/// A document with each member on a line of its own.
+void write_document(std::ostream& out, const Json& document);
+
+}  // namespace kvctl::report

@@ -1,0 +1,48 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kvctl/mvcc/record.hpp"
+#include "kvctl/sqlite/database.hpp"
+#include "kvctl/store/store.hpp"
+#include "kvctl/store/temp_file.hpp"
+
+namespace kvctl::store {
+
+/// Builds a new native store (kvctl-store(5)), streaming: records go straight into the file, which takes its
+/// name only when it is complete.
+class NativeWriter {
+  public:
+    struct Options {
+        bool key_index = false;   ///< an index by key, for reading one key without a scan
+        bool raft_table = false;  ///< a raft_entry table
+        std::uint32_t page_size = 16384;
+    };
+
+    /// `path` must not exist when finish() is called.
+    NativeWriter(std::string path, const Options& options);
+
+    /// Records should ascend by revision. Throws damaged when one repeats.
+    void add(const mvcc::Record& record);
+    void add(const Lease& lease);
+    void set_meta(std::string_view name, std::int64_t value);
+    void add_raft_entry(std::uint64_t index, std::uint64_t term, std::int64_t type,
+                        std::optional<std::string_view> data);
+    /// Completes, syncs and names the file. Throws refused when the name is taken.
+    void finish();
+
+  private:
+    std::string path_;
+    Options options_;
+    TempFile file_;
+    sqlite::Database db_;
+    std::optional<sqlite::Statement> insert_;
+    std::optional<sqlite::Statement> insert_entry_;
+};
+
+/// The tables of an empty native store, in `db`.
+void create_native_tables(const sqlite::Database& db, bool raft_table);
+
+}  // namespace kvctl::store

@@ -1,0 +1,11 @@
+#pragma once
+#include <string_view>
+
+namespace kvctl::test {
+
+/// Reads `bytes` as a bbolt file in every way the program does: metas, structure check, index, records,
+/// leases, seeks. Errors of kvctl's are the expected answer to damage; anything else escapes. Returns whether
+/// it opened as a store.
+bool read_as_bbolt(std::string_view bytes);
+
+}  // namespace kvctl::test

@@ -1,0 +1,121 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "tests/support/temp_dir.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Include {
+    std::string file;  // relative to the source tree
+    std::string header;
+    bool quoted;
+};
+
+std::vector<Include> includes_of(const std::string& folder) {
+    std::vector<Include> all;
+    const fs::path root = KVCTL_SOURCE_DIR;
+    const std::regex line(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"])", std::regex::multiline);
+    for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
+        const std::string extension = entry.path().extension().string();
+        if (extension != ".cpp" && extension != ".hpp") continue;
+        const std::string text = kvctl::test::read_file(entry.path());
+        for (auto it = std::sregex_iterator(text.begin(), text.end(), line); it != std::sregex_iterator();
+             ++it) {
+            all.push_back({fs::relative(entry.path(), root).string(), (*it)[2], (*it)[1] == "\""});
+        }
+    }
+    return all;
+}
+
+// "lib/kvctl/store/kine.cpp" and "kvctl/store/kine.hpp" are both of room "store".
+std::string room_of(const std::string& path) {
+    const std::regex room(R"(^(?:lib/)?kvctl/([^/]+)/)");
+    std::smatch match;
+    return std::regex_search(path, match, room) ? match[1].str() : "";
+}
+
+bool starts(const std::string& text, const std::string& part) {
+    return text.starts_with(part);
+}
+
+}  // namespace
+
+TEST_CASE("includes: a room of the library includes only the rooms below it") {
+    const std::map<std::string, std::vector<std::string>> below{
+        {"base", {}},
+        {"mvcc", {"base"}},
+        {"raft", {"base"}},
+        {"sqlite", {"base"}},
+        {"bbolt", {"base"}},
+        {"store", {"mvcc", "sqlite", "bbolt", "base"}},
+        {"raftlog", {"raft", "sqlite", "base"}},
+        {"report", {"mvcc", "raft", "base"}},
+    };
+    const std::vector<Include> all = includes_of("lib");
+    REQUIRE(all.size() > 50);
+    for (const Include& i : all) {
+        const std::string from = room_of(i.file);
+        CAPTURE(i.file);
+        CAPTURE(i.header);
+        REQUIRE(below.contains(from));
+        if (!i.quoted) {
+            CHECK_FALSE(starts(i.header, "kvctl/"));
+            continue;
+        }
+        const std::string to = room_of(i.header);
+        const auto& allowed = below.at(from);
+        CHECK_MESSAGE((to == from || std::find(allowed.begin(), allowed.end(), to) != allowed.end()),
+                      i.file << " includes " << i.header);
+    }
+}
+
+TEST_CASE("includes: third-party headers stay in their rooms") {
+    std::vector<Include> all = includes_of("lib");
+    for (const char* folder : {"tools", "tests"}) {
+        const std::vector<Include> more = includes_of(folder);
+        all.insert(all.end(), more.begin(), more.end());
+    }
+    for (const Include& i : all) {
+        const bool header = i.file.ends_with(".hpp");
+        CAPTURE(i.file);
+        CAPTURE(i.header);
+        if (starts(i.header, "boost/")) CHECK((starts(i.file, "tools/") && !header));
+        if (starts(i.header, "nlohmann/") && !starts(i.file, "tests/")) {
+            CHECK_FALSE(header);
+            CHECK_FALSE((starts(i.file, "lib/kvctl/base/") || starts(i.file, "lib/kvctl/mvcc/")));
+        }
+        if (starts(i.header, "doctest/")) CHECK(starts(i.file, "tests/"));
+        if (i.header == "sqlite3.h") CHECK((starts(i.file, "lib/kvctl/sqlite/") || starts(i.file, "tests/")));
+    }
+}
+
+TEST_CASE("includes: the pure rooms ask neither the clock, the environment nor a file") {
+    for (const Include& i : includes_of("lib")) {
+        const std::string room = room_of(i.file);
+        if (room != "mvcc" && room != "raft") continue;
+        CAPTURE(i.file);
+        for (const char* impure :
+             {"chrono", "ctime", "fstream", "iostream", "cstdio", "filesystem", "unistd.h", "fcntl.h"}) {
+            CHECK(i.header != std::string(impure));
+        }
+    }
+}
+
+TEST_CASE("includes: nothing below tools knows what a dry run is") {
+    const std::regex word(R"(\bdry|dry[_-]run)", std::regex::icase);
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(KVCTL_SOURCE_DIR) / "lib")) {
+        if (!entry.is_regular_file() ||
+            room_of(fs::relative(entry.path(), KVCTL_SOURCE_DIR).string()) == "report")
+            continue;
+        CAPTURE(entry.path().string());
+        CHECK_FALSE(std::regex_search(kvctl::test::read_file(entry.path()), word));
+    }
+}

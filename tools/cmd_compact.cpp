@@ -1,0 +1,233 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <sstream>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/report/compaction_report.hpp"
+#include "kvctl/store/temp_file.hpp"
+#include "tools/commands.hpp"
+#include "tools/compact_decision.hpp"
+#include "tools/compact_options.hpp"
+#include "tools/new_file.hpp"
+#include "tools/sizes.hpp"
+
+namespace kvctl::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::string_view result_of(const Decision& d, bool executed) {
+    switch (d.kind) {
+        case Decision::Kind::compact:
+            return executed ? "compacted" : "would-compact";
+        case Decision::Kind::already_compacted:
+            return "already-compacted";
+        case Decision::Kind::already_fits:
+            return "already-fits";
+        case Decision::Kind::below_min_gain:
+            return "below-min-gain";
+    }
+    return "";
+}
+
+std::uint64_t file_size(const std::string& path) {
+    struct stat st {};
+    return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
+}
+
+report::CompactionReport start_report(const store::StoreInfo& info, const CompactOptions& options) {
+    report::CompactionReport r;
+    r.store = {info.path, std::string(name_of(info.layout)), info.file_bytes, info.page_size,
+               info.free_pages};
+    r.file_before = info.file_bytes;
+    r.executed = !options.dry_run;
+    r.shrinks = options.vacuum;
+    r.list = options.list && !options.list_file;
+    r.command = options.command;
+    return r;
+}
+
+void print(const report::CompactionReport& r, const CompactOptions& options, Io& io) {
+    if (options.output_style.quiet) return;
+    if (options.output_style.format == Format::json) {
+        report::write_json(io.out, r);
+    } else if (options.output_style.format == Format::jsonl) {
+        report::write_jsonl(io.out, r);
+    } else {
+        for (const std::string& w : r.warnings) io.err << "kvctl: warning: " << w << '\n';
+        for (const Finding& f : r.findings) {
+            io.err << "kvctl: " << (f.severity == Finding::Severity::error ? "error: " : "warning: ")
+                   << f.code << ": " << (f.where.empty() ? "" : f.where + ": ") << f.what << '\n';
+        }
+        report::write_text(io.out, r,
+                           {options.output_style.raw_bytes, options.output_style.verbose, format_bytes});
+    }
+}
+
+// The list goes to its file before anything is changed, so that a full disk costs nothing.
+void write_list(const CompactOptions& options, const Decision& d) {
+    if (!options.list_file) return;
+    NewFile file(*options.list_file);
+    if (options.output_style.format == Format::text) {
+        report::write_list_text(file.stream(), d.index, d.plan);
+    } else {
+        report::write_list_jsonl(file.stream(), d.index, d.plan);
+    }
+    file.commit();
+}
+
+int finish(report::CompactionReport& r, Decision& d, const CompactOptions& options, Clock::time_point start,
+           Io& io) {
+    r.result = result_of(d, !options.dry_run);
+    r.index = &d.index;
+    r.plan = &d.plan;
+    r.strategy = name_of(d.strategy);
+    r.file_after_vacuum = r.file_after_vacuum ? r.file_after_vacuum : d.shrunk_bytes;
+    r.warnings = d.warnings;
+    r.findings = d.findings;
+    r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
+    if (d.kind == Decision::Kind::below_min_gain) {
+        // Nothing goes: the counts say so, and the target stays what was asked for.
+        d.plan.removed = {};
+        d.plan.kept = d.plan.before;
+        d.plan.removed_slots = mvcc::SlotSet(d.plan.above);
+        d.plan.compacted_after = d.plan.compacted_before;
+        for (mvcc::PrefixUsage& u : d.plan.prefixes) u.removed_revisions = u.removed_bytes = 0;
+    }
+    print(r, options, io);
+    return options.exit_code && d.plan.removed.revisions > 0 ? exit_code(ErrorKind::findings) : 0;
+}
+
+std::uint64_t bytes_now(const store::StoreInfo& info) {
+    return std::max(info.file_bytes, info.pages * info.page_size);
+}
+
+int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
+    const auto progress = make_progress(options.output_style, io);
+    const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
+    Decision d = decide(*store, options, progress.get());
+    const store::StoreInfo& info = store->info();
+    report::CompactionReport r = start_report(info, options);
+    const bool works = d.kind == Decision::Kind::compact;
+    const bool new_file = options.vacuum || (works && d.strategy == store::Strategy::rewrite);
+    r.file_after = new_file ? d.shrunk_bytes : std::optional(bytes_now(info));
+    write_list(options, d);
+    return finish(r, d, options, start, io);
+}
+
+int write_output(const CompactOptions& options, Clock::time_point start, Io& io) {
+    const auto progress = make_progress(options.output_style, io);
+    const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
+    Decision d = decide(*store, options, progress.get());
+    check_decision(store->info(), d);
+    report::CompactionReport r = start_report(store->info(), options);
+    r.output = *options.output;
+    if (d.kind == Decision::Kind::below_min_gain) return finish(r, d, options, start, io);
+    write_list(options, d);
+    if (d.shrunk_bytes)
+        store::check_space({*d.shrunk_bytes, store::folder_of(*options.output)}, *options.output);
+    store::Execution execution;
+    execution.drop_old_values = options.drop_old_values;
+    execution.progress = progress.get();
+    store::execute_to_output(*store, d.index, d.plan, execution, *options.output);
+    r.predicted = false;
+    r.file_after = r.file_after_vacuum = file_size(*options.output);
+    return finish(r, d, options, start, io);
+}
+
+// In place, a journal or -wal takes about what the changed pages take; a copy takes what stays.
+void check_space_for(const store::StoreInfo& info, const Decision& d, const CompactOptions& options) {
+    const std::uint64_t all = std::max<std::uint64_t>(1, d.plan.before.revisions);
+    const std::uint64_t touched =
+        std::min(info.file_bytes, info.file_bytes / all * d.plan.removed.revisions * 5 / 4);
+    const bool copy = d.strategy == store::Strategy::rewrite;
+    std::uint64_t need = d.kind == Decision::Kind::compact && !copy ? touched : 0;
+    if (copy || options.vacuum) need = std::max(need, d.shrunk_bytes.value_or(info.file_bytes));
+    store::check_space({need, store::folder_of(info.real_path)}, info.path);
+    if (options.backup)
+        store::check_space({info.file_bytes, store::folder_of(*options.backup)}, *options.backup);
+}
+
+int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
+    const auto progress = make_progress(options.output_style, io);
+    store::WritableStore writable = store::WritableStore::open(options.path, options.open);
+    store::check_executable(writable.store());
+    Decision d = decide(writable.store(), options, progress.get());
+    check_decision(writable.info(), d);
+    const store::StoreInfo info = writable.info();
+    report::CompactionReport r = start_report(info, options);
+    const bool works = d.kind == Decision::Kind::compact;
+    if (works && d.strategy == store::Strategy::rewrite &&
+        (writable.hard_links() > 1 || !writable.idle_holders().empty())) {
+        d.strategy = store::Strategy::in_place;
+        d.warnings.emplace_back(writable.hard_links() > 1
+                                    ? "the file has more than one name: compacted in place"
+                                    : "another process has the file open: compacted in place");
+    }
+    if (works || options.vacuum) check_space_for(info, d, options);
+    if (options.backup && (works || options.vacuum)) {
+        writable.checkpoint();
+        store::copy_to_new_file(info.real_path, *options.backup);
+    }
+    write_list(options, d);
+    store::Execution execution;
+    execution.drop_old_values = options.drop_old_values;
+    execution.progress = progress.get();
+    bool shrunk = false;
+    if (works && d.strategy == store::Strategy::rewrite) {
+        store::execute_rewrite(writable, d.index, d.plan, execution);
+        shrunk = true;
+    } else if (works) {
+        store::execute_in_place(writable, d.index, d.plan, execution, options.batch);
+    }
+    if (!shrunk && options.vacuum && d.kind != Decision::Kind::below_min_gain) {
+        store::shrink(writable, progress.get());
+        shrunk = true;
+    }
+    writable.close();
+    r.predicted = false;
+    r.file_after = file_size(info.real_path);
+    if (shrunk) r.file_after_vacuum = r.file_after;
+    r.shrinks = shrunk;
+    return finish(r, d, options, start, io);
+}
+
+// True when a look is enough to know that nothing is to be done: the store is then never opened for writing.
+bool nothing_to_do(const CompactOptions& options) {
+    if (options.vacuum || options.target_size || (!options.rev && !options.keep_last)) return false;
+    const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
+    if (store->info().layout == store::Layout::bbolt) {
+        throw Error(
+            ErrorKind::read_only_layout,
+            options.path +
+                ": an etcd db is never written; 'kvctl import' or 'compact -o NEW' makes a native store");
+    }
+    const store::StoreHead head = store->head();
+    if (head.pending()) return false;
+    if (options.rev) return *options.rev <= head.compacted;
+    return *options.keep_last >= static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
+}
+
+}  // namespace
+
+int compact(const Args& args, Io& io) {
+    const Clock::time_point start = Clock::now();
+    CompactOptions options = parse_compact(args, io);
+    if (options.dry_run) return forecast(options, start, io);
+    if (options.output) return write_output(options, start, io);
+    if (nothing_to_do(options)) {
+        const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
+        Decision d = decide(*store, options, nullptr);
+        report::CompactionReport r = start_report(store->info(), options);
+        r.predicted = false;
+        r.file_after = store->info().file_bytes;
+        return finish(r, d, options, start, io);
+    }
+    return execute(options, start, io);
+}
+
+}  // namespace kvctl::cli

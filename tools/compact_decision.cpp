@@ -1,0 +1,257 @@
+#include "tools/compact_decision.hpp"
+
+#include <algorithm>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/store/kine.hpp"
+#include "kvctl/store/predict.hpp"
+#include "tools/sizes.hpp"
+
+namespace kvctl::cli {
+namespace {
+
+constexpr std::int64_t k_kine_keeps = 1000;  // revisions that kine itself never compacts
+
+std::string number(std::int64_t n) {
+    return std::to_string(n);
+}
+
+mvcc::CompactionRules rules_for(const store::StoreInfo& info, const CompactOptions& options) {
+    if (info.layout != store::Layout::kine) return options.rules.value_or(mvcc::classic_rules());
+    if (options.rules) {
+        throw Error(ErrorKind::usage,
+                    info.path +
+                        ": a kine store follows kine's rule; --tombstones and --etcd-version "
+                        "are for etcd's layouts");
+    }
+    return mvcc::kine_rules();
+}
+
+mvcc::CompactionInput input_of(const store::StoreHead& head) {
+    return {head.current, head.compacted, head.pending() ? head.scheduled : std::nullopt};
+}
+
+// Predicts the file's size for any plan over one index.
+class SizePredictor {
+  public:
+    SizePredictor(store::Store& store, const mvcc::TreeIndex& index, bool drop_old_values)
+        : store_(dynamic_cast<store::SqliteStore*>(&store)), index_(index), drop_(drop_old_values) {
+        if (store_ != nullptr) other_ = store::other_pages(*store_);
+    }
+    [[nodiscard]] std::optional<std::uint64_t> bytes(const mvcc::CompactionPlan& plan) const {
+        if (store_ == nullptr) return std::nullopt;
+        std::vector<std::uint32_t> old;
+        if (drop_) old = store::old_value_bytes(*store_, index_, plan);
+        return store::predict_file_bytes(*store_, index_, plan, other_, old);
+    }
+
+  private:
+    store::SqliteStore* store_;
+    const mvcc::TreeIndex& index_;
+    bool drop_;
+    std::uint64_t other_ = 0;
+};
+
+// The lowest revision whose compaction, once the file is shrunk, fits. Sizes fall as revisions rise, so
+// halving finds it.
+Decision::Kind find_target(const store::StoreInfo& info, const CompactOptions& options,
+                           const SizePredictor& predictor, Decision& d) {
+    const mvcc::CompactionInput input = input_of(d.head);
+    const std::uint64_t wanted = *options.target_size;
+    const auto plan_at = [&](std::int64_t at) {
+        return mvcc::plan_compaction(d.index, input, MainRevision(at));
+    };
+    d.plan = plan_at(d.head.compacted.value());
+    d.shrunk_bytes = predictor.bytes(d.plan);
+    if (!d.shrunk_bytes) throw Error(ErrorKind::refused, info.path + ": --target-size needs an SQLite store");
+    if (info.file_bytes <= wanted || *d.shrunk_bytes <= wanted) return Decision::Kind::already_fits;
+    mvcc::CompactionPlan best = plan_at(d.head.current.value());
+    const std::uint64_t least = *predictor.bytes(best);
+    if (least > wanted) {
+        throw Error(ErrorKind::refused, info.path + ": cannot fit into " + format_bytes_exact(wanted) +
+                                            "; compacted to the current revision " +
+                                            number(d.head.current.value()) + " it would take " +
+                                            format_bytes_exact(least));
+    }
+    std::int64_t too_low = d.head.compacted.value();
+    std::int64_t fits = d.head.current.value();
+    while (fits - too_low > 1) {
+        check_interrupt();
+        const std::int64_t middle = too_low + (fits - too_low) / 2;
+        mvcc::CompactionPlan plan = plan_at(middle);
+        if (*predictor.bytes(plan) <= wanted) {
+            fits = middle;
+            best = std::move(plan);
+        } else {
+            too_low = middle;
+        }
+    }
+    d.plan = std::move(best);
+    return Decision::Kind::compact;
+}
+
+MainRevision target_of(const store::StoreInfo& info, const CompactOptions& options,
+                       const store::StoreHead& head) {
+    if (options.rev) {
+        if (*options.rev > head.current) {
+            throw Error(ErrorKind::future_revision,
+                        info.path + ": --rev " + number(options.rev->value()) +
+                            ": required revision is a future revision; the store's current revision is " +
+                            number(head.current.value()) +
+                            " (a raft index or a key's version is another number)");
+        }
+        return *options.rev;
+    }
+    const std::uint64_t span = static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
+    if (*options.keep_last >= span) return head.compacted;
+    return MainRevision(head.current.value() - static_cast<std::int64_t>(*options.keep_last));
+}
+
+std::string many(std::uint64_t n, const char* what) {
+    return group_digits(n) + " " + what + (n == 1 ? "" : "s");
+}
+
+void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decision& d) {
+    const mvcc::CompactionPlan& p = d.plan;
+    std::vector<std::string>& w = d.warnings;
+    if (d.head.bookkeeping_row_missing) {
+        w.emplace_back(
+            "the row that holds the compact revision is missing; one is inserted and takes the next "
+            "revision");
+    } else if (d.head.bookkeeping_rows > 1) {
+        w.push_back(many(d.head.bookkeeping_rows, "row") + " hold the compact revision; one is kept");
+    }
+    if (const auto rows = store.legacy_rows()) {
+        w.push_back("the old table key_value holds " + many(static_cast<std::uint64_t>(*rows), "row") +
+                    "; it is never touched");
+    }
+    if (p.cross_key_pointers > 0) {
+        w.push_back(many(p.cross_key_pointers, "row") +
+                    " point at a row of another key; such pointers are not followed");
+    }
+    if (p.dangling_pointers > 0) {
+        w.push_back(many(p.dangling_pointers, "row") +
+                    " point above the compact revision at a row that is not there");
+    }
+    if (d.kind != Decision::Kind::compact) return;
+    if (p.kept_current) {
+        w.push_back("row " + number(p.kept_current->main) +
+                    " is kept although it is a tombstone or gap: it holds the current revision");
+    }
+    if (p.compacted_after.value() > p.current.value() - k_kine_keeps) {
+        w.push_back("revision " + number(p.compacted_after.value()) + " is among the last " +
+                    std::to_string(k_kine_keeps) +
+                    ", which kine itself keeps: running clients must list again");
+    }
+    // kine before 0.15 begins to watch for expiry at a revision that must lie above the compact revision.
+    const mvcc::TreeIndex& index = d.index;
+    mvcc::Slot newest = mvcc::k_no_slot;
+    index.for_each_row(index.lower_bound(p.compacted_after), index.slot_end(), [&](mvcc::Slot s) {
+        const mvcc::KeyId key = index.key_of(s);
+        if (key < mvcc::k_gap_key && !index.is_tombstone(s) && index.key(key).starts_with('/')) newest = s;
+    });
+    if (newest == mvcc::k_no_slot || index.revision(newest).main - 1 < p.compacted_after.value()) {
+        w.emplace_back(
+            "kine older than 0.15 does not expire leases after this until it is started once more");
+    }
+    (void)options;
+}
+
+void warn(store::Store& store, const CompactOptions& options, Decision& d) {
+    const store::StoreInfo& info = store.info();
+    if (d.head.pending()) {
+        d.warnings.push_back("a compaction to revision " + number(d.head.scheduled->value()) +
+                             " was cut short; the next real run finishes it first");
+    }
+    if (auto* const kine = dynamic_cast<store::KineStore*>(&store)) warn_of_kine(*kine, options, d);
+    if (info.journal_bytes > 0)
+        d.warnings.emplace_back("a -journal lies beside the store: a transaction was cut short");
+    for (const mvcc::Revision& r : d.plan.lost_live) {
+        d.findings.push_back(
+            {Finding::Severity::error, "lost-live-revision",
+             "revision " + number(r.main) + "." + number(r.sub),
+             "etcd's rule deletes this live revision (a delete and a put of one key in one transaction)",
+             r.main});
+    }
+}
+
+// Damage that the index itself shows.
+void note_index_damage(Decision& d) {
+    const auto revision_text = [&](mvcc::Slot s) {
+        const mvcc::Revision r = d.index.revision(s);
+        return "revision " + number(r.main) + "." + number(r.sub);
+    };
+    for (const mvcc::Slot s : d.index.version_breaks()) {
+        d.findings.push_back({Finding::Severity::error, "version-break", revision_text(s),
+                              "its version does not follow from the key's revision before it",
+                              d.index.revision(s).main});
+        if (d.findings.size() > 20) break;
+    }
+    if (d.index.duplicates() > 0) {
+        d.findings.push_back({Finding::Severity::error, "duplicate-revision", "",
+                              many(d.index.duplicates(), "row") + " repeat another row's revision",
+                              std::nullopt});
+    }
+}
+
+}  // namespace
+
+Decision decide(store::Store& store, const CompactOptions& options, Progress* progress) {
+    const store::StoreInfo& info = store.info();
+    const mvcc::CompactionRules rules = rules_for(info, options);
+    const store::StoreHead head = store.head();
+    if (!options.rev && !options.keep_last && !options.target_size) {
+        throw Error(ErrorKind::usage, info.path + ": no target given; the current revision is " +
+                                          number(head.current.value()) +
+                                          "; say --rev N, --keep-last N or --target-size SIZE");
+    }
+    const MainRevision target = options.target_size ? head.compacted : target_of(info, options, head);
+    Findings findings;
+    mvcc::TreeIndex index = store.load(rules, findings, progress);
+    Decision d{Decision::Kind::compact, head, std::move(index), {}, std::nullopt, store::Strategy::in_place,
+               std::move(findings),     {}};
+    const SizePredictor predictor(store, d.index, options.drop_old_values);
+    if (options.target_size) {
+        d.kind = find_target(info, options, predictor, d);
+    } else {
+        d.plan = mvcc::plan_compaction(d.index, input_of(head), target);
+    }
+    if (d.kind == Decision::Kind::compact && d.plan.kind == mvcc::CompactionPlan::Kind::already_compacted) {
+        d.kind = Decision::Kind::already_compacted;
+    }
+    d.shrunk_bytes = predictor.bytes(d.plan);
+    if (d.kind == Decision::Kind::compact && options.min_gain) {
+        const std::uint64_t after = d.shrunk_bytes.value_or(info.file_bytes);
+        const std::uint64_t gain = info.file_bytes > after ? info.file_bytes - after : 0;
+        if (gain < options.min_gain->of(info.file_bytes)) d.kind = Decision::Kind::below_min_gain;
+    }
+    if (const auto* const sqlite = dynamic_cast<const store::SqliteStore*>(&store)) {
+        d.strategy = options.output ? store::Strategy::rewrite
+                     : options.batch
+                         ? store::Strategy::in_place
+                         : options.strategy.value_or(store::choose_strategy(*sqlite, d.plan, options.vacuum));
+    } else {
+        d.strategy = store::Strategy::rewrite;
+    }
+    note_index_damage(d);
+    warn(store, options, d);
+    return d;
+}
+
+void check_decision(const store::StoreInfo& info, const Decision& d) {
+    for (const Finding& f : d.findings) {
+        if (f.severity != Finding::Severity::error || f.code == "lost-live-revision") continue;
+        if (f.revision && *f.revision > d.plan.compacted_after.value()) continue;
+        throw Error(ErrorKind::damaged, info.path + ": " + (f.where.empty() ? "" : f.where + ": ") + f.what +
+                                            "; nothing was changed ('kvctl check' names all such rows)");
+    }
+    if (!d.plan.lost_live.empty()) {
+        const mvcc::Revision r = d.plan.lost_live.front();
+        throw Error(ErrorKind::refused,
+                    info.path + ": etcd's keep-at-rev rule would delete the live revision " + number(r.main) +
+                        "." + number(r.sub) + "; --tombstones classic compacts without losing it");
+    }
+}
+
+}  // namespace kvctl::cli

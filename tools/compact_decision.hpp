@@ -1,0 +1,34 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/store/store.hpp"
+#include "tools/compact_options.hpp"
+
+namespace kvctl::cli {
+
+/// What a compaction of an open store comes to: the same for a dry run and the real one.
+struct Decision {
+    enum class Kind { compact, already_compacted, already_fits, below_min_gain };
+    Kind kind = Kind::compact;
+    store::StoreHead head;
+    mvcc::TreeIndex index;
+    mvcc::CompactionPlan plan;
+    std::optional<std::uint64_t> shrunk_bytes;  ///< predicted file after vacuum; nullopt on bbolt
+    store::Strategy strategy = store::Strategy::in_place;
+    Findings findings;
+    std::vector<std::string> warnings;
+};
+
+/// Reads the store once and plans. Throws usage without a target, future_revision, refused for a size out of
+/// reach.
+[[nodiscard]] Decision decide(store::Store& store, const CompactOptions& options, Progress* progress);
+
+/// Throws where executing the decision is refused: live revisions that etcd's rule would lose, damage it
+/// would touch.
+void check_decision(const store::StoreInfo& info, const Decision& decision);
+
+}  // namespace kvctl::cli

@@ -1,0 +1,156 @@
+#include "tools/compact_options.hpp"
+
+#include "kvctl/base/error.hpp"
+#include "tools/commands.hpp"
+
+namespace kvctl::cli {
+
+OptionTable compact_options() {
+    return join(
+        {{{"Target",
+           {
+               word("rev", "N", "compact to revision N: what a reader at N or later sees stays"),
+               word("keep-last", "N", "compact to the current revision minus N"),
+               word("target-size", "SIZE", "the smallest compaction whose file, once shrunk, fits into SIZE"),
+           }},
+          {"Work",
+           {
+               flag("dry-run", "report what would happen; nothing is written", 'n'),
+               flag("vacuum", "also give the freed space back to the file system"),
+               choice("strategy", "auto|in-place|rewrite",
+                      "delete rows, or copy the survivors into a new file (default auto)"),
+               file("output", "FILE", "leave STORE alone, write the compacted store to the new FILE", 'o'),
+               file("backup", "FILE", "first copy STORE to the new FILE"),
+               word("batch", "N",
+                    "delete in transactions of N revisions, resumable (default: all or nothing)"),
+               word("min-gain", "SIZE|P%", "do nothing unless that much would be given back"),
+               flag("drop-old-values", "kine: also clear old_value of surviving rows up to the revision"),
+           }},
+          {"Raft log",
+           {
+               file("raft-log", "LOG", "report on this log instead of the store's own"),
+               word("raft-index", "I|auto",
+                    "compact the store's log up to index I; auto: applied minus --raft-keep"),
+               word("raft-keep", "N", "entries that --raft-index auto keeps (default 5000)"),
+           }},
+          {"Report",
+           {
+               optional_file("list", "FILE", "name every removed revision, in the report or in a new FILE"),
+               flag("exit-code", "exit 3 when something would be, or was, removed"),
+           }}},
+         rules_options(),
+         store_options(),
+         output_options()});
+}
+
+std::string shell_quoted(const std::string& word) {
+    constexpr std::string_view k_plain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,@%+";
+    if (!word.empty() && word.find_first_not_of(k_plain) == std::string::npos) return word;
+    // Control characters would act on the terminal the command is shown on.
+    bool control = false;
+    for (const char c : word) control = control || static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+    std::string out = control ? "$'" : "'";
+    for (const char c : word) {
+        const auto u = static_cast<unsigned char>(c);
+        if (control && (u < 0x20 || u == 0x7F)) {
+            out += '\\';
+            out += static_cast<char>('0' + (u >> 6));
+            out += static_cast<char>('0' + (u >> 3 & 7));
+            out += static_cast<char>('0' + (u & 7));
+        } else if (c == '\'') {
+            out += control ? "\\'" : "'\\''";
+        } else if (control && c == '\\') {
+            out += "\\\\";
+        } else {
+            out += c;
+        }
+    }
+    return out + "'";
+}
+
+namespace {
+
+Error usage(const std::string& message) {
+    return {ErrorKind::usage, message};
+}
+
+// The options as they would be given to do what a dry run forecasts.
+std::string command_without_dry_run(const Parsed& parsed) {
+    std::string command = "kvctl compact";
+    for (const OptionGroup& group : compact_options()) {
+        for (const Option& o : group.options) {
+            if (o.name == "dry-run" || o.name == "list" || o.name == "exit-code" ||
+                group.heading == "Display" || group.heading == "General" || !parsed.has(o.name)) {
+                continue;
+            }
+            command += " --" + std::string(o.name);
+            if (const auto value = parsed.value(o.name)) command += " " + shell_quoted(*value);
+        }
+    }
+    const std::string& store = parsed.operands().front();
+    return command + (store.starts_with('-') ? " -- " : " ") + shell_quoted(store);
+}
+
+void check_combinations(const CompactOptions& o, const Parsed& parsed) {
+    parsed.at_most_one_of({"rev", "keep-last", "target-size"});
+    if (parsed.has("batch") && o.output) throw usage("--batch and --output exclude each other");
+    if (parsed.has("batch") && o.strategy == store::Strategy::rewrite) {
+        throw usage("--batch deletes in place; it does not go with --strategy rewrite");
+    }
+    if (o.output && o.strategy == store::Strategy::in_place)
+        throw usage("--output does not go with --strategy in-place");
+    if (o.output && o.backup) throw usage("--output leaves STORE alone; it does not go with --backup");
+    if (o.output && o.vacuum)
+        throw usage("--output writes a file without free space; it does not go with --vacuum");
+    if (parsed.has("raft-keep") && !o.raft_index_auto) throw usage("--raft-keep goes with --raft-index auto");
+    if (o.raft_log && o.compacts_raft() && !o.dry_run) {
+        throw usage(
+            "--raft-log is only read: with --raft-index it needs --dry-run ('kvctl raft compact' writes "
+            "logs)");
+    }
+}
+
+}  // namespace
+
+CompactOptions parse_compact(const Args& args, const Io& io) {
+    const Parsed parsed = parse(compact_options(), args);
+    CompactOptions o;
+    o.output_style = output_of(parsed, io);
+    parsed.expect_operands(1, 1, "STORE");
+    o.path = parsed.operands().front();
+    if (const auto v = parsed.value("rev")) o.rev = parse_revision("--rev", *v);
+    if (const auto v = parsed.value("keep-last"))
+        o.keep_last = static_cast<std::uint64_t>(parse_i64("--keep-last", *v));
+    if (const auto v = parsed.value("target-size")) o.target_size = parse_size("--target-size", *v);
+    o.dry_run = parsed.has("dry-run");
+    o.vacuum = parsed.has("vacuum");
+    const std::string strategy = parsed.value_or("strategy", "auto");
+    if (strategy == "in-place") o.strategy = store::Strategy::in_place;
+    if (strategy == "rewrite") o.strategy = store::Strategy::rewrite;
+    o.output = parsed.value("output");
+    o.backup = parsed.value("backup");
+    if (const auto v = parsed.value("batch")) {
+        o.batch = parse_i64("--batch", *v);
+        if (*o.batch == 0) throw usage("--batch: a batch holds at least one revision");
+    }
+    o.list = parsed.has("list");
+    o.list_file = parsed.value("list");
+    o.raft_log = parsed.value("raft-log");
+    if (const auto v = parsed.value("raft-index")) {
+        o.raft_index_auto = *v == "auto";
+        if (!o.raft_index_auto) o.raft_index = parse_u64("--raft-index", *v);
+    }
+    if (const auto v = parsed.value("raft-keep")) o.raft_keep = parse_u64("--raft-keep", *v);
+    if (const auto v = parsed.value("min-gain")) o.min_gain = parse_size_or_percent("--min-gain", *v);
+    o.drop_old_values = parsed.has("drop-old-values");
+    o.exit_code = parsed.has("exit-code");
+    o.rules = rules_of(parsed);
+    o.open.layout = layout_of(parsed);
+    o.open.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    check_combinations(o, parsed);
+    if (o.dry_run) o.command = command_without_dry_run(parsed);
+    return o;
+}
+
+}  // namespace kvctl::cli
