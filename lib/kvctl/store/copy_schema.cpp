@@ -63,7 +63,6 @@ sqlite::Database create_like(const std::string& path, const sqlite::Database& so
     db.exec("PRAGMA application_id=" + pragma("application_id"));
     db.exec("PRAGMA user_version=" + pragma("user_version"));
     db.prepare("ATTACH ?1 AS src").bind_text(1, uri_of(source_path, detached)).run();
-    db.exec("PRAGMA src.mmap_size=4294967296");
     db.exec("PRAGMA src.cell_size_check=ON");
     return db;
 }

@@ -120,7 +120,6 @@ Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
                                         : Connection::Access::shared;
     Connection c{sqlite::Database::open(info.real_path, mode), access, seen};
     c.db.busy_timeout(timeout_ms);
-    c.db.exec("PRAGMA mmap_size=4294967296");
     try {
         c.db.exec("BEGIN");
         (void)c.db.integer("SELECT count(*) FROM sqlite_schema");
@@ -202,7 +201,6 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
                                       : sqlite::Database::Mode::detached;
                 sqlite::Database own = sqlite::Database::open(info_.real_path, mode);
                 own.busy_timeout(timeout_ms_);
-                own.exec("PRAGMA mmap_size=4294967296");
                 work(own, logs[1], nullptr);
             } catch (...) {
                 error = std::current_exception();

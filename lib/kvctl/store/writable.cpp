@@ -57,7 +57,6 @@ WritableStore WritableStore::open(const std::string& path, const OpenOptions& op
                 struct stat st {};
                 if (::stat(real_path.c_str(), &st) == 0) w.hard_links_ = st.st_nlink;
                 c.db.exec("PRAGMA synchronous=FULL");
-                c.db.exec("PRAGMA mmap_size=4294967296");
                 w.store_ = make_sqlite_store(std::move(info), std::move(c), options);
                 return w;
             }
