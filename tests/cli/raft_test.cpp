@@ -189,6 +189,17 @@ TEST_CASE("raft command: findings are exit 3, on stderr in text and in the docum
     CHECK((quiet.out + quiet.err).empty());
 }
 
+TEST_CASE("raft command: a file name that is not UTF-8 does not break the document") {
+    TempDir dir;
+    const std::string path = dir.file("log \xFF");
+    write_file(path, "CRC: 0\nEntry: rubbish\nEntry: Term:1 Index:1 \n");
+    const Result r = run_cli({"raft", "--json", path});
+    CHECK(r.code == 3);
+    const json findings = json::parse(r.out).at("findings");
+    REQUIRE(findings.size() == 2);
+    CHECK(findings[0].at("where").get<std::string>().find("log \\xff") != std::string::npos);
+}
+
 TEST_CASE("raft command: damage that ends reading is exit 6 with line and column") {
     TempDir dir;
     write_file(dir.file("log"), "{\"index\":1,\"term\":1}\n{\"index\":2,\"term\":1,\"index\":2}\n");
