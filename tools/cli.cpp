@@ -21,6 +21,10 @@ namespace {
 constexpr std::array k_commands{
     Command{"compact", "compaction", "(--rev N | --keep-last N | --target-size S) [OPTIONS] STORE",
             "Plan a compaction and, without --dry-run, execute it", compact_options, compact},
+    Command{"status", "", "[OPTIONS] STORE...",
+            "Show a store on one screen: sizes, revisions, counts, who holds it", status_options, status},
+    Command{"vacuum", "defrag", "[--dry-run] [OPTIONS] STORE", "Give free space back to the file system",
+            vacuum_options, vacuum},
     Command{"du", "top", "[OPTIONS] STORE", "Show the space that keys take, by prefix, live and history",
             du_options, du},
     Command{"get", "", "[OPTIONS] KEY [END] STORE", "Read keys at a revision, as etcdctl does", get_options, get},

@@ -51,6 +51,8 @@ int history(const Args& args, Io& io);
 int help(const Args& args, Io& io);
 int index(const Args& args, Io& io);
 int raft(const Args& args, Io& io);
+int status(const Args& args, Io& io);
+int vacuum(const Args& args, Io& io);
 int version(const Args& args, Io& io);
 
 // What each takes, for parsing, --help, completion and the man page test.
@@ -64,6 +66,8 @@ OptionTable history_options();
 OptionTable help_options();
 OptionTable index_options();
 OptionTable raft_options();
+OptionTable status_options();
+OptionTable vacuum_options();
 OptionTable version_options();
 
 }  // namespace kvctl::cli

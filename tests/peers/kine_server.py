@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""The last judge of compacting a kine store: a real kine server before and after.
+
+It is written through etcdctl, stopped (once cleanly, then killed so that its write-ahead log is left behind), its file is
+compacted by kvctl at revision N, and it is started again. It must then give the same answers at every revision from N on,
+replay the same events from N + 1 on, refuse older ones as compacted, and go on with the next revision.
+
+Needs $KVCTL, a kine (install.sh, or $KVCTL_KINE) and etcdctl; exits 77 without them."""
+import json
+import os
+import random
+import signal
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from peerlib.common import (Failure, Kvctl, Server, find_etcdctl, find_kvctl, find_peer, free_port, main, skip)  # noqa: E402
+
+KEYS = ["/registry/%s/ns-%d/obj-%d" % (kind, i % 2, i) for kind in ("pods", "leases", "configmaps") for i in range(5)]
+WRITES = 70         # each round
+OLDER = 4           # refused revisions asked for, each round
+
+
+class Writer:
+    """Writes the three shapes of transaction that an API server sends, which are all that kine takes."""
+
+    def __init__(self, etcdctl, dice):
+        self.etcdctl, self.dice, self.modified, self.revision = etcdctl, dice, {}, 0
+
+    def put(self, key, lease=0):
+        value = "value-%d-%s" % (self.dice.randrange(10**6), "x" * self.dice.randrange(80))
+        known = self.modified.get(key, 0)
+        put = "put %s %s%s" % (key, value, " --lease=%x" % lease if lease else "")
+        self.done(self.etcdctl.txn(['mod("%s") = "%d"' % (key, known)], [put], ["get " + key] if known else []))
+        self.modified[key] = self.revision
+
+    def delete(self, key):
+        known = self.modified.pop(key)
+        self.done(self.etcdctl.txn(['mod("%s") = "%d"' % (key, known)], ["del " + key], ["get " + key]))
+
+    def done(self, answer):
+        succeeded, revision = answer
+        if not succeeded:
+            raise Failure("kine refused a write at revision %d" % revision)
+        self.revision = revision
+
+    def round(self):
+        for _ in range(WRITES):
+            key = self.dice.choice(KEYS)
+            if key in self.modified and self.dice.random() < 0.25:
+                self.delete(key)
+            else:
+                self.put(key, lease=3600 if self.dice.random() < 0.1 else 0)
+
+    def expiring(self, key):
+        """A key whose time runs out: the server writes the delete itself."""
+        self.etcdctl.run("lease", "grant", "1")
+        self.put(key, lease=1)
+        events, refusal = self.etcdctl.watch_until(self.revision, self.revision + 1, key)
+        if not events or events[-1]["type"] != 1:
+            raise Failure("the lease did not run out: " + refusal)
+        del self.modified[key]
+        self.revision = events[-1]["mod_revision"]
+
+
+def listing(etcdctl, revision):
+    answer = etcdctl.json("get", "/registry/", "--prefix", "--rev", str(revision))
+    return answer.get("kvs", []), answer.get("count", 0)
+
+
+def answers(etcdctl, first, last):
+    return {r: listing(etcdctl, r) for r in range(first, last + 1)}
+
+
+def events_after(etcdctl, target, last):
+    """What a watch from target + 1 replays, and how it was refused. Nothing is there to wait for at the newest one."""
+    return etcdctl.watch_until(target + 1, last, "/registry/") if target < last else ([], "")
+
+
+def one_round(checks, kvctl, server, writer, database, how):
+    """Writes, stops, compacts, starts, compares. `how`: (signal, share of the history to give up, kvctl's options)."""
+    stop_signal, share, options = how
+    name = "%s, %s" % (stop_signal.name, " ".join(options) or "in place")
+    etcdctl = server.etcdctl
+    before = writer.revision
+    writer.round()
+    writer.expiring("/registry/events/expiring-%d" % before)
+    for _ in range(4):
+        writer.put(writer.dice.choice(KEYS))
+    last = writer.revision
+    target = before + max(1, int((last - before) * share))
+    lists = answers(etcdctl, target, last)
+    events, refusal = events_after(etcdctl, target, last)
+    checks.equal(refusal, "", name + ": watch before")
+
+    code, _, errors = kvctl.json("compact", "--rev", str(target), "--timeout", "100ms", database)
+    checks.equal((code, json.loads(errors or "{}").get("error", {}).get("kind")), (4, "in-use"),
+                 name + ": compacting under a running server")
+    server.stop(stop_signal)
+    if stop_signal == signal.SIGKILL:
+        checks.true(os.path.getsize(database + "-wal") > 0, name + ": the killed server left its log")
+    planned = kvctl.must("compact", "--rev", str(target), "--dry-run", database)
+    done = kvctl.must("compact", "--rev", str(target), *options, database)
+    for field in ("before", "removed", "kept", "revisions"):
+        checks.equal(done[field], planned[field], name + ": dry run and real run, " + field)
+    checks.true(done["removed"]["revisions"] > 0, name + ": something was removed")
+    checks.equal((done["revisions"]["current"], done["revisions"]["compacted_after"]), (last, target), name + ": head")
+
+    server.start()
+    for revision, wanted in lists.items():
+        checks.equal(listing(etcdctl, revision), wanted, "%s: list at %d" % (name, revision))
+    replayed, refusal = events_after(etcdctl, target, last)
+    checks.equal((replayed, refusal), (events, ""), name + ": events")
+    for revision in range(max(1, target - OLDER), target):
+        checks.true("compacted" in etcdctl.error("get", "/registry/", "--prefix", "--rev", str(revision)),
+                    "%s: list at %d is refused" % (name, revision))
+        seen, refusal = etcdctl.watch_until(max(2, revision), last, "/registry/", timeout=5)
+        checks.true(not seen and "compacted" in refusal, "%s: watch from %d is refused" % (name, revision))
+    writer.put(KEYS[0])
+    checks.equal(writer.revision, last + 1, name + ": the next revision")
+    deleted = [k for k in KEYS if k not in writer.modified]
+    if deleted:
+        writer.put(deleted[0])
+        checks.equal(listing(etcdctl, writer.revision)[1], len(writer.modified) + 1, name + ": keys after a re-create")
+
+
+def test(folder, checks):
+    kvctl = Kvctl(find_kvctl())
+    kine, etcdctl = find_peer("KVCTL_KINE", "kine"), find_etcdctl()
+    if not kvctl.has("compact"):
+        skip("this kvctl has no command compact")
+    address = "127.0.0.1:%d" % free_port()
+    server = Server([kine, "--listen-address", "tcp://" + address, "--metrics-bind-address", "0"], "http://" + address,
+                    etcdctl, folder)
+    database = os.path.join(folder, "db", "state.db")
+    try:
+        server.start()
+        writer = Writer(server.etcdctl, random.Random(7))
+        writer.revision = server.etcdctl.json("get", "/registry/health")["header"]["revision"]
+        for how in ((signal.SIGTERM, 0.6, ["--vacuum"]), (signal.SIGKILL, 0.8, ["--vacuum"]),
+                    (signal.SIGKILL, 0.5, ["--strategy", "in-place"]), (signal.SIGTERM, 1.0, [])):
+            one_round(checks, kvctl, server, writer, database, how)
+    finally:
+        server.stop(signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(test)
