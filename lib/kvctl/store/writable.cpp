@@ -47,7 +47,8 @@ WritableStore WritableStore::open(const std::string& path, const OpenOptions& op
     for (;;) {
         // Before SQLite opens the file: closing a descriptor of it later would drop this process's own locks.
         const sqlite::Holders holders = sqlite::find_holders(real_path, true);
-        if (!holders.locked) {
+        // In WAL mode even an idle connection would go on with a file that is no longer there.
+        if (!holders.locked && !(info.wal_mode && !holders.open.empty())) {
             Connection c{sqlite::Database::open(real_path, sqlite::Database::Mode::write),
                          Connection::Access::owned, fingerprint(real_path)};
             c.db.busy_timeout(0);
