@@ -86,6 +86,7 @@ int finish(report::CompactionReport& r, Decision& d, const CompactOptions& optio
     r.index = &d.index;
     r.plan = &d.plan;
     r.strategy = name_of(d.strategy);
+    r.raft_log = d.log;
     r.file_after_vacuum = r.file_after_vacuum ? r.file_after_vacuum : d.shrunk_bytes;
     r.warnings = d.warnings;
     r.findings = d.findings;
@@ -112,7 +113,7 @@ int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
     Decision d = decide(*store, options, progress.get());
     const store::StoreInfo& info = store->info();
     report::CompactionReport r = start_report(info, options);
-    const bool works = d.kind == Decision::Kind::compact;
+    const bool works = d.works();
     const bool new_file = options.vacuum || (works && d.strategy == store::Strategy::rewrite);
     r.file_after = new_file ? d.shrunk_bytes : std::optional(bytes_now(info));
     write_list(options, d);
@@ -132,6 +133,7 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
         store::check_space({*d.shrunk_bytes, store::folder_of(*options.output)}, *options.output);
     store::Execution execution;
     execution.drop_old_values = options.drop_old_values;
+    execution.raft_compact_to = d.raft_compact_to;
     execution.progress = progress.get();
     store::execute_to_output(*store, d.index, d.plan, execution, *options.output);
     r.predicted = false;
@@ -145,7 +147,7 @@ void check_space_for(const store::StoreInfo& info, const Decision& d, const Comp
     const std::uint64_t touched =
         std::min(info.file_bytes, info.file_bytes / all * d.plan.removed.revisions * 5 / 4);
     const bool copy = d.strategy == store::Strategy::rewrite;
-    std::uint64_t need = d.kind == Decision::Kind::compact && !copy ? touched : 0;
+    std::uint64_t need = d.works() && !copy ? touched : 0;
     if (copy || options.vacuum) need = std::max(need, d.shrunk_bytes.value_or(info.file_bytes));
     store::check_space({need, store::folder_of(info.real_path)}, info.path);
     if (options.backup)
@@ -160,7 +162,7 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
     check_decision(writable.info(), d);
     const store::StoreInfo info = writable.info();
     report::CompactionReport r = start_report(info, options);
-    const bool works = d.kind == Decision::Kind::compact;
+    const bool works = d.works();
     if (works && d.strategy == store::Strategy::rewrite &&
         (writable.hard_links() > 1 || !writable.idle_holders().empty())) {
         d.strategy = store::Strategy::in_place;
@@ -176,6 +178,7 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
     write_list(options, d);
     store::Execution execution;
     execution.drop_old_values = options.drop_old_values;
+    execution.raft_compact_to = d.raft_compact_to;
     execution.progress = progress.get();
     bool shrunk = false;
     if (works && d.strategy == store::Strategy::rewrite) {
@@ -198,7 +201,9 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
 
 // True when a look is enough to know that nothing is to be done: the store is then never opened for writing.
 bool nothing_to_do(const CompactOptions& options) {
-    if (options.vacuum || options.target_size || (!options.rev && !options.keep_last)) return false;
+    if (options.vacuum || options.compacts_raft() || options.target_size ||
+        (!options.rev && !options.keep_last))
+        return false;
     const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
     if (store->info().layout == store::Layout::bbolt) {
         throw Error(

@@ -29,8 +29,7 @@ std::string describe_command(const Command& command) {
     for (std::string_view lead = "Usage: ";; lead = "       ") {
         const std::size_t end = forms.find('\n');
         const std::string_view form = forms.substr(0, end);
-        out += std::string(lead) + "kvctl " + std::string(command.name) + " [OPTIONS]" +
-               (form.empty() ? "" : " ") + std::string(form) + '\n';
+        out += std::string(lead) + "kvctl " + std::string(command.name) + ' ' + std::string(form) + '\n';
         if (end == std::string_view::npos) break;
         forms.remove_prefix(end + 1);
     }

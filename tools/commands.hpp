@@ -44,16 +44,30 @@ int run(const Args& args, Io& io);
 int compact(const Args& args, Io& io);
 int hash(const Args& args, Io& io);
 int completion(const Args& args, Io& io);
+int du(const Args& args, Io& io);
+int explain(const Args& args, Io& io);
+int get(const Args& args, Io& io);
+int history(const Args& args, Io& io);
 int help(const Args& args, Io& io);
 int index(const Args& args, Io& io);
+int raft(const Args& args, Io& io);
+int status(const Args& args, Io& io);
+int vacuum(const Args& args, Io& io);
 int version(const Args& args, Io& io);
 
 // What each takes, for parsing, --help, completion and the man page test.
 OptionTable compact_options();
 OptionTable hash_options();
 OptionTable completion_options();
+OptionTable du_options();
+OptionTable explain_options();
+OptionTable get_options();
+OptionTable history_options();
 OptionTable help_options();
 OptionTable index_options();
+OptionTable raft_options();
+OptionTable status_options();
+OptionTable vacuum_options();
 OptionTable version_options();
 
 }  // namespace kvctl::cli

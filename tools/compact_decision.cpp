@@ -4,8 +4,10 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/raftlog/open.hpp"
 #include "kvctl/store/kine.hpp"
 #include "kvctl/store/predict.hpp"
+#include "tools/log_access.hpp"
 #include "tools/sizes.hpp"
 
 namespace kvctl::cli {
@@ -176,6 +178,31 @@ void warn(store::Store& store, const CompactOptions& options, Decision& d) {
     }
 }
 
+void read_raft_log(store::Store& store, const CompactOptions& options, Decision& d) {
+    const LogTarget target{options.raft_index, options.raft_index_auto, options.raft_keep};
+    const bool own = !options.raft_log;
+    const std::unique_ptr<raftlog::Source> source =
+        own ? log_of(store, options.path, options.open.timeout_ms)
+            : raftlog::open(*options.raft_log, options.open.timeout_ms);
+    if (source == nullptr) {
+        if (options.compacts_raft()) {
+            throw Error(ErrorKind::usage, options.path + ": --raft-index: the store holds no raft log");
+        }
+        return;
+    }
+    if (own && options.compacts_raft() && store.info().layout != store::Layout::native && !options.dry_run) {
+        throw Error(ErrorKind::read_only_layout, options.path + ": an etcd WAL is never written");
+    }
+    LogReading reading =
+        read_log(*source, own ? "store" : *options.raft_log, target, d.head.consistent_index);
+    d.log = std::move(reading.facts);
+    if (own && d.kind != Decision::Kind::below_min_gain) d.raft_compact_to = reading.compact_to;
+    for (std::string& w : reading.warnings) d.warnings.push_back(std::move(w));
+    for (Finding& f : reading.findings) {
+        d.warnings.push_back("raft log: " + (f.where.empty() ? "" : f.where + ": ") + f.what);
+    }
+}
+
 // Damage that the index itself shows.
 void note_index_damage(Decision& d) {
     const auto revision_text = [&](mvcc::Slot s) {
@@ -209,8 +236,16 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     const MainRevision target = options.target_size ? head.compacted : target_of(info, options, head);
     Findings findings;
     mvcc::TreeIndex index = store.load(rules, findings, progress);
-    Decision d{Decision::Kind::compact, head, std::move(index), {}, std::nullopt, store::Strategy::in_place,
-               std::move(findings),     {}};
+    Decision d{Decision::Kind::compact,
+               head,
+               std::move(index),
+               {},
+               std::nullopt,
+               store::Strategy::in_place,
+               std::nullopt,
+               std::nullopt,
+               std::move(findings),
+               {}};
     const SizePredictor predictor(store, d.index, options.drop_old_values);
     if (options.target_size) {
         d.kind = find_target(info, options, predictor, d);
@@ -235,6 +270,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
         d.strategy = store::Strategy::rewrite;
     }
     note_index_damage(d);
+    read_raft_log(store, options, d);
     warn(store, options, d);
     return d;
 }

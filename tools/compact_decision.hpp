@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/report/compaction_report.hpp"
 #include "kvctl/store/store.hpp"
 #include "tools/compact_options.hpp"
 
@@ -19,8 +20,13 @@ struct Decision {
     mvcc::CompactionPlan plan;
     std::optional<std::uint64_t> shrunk_bytes;  ///< predicted file after vacuum; nullopt on bbolt
     store::Strategy strategy = store::Strategy::in_place;
+    std::optional<report::LogFacts> log;      ///< nullopt: there is no raft log
+    std::optional<LogIndex> raft_compact_to;  ///< entries of the store's own log up to it go
     Findings findings;
     std::vector<std::string> warnings;
+
+    /// Whether anything is to be written beside shrinking the file.
+    [[nodiscard]] bool works() const noexcept { return kind == Kind::compact || raft_compact_to.has_value(); }
 };
 
 /// Reads the store once and plans. Throws usage without a target, future_revision, refused for a size out of

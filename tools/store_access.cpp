@@ -25,24 +25,56 @@ OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
 }
 
 mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key, Progress* progress,
-                          Io& io, const Output& output) {
-    const bool speak = output.format == Format::text && !output.quiet;
-    if (speak && opened.head.pending()) {
-        io.err << "kvctl: warning: " << opened.store->info().path << ": a compaction to revision "
-               << *opened.head.scheduled << " was cut short; the next 'kvctl compact' finishes it\n";
+                          report::Notes& notes) {
+    if (opened.head.pending()) {
+        notes.warnings.push_back("a compaction to revision " +
+                                 std::to_string(opened.head.scheduled->value()) +
+                                 " was cut short; the next 'kvctl compact' finishes it");
     }
     if (key) {
         if (auto tree = opened.store->load_key(*key, opened.rules)) return std::move(*tree);
     }
-    Findings findings;
-    mvcc::TreeIndex tree = opened.store->load(opened.rules, findings, progress);
-    if (speak) {
-        for (const Finding& f : findings) {
-            io.err << "kvctl: warning: " << opened.store->info().path << ": "
-                   << (f.where.empty() ? "" : f.where + ": ") << f.what << '\n';
-        }
-    }
+    return opened.store->load(opened.rules, notes.findings, progress);
+}
+
+mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key, Progress* progress,
+                          Io& io, const Output& output) {
+    report::Notes notes;
+    mvcc::TreeIndex tree = load_keys(opened, key, progress, notes);
+    print_notes(opened, notes, io, output);
     return tree;
+}
+
+void print_notes(const OpenedStore& opened, const report::Notes& notes, Io& io, const Output& output) {
+    if (output.format != Format::text || output.quiet) return;
+    const std::string& path = opened.store->info().path;
+    for (const std::string& w : notes.warnings) io.err << "kvctl: warning: " << path << ": " << w << '\n';
+    for (const Finding& f : notes.findings) {
+        // bbolt's findings name the file themselves: a data dir holds several.
+        const bool named = f.where.find(path) != std::string::npos;
+        io.err << "kvctl: warning: " << (named ? "" : path + ": ") << (f.where.empty() ? "" : f.where + ": ")
+               << f.what << '\n';
+    }
+}
+
+void note_lost_revisions(const mvcc::CompactionPlan& plan, report::Notes& notes) {
+    FindingLog log;
+    for (const mvcc::Revision r : plan.lost_live) {
+        log.add({Finding::Severity::error, "lost-live-revision",
+                 "revision " + std::to_string(r.main) + "." + std::to_string(r.sub),
+                 "etcd's rule would delete it although it is live; --tombstones classic keeps it", r.main});
+    }
+    for (Finding& f : log.take()) notes.findings.push_back(std::move(f));
+}
+
+report::RecordReader record_reader(OpenedStore& opened) {
+    return [&opened](mvcc::Revision r) {
+        const auto record = opened.store->record(r);
+        if (record) return *record;
+        throw Error(ErrorKind::damaged, opened.store->info().path + ": revision " + std::to_string(r.main) +
+                                            "." + std::to_string(r.sub) +
+                                            " is gone: the store changed while it was read");
+    };
 }
 
 void refuse_future(const OpenedStore& opened, MainRevision at) {

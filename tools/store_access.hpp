@@ -3,12 +3,16 @@
 #include <optional>
 #include <string>
 
+#include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
+#include "kvctl/report/compaction_report.hpp"
+#include "kvctl/report/notes.hpp"
 #include "kvctl/store/store.hpp"
 #include "tools/commands.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
+#include "tools/sizes.hpp"
 
 namespace kvctl::cli {
 
@@ -27,6 +31,40 @@ struct OpenedStore {
 /// compaction that was cut short become warnings on stderr (in text, unless quiet).
 [[nodiscard]] mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key,
                                         Progress* progress, Io& io, const Output& output);
+
+/// The same, silently: what is to be told goes to `notes`.
+[[nodiscard]] mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key,
+                                        Progress* progress, report::Notes& notes);
+/// Warnings and findings on stderr (in text, unless quiet); in JSON the report carries them.
+void print_notes(const OpenedStore& opened, const report::Notes& notes, Io& io, const Output& output);
+/// Adds a finding for each live revision that the plan, being etcd's own, would delete.
+void note_lost_revisions(const mvcc::CompactionPlan& plan, report::Notes& notes);
+
+/// Fetches records of the store by revision; one that has gone since the index was built is a `damaged`
+/// Error.
+[[nodiscard]] report::RecordReader record_reader(OpenedStore& opened);
+
+/// Writes a report in the format asked for, nothing when quiet; 0.
+template <class Report>
+int write_report(const Report& report, const Output& output, Io& io) {
+    if (output.quiet) return 0;
+    switch (output.format) {
+        case Format::text:
+            if constexpr (requires { write_text(io.out, report, report::TextStyle{}); }) {
+                write_text(io.out, report, {output.raw_bytes, output.verbose, format_bytes});
+            } else {
+                write_text(io.out, report);
+            }
+            break;
+        case Format::json:
+            write_json(io.out, report);
+            break;
+        case Format::jsonl:
+            write_jsonl(io.out, report);
+            break;
+    }
+    return 0;
+}
 
 /// Throws future_revision when `at` is above the current revision, naming both and the store.
 void refuse_future(const OpenedStore& opened, MainRevision at);

@@ -42,6 +42,13 @@ std::string room_of(const std::string& path) {
     return std::regex_search(path, match, room) ? match[1].str() : "";
 }
 
+// Installed headers are those that the room's CMakeLists.txt lists.
+bool is_installed(const std::string& file) {
+    const fs::path path = fs::path(KVCTL_SOURCE_DIR) / file;
+    const std::string list = kvctl::test::read_file(path.parent_path() / "CMakeLists.txt");
+    return list.find(path.filename().string()) != std::string::npos;
+}
+
 bool starts(const std::string& text, const std::string& part) {
     return text.starts_with(part);
 }
@@ -89,8 +96,9 @@ TEST_CASE("includes: third-party headers stay in their rooms") {
         CAPTURE(i.header);
         if (starts(i.header, "boost/")) CHECK((starts(i.file, "tools/") && !header));
         if (starts(i.header, "nlohmann/") && !starts(i.file, "tests/")) {
-            CHECK_FALSE(header);
             CHECK_FALSE((starts(i.file, "lib/kvctl/base/") || starts(i.file, "lib/kvctl/mvcc/")));
+            // A header of ours may name the type, if it is not installed.
+            if (header) CHECK((i.header == "nlohmann/json_fwd.hpp" && !is_installed(i.file)));
         }
         if (starts(i.header, "doctest/")) CHECK(starts(i.file, "tests/"));
         if (i.header == "sqlite3.h") CHECK((starts(i.file, "lib/kvctl/sqlite/") || starts(i.file, "tests/")));

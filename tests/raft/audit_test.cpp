@@ -120,6 +120,5 @@ TEST_CASE("raft audit: a log broken all over yields a bounded list") {
         audit.add({LogIndex{2 * i}, Term{1}, raft::EntryType::normal, RequestKind::put, 1});
     }
     const Findings findings = audit.finish();
-    CHECK(findings.size() == raft::FindingList::k_kept_per_code + 1);
-    CHECK(findings.back().what == "988 more of this kind");
+    CHECK(findings.size() == FindingLog::k_kept_per_code + 1);
 }

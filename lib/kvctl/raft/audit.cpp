@@ -20,53 +20,53 @@ std::string text(Term t) {
 }  // namespace
 
 void Audit::add(const EntryFacts& entry) {
-    const std::string where = "index " + text(entry.index);
+    const auto where = [&] { return "index " + text(entry.index); };  // only a fault pays for it
     if (entry.request == RequestKind::undecodable) {
-        findings_.add(Severity::error, "undecodable-entry", where, "the entry's data does not decode");
+        findings_.add({Severity::error, "undecodable-entry", where(), "the entry's data does not decode"});
     } else if (entry.request == RequestKind::unknown) {
-        findings_.add(Severity::warning, "unknown-request", where,
-                      "the entry holds no operation this version knows");
+        findings_.add({Severity::warning, "unknown-request", where(),
+                       "the entry holds no operation this version knows"});
     }
     const bool address_like =
         options_.text_only && (entry.index.value() >= k_address_like || entry.term.value() >= k_address_like);
     if (address_like || entry.index.value() == 0 || entry.term.value() == 0) {
         ++implausible_;
-        findings_.add(Severity::error, "implausible-position", where,
-                      address_like
-                          ? "index and term look like memory addresses; dump the log with --raw instead"
-                          : "term " + text(entry.term) + " at index " + text(entry.index) +
-                                ": a real entry has neither 0");
+        findings_.add({Severity::error, "implausible-position", where(),
+                       address_like
+                           ? "index and term look like memory addresses; dump the log with --raw instead"
+                           : "term " + text(entry.term) + " at index " + text(entry.index) +
+                                 ": a real entry has neither 0"});
     }
     if (!last_ && implausible_ == 0) {
         const LogIndex snapshot = options_.snapshot.index;
         if (options_.snapshot_stored && !options_.filtered && entry.index > snapshot &&
             entry.index.value() - snapshot.value() > 1) {
             findings_.add(
-                Severity::error, "gap-after-snapshot", where,
-                "the first entry is " + text(entry.index) + ", but the snapshot is at " + text(snapshot));
+                {Severity::error, "gap-after-snapshot", where(),
+                 "the first entry is " + text(entry.index) + ", but the snapshot is at " + text(snapshot)});
         }
         if (options_.snapshot_stored && entry.index <= snapshot) {
-            findings_.add(Severity::error, "entry-below-snapshot", where,
-                          "the snapshot at " + text(snapshot) + " stands for this entry already");
+            findings_.add({Severity::error, "entry-below-snapshot", where(),
+                           "the snapshot at " + text(snapshot) + " stands for this entry already"});
         }
         if (options_.snapshot.term && entry.term < *options_.snapshot.term) {
-            findings_.add(
-                Severity::error, "term-falls", where,
-                "term " + text(entry.term) + " behind the snapshot's term " + text(*options_.snapshot.term));
+            findings_.add({Severity::error, "term-falls", where(),
+                           "term " + text(entry.term) + " behind the snapshot's term " +
+                               text(*options_.snapshot.term)});
         }
     }
     if (last_ && implausible_ == 0) {
         if (entry.index <= last_->index) {
-            findings_.add(Severity::error, "index-step-back", where,
-                          "comes behind index " + text(last_->index));
+            findings_.add(
+                {Severity::error, "index-step-back", where(), "comes behind index " + text(last_->index)});
         } else if (!options_.filtered && entry.index.value() - last_->index.value() > 1) {
-            findings_.add(Severity::error, "index-gap", where,
-                          "entries " + std::to_string(last_->index.value() + 1) + " to " +
-                              std::to_string(entry.index.value() - 1) + " are missing");
+            findings_.add({Severity::error, "index-gap", where(),
+                           "entries " + std::to_string(last_->index.value() + 1) + " to " +
+                               std::to_string(entry.index.value() - 1) + " are missing"});
         }
         if (entry.term < last_->term) {
-            findings_.add(Severity::error, "term-falls", where,
-                          "term " + text(entry.term) + " behind term " + text(last_->term));
+            findings_.add({Severity::error, "term-falls", where(),
+                           "term " + text(entry.term) + " behind term " + text(last_->term)});
         }
     }
     last_ = entry;
@@ -78,38 +78,40 @@ Findings Audit::finish() {
     if (options_.hard_state) {
         const HardState& hard = *options_.hard_state;
         if (known_end && hard.commit > last) {
-            findings_.add(Severity::error, "commit-above-last-index", "hard state",
-                          "commit " + text(hard.commit) + " is above the last index " + text(last));
+            findings_.add({Severity::error, "commit-above-last-index", "hard state",
+                           "commit " + text(hard.commit) + " is above the last index " + text(last)});
         }
         if (options_.consistent_index && hard.commit < *options_.consistent_index) {
-            findings_.add(Severity::error, "commit-below-consistent-index", "hard state",
-                          "commit " + text(hard.commit) + " is below the store's consistent index " +
-                              text(*options_.consistent_index));
+            findings_.add({Severity::error, "commit-below-consistent-index", "hard state",
+                           "commit " + text(hard.commit) + " is below the store's consistent index " +
+                               text(*options_.consistent_index)});
         }
         if (known_end && last_ && hard.term < last_->term) {
-            findings_.add(Severity::error, "hard-state-term-below-last", "hard state",
-                          "term " + text(hard.term) + " is below the last entry's term " + text(last_->term));
+            findings_.add(
+                {Severity::error, "hard-state-term-below-last", "hard state",
+                 "term " + text(hard.term) + " is below the last entry's term " + text(last_->term)});
         }
         if (options_.expect_snapshot_record && !options_.snapshot_stored) {
-            findings_.add(Severity::error, "no-snapshot-record", "hard state",
-                          "no snapshot record at or below commit " + text(hard.commit));
+            findings_.add({Severity::error, "no-snapshot-record", "hard state",
+                           "no snapshot record at or below commit " + text(hard.commit)});
         }
     }
     if (options_.consistent_index && known_end && *options_.consistent_index > last) {
-        findings_.add(Severity::error, "consistent-index-above-last-index", "store",
-                      "the store's consistent index " + text(*options_.consistent_index) +
-                          " is above the log's last index " + text(last));
+        findings_.add({Severity::error, "consistent-index-above-last-index", "store",
+                       "the store's consistent index " + text(*options_.consistent_index) +
+                           " is above the log's last index " + text(last)});
     }
     if (options_.snapshot_stored && known_end && last_ && options_.snapshot.index > last) {
-        findings_.add(Severity::error, "snapshot-above-last-index", "snapshot",
-                      "snapshot " + text(options_.snapshot.index) + " is above the last index " + text(last));
+        findings_.add(
+            {Severity::error, "snapshot-above-last-index", "snapshot",
+             "snapshot " + text(options_.snapshot.index) + " is above the last index " + text(last)});
     }
     if (options_.newest_snapshot && known_end && options_.newest_snapshot->index > last) {
         findings_.add(
-            Severity::error, "snapshot-above-last-index", "newest snapshot",
-            "snapshot " + text(options_.newest_snapshot->index) + " is above the last index " + text(last));
+            {Severity::error, "snapshot-above-last-index", "newest snapshot",
+             "snapshot " + text(options_.newest_snapshot->index) + " is above the last index " + text(last)});
     }
-    return findings_.list();
+    return findings_.take();
 }
 
 }  // namespace kvctl::raft

@@ -3,7 +3,6 @@
 #include <optional>
 
 #include "kvctl/base/finding.hpp"
-#include "kvctl/raft/finding_list.hpp"
 #include "kvctl/raft/layout.hpp"
 
 namespace kvctl::raft {
@@ -33,7 +32,7 @@ class Audit {
 
   private:
     AuditOptions options_;
-    FindingList findings_;
+    FindingLog findings_;
     std::optional<EntryFacts> last_;
     std::uint64_t implausible_ = 0;
 };

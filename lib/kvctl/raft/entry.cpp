@@ -3,6 +3,7 @@
 #include <array>
 
 #include "kvctl/base/proto.hpp"
+#include "kvctl/raft/canonical.hpp"
 
 namespace kvctl::raft {
 namespace {
@@ -52,6 +53,22 @@ bool decode_conf_state(std::string_view message, ConfState& out) {
     return !r.bad();
 }
 
+std::optional<EntryView> decode_canonical(std::string_view message) noexcept {
+    CanonicalReader r(message);
+    std::uint64_t type = 0;
+    std::uint64_t term = 0;
+    std::uint64_t index = 0;
+    if (!r.number(0x08, type) || !r.number(0x10, term) || !r.number(0x18, index)) return std::nullopt;
+    EntryView e;
+    e.data_present = !r.at_end();
+    if (type >= k_entry_types || (e.data_present && (!r.bytes(0x22, e.data) || !r.at_end())))
+        return std::nullopt;
+    e.index = LogIndex{index};
+    e.term = Term{term};
+    e.type = static_cast<EntryType>(type);
+    return e;
+}
+
 }  // namespace
 
 std::string_view name_of(EntryType type) noexcept {
@@ -85,6 +102,7 @@ void append_encoded(std::string& out, const EntryView& entry) {
 }
 
 std::optional<EntryView> decode_entry(std::string_view message) noexcept {
+    if (const auto e = decode_canonical(message)) return e;
     EntryView e;
     proto::Reader r(message);
     while (r.next()) {

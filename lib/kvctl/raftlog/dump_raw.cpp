@@ -4,8 +4,8 @@
 #include <string>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/finding.hpp"
 #include "kvctl/base/interrupt.hpp"
-#include "kvctl/raft/finding_list.hpp"
 #include "kvctl/raftlog/dump_lex.hpp"
 #include "kvctl/raftlog/dump_text.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
@@ -93,13 +93,13 @@ class DumpRaw final : public Source {
         while (lines_.next(line)) {
             if ((lines_.line_number() & 1023) == 0) check_interrupt();
             if (!ended_ && !line.empty() && !take(line, resolver)) {
-                findings_.add(Severity::error, "undecodable-line",
-                              path + ", line " + std::to_string(lines_.line_number()),
-                              "the line is no record of a raw dump");
+                findings_.add({Severity::error, "undecodable-line",
+                               path + ", line " + std::to_string(lines_.line_number()),
+                               "the line is no record of a raw dump"});
             }
         }
         if (!ended_) {
-            findings_.add(Severity::warning, "torn-tail", path, "the dump lacks its last line");
+            findings_.add({Severity::warning, "torn-tail", path, "the dump lacks its last line"});
         }
         slots_ = resolver.finish(header_);
         // A dump made from some index on begins without the records before it.
@@ -107,7 +107,7 @@ class DumpRaw final : public Source {
     }
 
     [[nodiscard]] const Header& header() const override { return header_; }
-    [[nodiscard]] Findings findings() const override { return findings_.list(); }
+    [[nodiscard]] Findings findings() const override { return findings_.take(); }
 
     void each(Want want, const std::function<bool(const Item&)>& f) override {
         lines_.rewind();
@@ -176,8 +176,8 @@ class DumpRaw final : public Source {
         }
         if (take_word(line, "ErrUnexpectedEOF: ")) {
             ended_ = true;
-            findings_.add(Severity::warning, "torn-tail", header_.path,
-                          "the dumped journal's last record was not written completely");
+            findings_.add({Severity::warning, "torn-tail", header_.path,
+                           "the dumped journal's last record was not written completely"});
             return true;
         }
         return false;
@@ -185,7 +185,7 @@ class DumpRaw final : public Source {
 
     Header header_;
     LineReader lines_;
-    raft::FindingList findings_;
+    FindingLog findings_;
     Slots slots_;
     std::string data_;
     bool ended_ = false;

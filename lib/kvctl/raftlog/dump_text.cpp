@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/finding.hpp"
 #include "kvctl/base/interrupt.hpp"
-#include "kvctl/raft/finding_list.hpp"
 #include "kvctl/raftlog/dump_lex.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
 
@@ -76,7 +76,7 @@ class DumpText final : public Source {
     }
 
     [[nodiscard]] const Header& header() const override { return header_; }
-    [[nodiscard]] Findings findings() const override { return findings_.list(); }
+    [[nodiscard]] Findings findings() const override { return findings_.take(); }
 
     void each(Want /*want*/, const std::function<bool(const Item&)>& f) override {
         findings_ = preamble_findings_;
@@ -100,20 +100,20 @@ class DumpText final : public Source {
                 trailer_seen = true;
                 continue;
             }
-            findings_.add(Severity::error, "undecodable-line",
-                          header_.path + ", line " + std::to_string(lines_.line_number() + preamble_lines_),
-                          "the line is no entry");
+            findings_.add({Severity::error, "undecodable-line",
+                           header_.path + ", line " + std::to_string(lines_.line_number() + preamble_lines_),
+                           "the line is no entry"});
         }
         if (trailer_seen && trailer_.present && trailer_.count != count) {
-            findings_.add(Severity::error, "count-mismatch", header_.path,
-                          "the dump says it has " + std::to_string(trailer_.count) + " entries, and " +
-                              std::to_string(count) + " are there");
+            findings_.add({Severity::error, "count-mismatch", header_.path,
+                           "the dump says it has " + std::to_string(trailer_.count) + " entries, and " +
+                               std::to_string(count) + " are there"});
         }
         if (!trailer_.present && last_index_ && last < *last_index_) {
-            findings_.add(Severity::warning, "torn-tail", header_.path,
-                          "the dump ends at index " + std::to_string(last) +
-                              " and without its last line; it began as one up to " +
-                              std::to_string(*last_index_));
+            findings_.add({Severity::warning, "torn-tail", header_.path,
+                           "the dump ends at index " + std::to_string(last) +
+                               " and without its last line; it began as one up to " +
+                               std::to_string(*last_index_)});
         }
     }
 
@@ -161,9 +161,9 @@ class DumpText final : public Source {
             } else if (take_word(line, "WAL entries:")) {
                 continue;
             } else {
-                preamble_findings_.add(Severity::warning, "unknown-line",
-                                       header_.path + ", line " + std::to_string(lines_.line_number()),
-                                       "a line of the preamble that this version does not know");
+                preamble_findings_.add({Severity::warning, "unknown-line",
+                                        header_.path + ", line " + std::to_string(lines_.line_number()),
+                                        "a line of the preamble that this version does not know"});
             }
         }
         fail("the dump ends before its column titles");
@@ -212,8 +212,8 @@ class DumpText final : public Source {
     std::optional<std::uint64_t> last_index_;
     std::uint64_t body_offset_ = 0;
     std::uint64_t preamble_lines_ = 0;
-    raft::FindingList preamble_findings_;
-    raft::FindingList findings_;
+    FindingLog preamble_findings_;
+    FindingLog findings_;
 };
 
 }  // namespace

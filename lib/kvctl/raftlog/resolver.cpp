@@ -45,9 +45,9 @@ std::optional<LogIndex> Resolver::last_index() const noexcept {
 void Resolver::entry(const raft::EntryView& entry, const Location& at, const std::string& file) {
     if (!slots_.empty() && slots_.back().index() >= entry.index) {
         if (hard_state_ && entry.index <= hard_state_->commit) {
-            findings_.add(Severity::warning, "overwrites-committed", place(file, at.offset),
-                          "entry " + text(entry.index) + " is written again although commit " +
-                              text(hard_state_->commit) + " covers it");
+            findings_.add({Severity::warning, "overwrites-committed", place(file, at.offset),
+                           "entry " + text(entry.index) + " is written again although commit " +
+                               text(hard_state_->commit) + " covers it"});
         }
         const auto cut = std::lower_bound(slots_.begin(), slots_.end(), entry.index,
                                           [](const Slot& s, LogIndex i) { return s.index() < i; });
@@ -65,10 +65,10 @@ const Slot* Resolver::find(LogIndex index) const noexcept {
 void Resolver::snapshot(const raft::SnapshotMeta& snapshot, const Location& at, const std::string& file) {
     const Slot* const slot = find(snapshot.index);
     if (slot != nullptr && slot->term() != snapshot.term) {
-        findings_.add(Severity::error, "snapshot-term-mismatch", place(file, at.offset),
-                      "the snapshot record at " + text(snapshot.index) + " has term " +
-                          std::to_string(snapshot.term.value()) + ", the entry term " +
-                          std::to_string(slot->term().value()));
+        findings_.add({Severity::error, "snapshot-term-mismatch", place(file, at.offset),
+                       "the snapshot record at " + text(snapshot.index) + " has term " +
+                           std::to_string(snapshot.term.value()) + ", the entry term " +
+                           std::to_string(slot->term().value())});
     }
     snapshots_.push_back(snapshot);
 }

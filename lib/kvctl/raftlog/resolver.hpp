@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kvctl/raft/finding_list.hpp"
+#include "kvctl/base/finding.hpp"
 #include "kvctl/raft/layout.hpp"
 #include "kvctl/raftlog/source.hpp"
 
@@ -49,7 +49,7 @@ using Slots = std::deque<Slot>;  ///< grows without ever being copied
 /// begins behind the oldest snapshot record from which every entry is still there.
 class Resolver {
   public:
-    explicit Resolver(raft::FindingList& findings) : findings_(findings) {}
+    explicit Resolver(FindingLog& findings) : findings_(findings) {}
 
     /// `where` names the record in findings.
     void entry(const raft::EntryView& entry, const Location& at, const std::string& file);
@@ -71,7 +71,7 @@ class Resolver {
   private:
     [[nodiscard]] const Slot* find(LogIndex index) const noexcept;
 
-    raft::FindingList& findings_;
+    FindingLog& findings_;
     Slots slots_;
     std::vector<raft::SnapshotMeta> snapshots_;
     std::optional<raft::HardState> hard_state_;

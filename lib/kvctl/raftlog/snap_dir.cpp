@@ -16,9 +16,9 @@ namespace {
 using Severity = Finding::Severity;
 constexpr std::uint64_t k_largest_snap = std::uint64_t{1} << 31;
 
-void read_snap_file(SnapFile& snap, raft::FindingList& findings) {
+void read_snap_file(SnapFile& snap, FindingLog& findings) {
     const auto complain = [&](const char* code, const std::string& what) {
-        findings.add(Severity::error, code, snap.path, what);
+        findings.add({Severity::error, code, snap.path, what});
     };
     FileReader file(snap.path);
     if (file.size() > k_largest_snap) return complain("snap-unreadable", "larger than 2 GiB");
@@ -54,7 +54,7 @@ bool parse_two_hex(std::string_view name, std::string_view suffix, std::uint64_t
     return number(name.substr(0, 16), first) && number(name.substr(17, 16), second);
 }
 
-std::vector<SnapFile> read_snap_dir(const std::string& directory, raft::FindingList& findings) {
+std::vector<SnapFile> read_snap_dir(const std::string& directory, FindingLog& findings) {
     namespace fs = std::filesystem;
     std::vector<SnapFile> out;
     std::error_code error;
@@ -72,7 +72,7 @@ std::vector<SnapFile> read_snap_dir(const std::string& directory, raft::FindingL
             read_snap_file(snap, findings);
         } catch (const Error& e) {
             if (e.kind() != ErrorKind::io) throw;
-            findings.add(Severity::error, "snap-unreadable", snap.path, e.what());
+            findings.add({Severity::error, "snap-unreadable", snap.path, e.what()});
         }
     }
     return out;

@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
+#include "kvctl/base/finding.hpp"
 #include "kvctl/raft/entry.hpp"
-#include "kvctl/raft/finding_list.hpp"
 
 namespace kvctl::raftlog {
 
@@ -18,7 +18,7 @@ struct SnapFile {
 
 /// The .snap files of a member/snap directory, newest first; other files are left alone. Damage is noted in
 /// `findings`; a directory that is not there yields an empty list.
-[[nodiscard]] std::vector<SnapFile> read_snap_dir(const std::string& directory, raft::FindingList& findings);
+[[nodiscard]] std::vector<SnapFile> read_snap_dir(const std::string& directory, FindingLog& findings);
 
 /// A name of two 16-digit hex numbers joined by "-" and ended by `suffix`.
 [[nodiscard]] bool parse_two_hex(std::string_view name, std::string_view suffix, std::uint64_t& first,

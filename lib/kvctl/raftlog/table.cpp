@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/finding.hpp"
 #include "kvctl/base/interrupt.hpp"
-#include "kvctl/raft/finding_list.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
 #include "kvctl/sqlite/database.hpp"
 #include "kvctl/sqlite/holders.hpp"
@@ -40,7 +40,7 @@ class Table final : public Source {
     explicit Table(sqlite::Database&& db) : own_(std::move(db)), db_(&*own_) { read_header(); }
 
     [[nodiscard]] const Header& header() const override { return header_; }
-    [[nodiscard]] Findings findings() const override { return findings_.list(); }
+    [[nodiscard]] Findings findings() const override { return findings_.take(); }
 
     void each(Want /*want*/, const std::function<bool(const Item&)>& f) override {
         findings_ = header_findings_;
@@ -66,8 +66,8 @@ class Table final : public Source {
     bool take(const sqlite::Statement& row, Item& out) {
         const auto index = static_cast<std::uint64_t>(row.integer(0));
         const auto complain = [&](const std::string& what) {
-            findings_.add(Severity::error, "bad-raft-row",
-                          header_.path + ", raft_entry " + std::to_string(index), what);
+            findings_.add({Severity::error, "bad-raft-row",
+                           header_.path + ", raft_entry " + std::to_string(index), what});
             return false;
         };
         if (row.type(1) != sqlite::Type::integer) return complain("term is no integer");
@@ -125,8 +125,8 @@ class Table final : public Source {
             if (rows.type(1) == sqlite::Type::integer) {
                 out.emplace(name, static_cast<std::uint64_t>(rows.integer(1)));
             } else if (name.starts_with("raft_") || name == "consistent_index") {
-                header_findings_.add(Severity::error, "bad-meta-row", header_.path + ", meta " + name,
-                                     "the value is no integer");
+                header_findings_.add({Severity::error, "bad-meta-row", header_.path + ", meta " + name,
+                                      "the value is no integer"});
             }
         }
         return out;
@@ -135,8 +135,8 @@ class Table final : public Source {
     std::optional<sqlite::Database> own_;
     sqlite::Database* db_;
     Header header_;
-    raft::FindingList header_findings_;
-    raft::FindingList findings_;
+    FindingLog header_findings_;
+    FindingLog findings_;
 };
 
 }  // namespace

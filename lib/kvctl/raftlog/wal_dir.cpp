@@ -91,8 +91,8 @@ class WalDir final : public Source {
         for (std::size_t i = 0; i < segments_.size(); ++i) {
             if (i > 0 && segments_[i].sequence != segments_[i - 1].sequence + 1) {
                 findings_.add(
-                    Severity::error, "missing-segment", segments_[i].path,
-                    "the segment before it has sequence " + std::to_string(segments_[i - 1].sequence));
+                    {Severity::error, "missing-segment", segments_[i].path,
+                     "the segment before it has sequence " + std::to_string(segments_[i - 1].sequence)});
                 chain.lose();
             }
             read_segment(i, resolver, chain);
@@ -104,7 +104,7 @@ class WalDir final : public Source {
     }
 
     [[nodiscard]] const Header& header() const override { return header_; }
-    [[nodiscard]] Findings findings() const override { return findings_.list(); }
+    [[nodiscard]] Findings findings() const override { return findings_.take(); }
 
     void each(Want want, const std::function<bool(const Item&)>& f) override {
         std::optional<FileReader> file;
@@ -153,9 +153,10 @@ class WalDir final : public Source {
                 if (!record) chain.lose();
                 if (last && has_zero_sector(file, offset, frame.next))
                     return cut_short(segment, offset, last);
-                findings_.add(Severity::error, record ? "crc-mismatch" : "undecodable-record",
-                              place(segment.path, offset),
-                              record ? "the record's checksum does not match" : "the record does not decode");
+                findings_.add(
+                    {Severity::error, record ? "crc-mismatch" : "undecodable-record",
+                     place(segment.path, offset),
+                     record ? "the record's checksum does not match" : "the record does not decode"});
             }
             if (record) {
                 const auto skip = static_cast<std::uint64_t>(record->data.data() - frame.record.data());
@@ -167,18 +168,18 @@ class WalDir final : public Source {
             offset = frame.next;
         }
         if (n == 0) {
-            findings_.add(Severity::error, "empty-segment", segment.path, "the segment holds no record");
+            findings_.add({Severity::error, "empty-segment", segment.path, "the segment holds no record"});
             chain.lose();
         }
     }
 
     void cut_short(const Segment& segment, std::uint64_t offset, bool last) {
         if (last) {
-            findings_.add(Severity::warning, "torn-tail", place(segment.path, offset),
-                          "the last record was not written completely");
+            findings_.add({Severity::warning, "torn-tail", place(segment.path, offset),
+                           "the last record was not written completely"});
         } else {
-            findings_.add(Severity::error, "unexpected-end", place(segment.path, offset),
-                          "the segment ends inside a record");
+            findings_.add({Severity::error, "unexpected-end", place(segment.path, offset),
+                           "the segment ends inside a record"});
         }
     }
 
@@ -186,8 +187,8 @@ class WalDir final : public Source {
               Resolver& resolver) {
         const auto undecodable = [&] {
             if (good_crc) {
-                findings_.add(Severity::error, "undecodable-record", place(file, at.offset),
-                              "the record's content does not decode");
+                findings_.add({Severity::error, "undecodable-record", place(file, at.offset),
+                               "the record's content does not decode"});
             }
         };
         switch (static_cast<RecordType>(record.type)) {
@@ -218,8 +219,8 @@ class WalDir final : public Source {
             case RecordType::crc:
                 break;
             default:
-                findings_.add(Severity::warning, "unknown-record", place(file, at.offset),
-                              "a record of type " + std::to_string(record.type));
+                findings_.add({Severity::warning, "unknown-record", place(file, at.offset),
+                               "a record of type " + std::to_string(record.type)});
         }
     }
 
@@ -231,8 +232,8 @@ class WalDir final : public Source {
             if (r.field() == 2) ids[1] = r.number();
         }
         if (header_.node_id && (*header_.node_id != ids[0] || *header_.cluster_id != ids[1])) {
-            findings_.add(Severity::error, "conflicting-metadata", place(file, at.offset),
-                          "another member or cluster id than before");
+            findings_.add({Severity::error, "conflicting-metadata", place(file, at.offset),
+                           "another member or cluster id than before"});
         }
         if (header_.node_id) return;
         header_.node_id = ids[0];
@@ -248,8 +249,8 @@ class WalDir final : public Source {
         };
         for (const SnapFile& file : read_snap_dir(snap.native(), findings_)) {
             if (!recorded(resolver.snapshots(), file.meta)) {
-                findings_.add(Severity::info, "orphan-snap", file.path,
-                              "no record in the log names this snapshot");
+                findings_.add(
+                    {Severity::info, "orphan-snap", file.path, "no record in the log names this snapshot"});
             } else if (file.sound && !header_.newest_snapshot && recorded(usable, file.meta)) {
                 header_.newest_snapshot = file.meta;
             }
@@ -258,7 +259,7 @@ class WalDir final : public Source {
 
     Header header_;
     std::vector<Segment> segments_;
-    raft::FindingList findings_;
+    FindingLog findings_;
     Slots slots_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/proto.hpp"
+#include "kvctl/raft/canonical.hpp"
 
 namespace kvctl::raftlog {
 namespace {
@@ -17,9 +18,22 @@ std::uint64_t little_endian(std::string_view bytes) noexcept {
     return v;
 }
 
+std::optional<WalRecord> decode_canonical(std::string_view message) noexcept {
+    raft::CanonicalReader r(message);
+    std::uint64_t type = 0;
+    std::uint64_t crc = 0;
+    WalRecord out;
+    if (!r.number(0x08, type) || !r.number(0x10, crc) || !r.bytes(0x1A, out.data) || !r.at_end())
+        return std::nullopt;
+    out.type = static_cast<std::int64_t>(type);
+    out.crc = static_cast<std::uint32_t>(crc);
+    return out;
+}
+
 }  // namespace
 
 std::optional<WalRecord> decode_record(std::string_view message) noexcept {
+    if (const auto out = decode_canonical(message)) return out;
     WalRecord out;
     proto::Reader r(message);
     while (r.next()) {

@@ -28,6 +28,11 @@ Json store_json(const StoreFacts& store) {
             {"free_pages", store.free_pages}};
 }
 
+void put_notes(Json& object, const Notes& notes) {
+    object["warnings"] = notes.warnings;
+    object["findings"] = findings_json(notes.findings);
+}
+
 Json findings_json(const Findings& findings) {
     Json all = Json::array();
     for (const Finding& f : findings) {
@@ -82,6 +87,10 @@ Json log_json(const LogFacts& log) {
                        {"bytes", number(log.before.bytes)}};
     }
     return j;
+}
+
+void write_members(std::ostream& out, const Json& object, const char* before) {
+    for (const auto& [name, value] : object.items()) out << before << Json(name).dump() << ": " << value.dump();
 }
 
 void write_document(std::ostream& out, const Json& document) {

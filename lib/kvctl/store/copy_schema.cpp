@@ -59,11 +59,10 @@ sqlite::Database create_like(const std::string& path, const sqlite::Database& so
     db.exec("PRAGMA locking_mode=EXCLUSIVE");
     db.exec("PRAGMA journal_mode=OFF");
     db.exec("PRAGMA synchronous=OFF");
-    db.exec("PRAGMA cache_size=-262144");
+    db.exec("PRAGMA cache_size=-65536");
     db.exec("PRAGMA application_id=" + pragma("application_id"));
     db.exec("PRAGMA user_version=" + pragma("user_version"));
     db.prepare("ATTACH ?1 AS src").bind_text(1, uri_of(source_path, detached)).run();
-    db.exec("PRAGMA src.mmap_size=4294967296");
     db.exec("PRAGMA src.cell_size_check=ON");
     return db;
 }

@@ -200,8 +200,9 @@ void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, cons
     }
     // A kine store without a compact row gains one, one with several loses the others.
     const auto compact_rows = static_cast<std::int64_t>(kine ? compact_row_ids(db).size() : 1);
-    record_compact_revision(db, store.info().layout, plan.compacted_after);
-    verification.check(1 - compact_rows);
+    const bool moves = plan.kind == mvcc::CompactionPlan::Kind::compact;
+    if (moves) record_compact_revision(db, store.info().layout, plan.compacted_after);
+    verification.check(moves ? 1 - compact_rows : 0);
     transaction.commit();
 }
 
@@ -221,7 +222,8 @@ void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mv
         from = removable_from(index, plan);
         std::stable_sort(doomed.begin(), doomed.end(), [&](Slot a, Slot b) { return from[a] < from[b]; });
     } else {
-        record_scheduled_revision(db, plan.compacted_after);
+        if (plan.kind == mvcc::CompactionPlan::Kind::compact)
+            record_scheduled_revision(db, plan.compacted_after);
     }
     std::size_t at = 0;
     do {
@@ -250,7 +252,9 @@ void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mv
         if (last) {
             if (execution.drop_old_values) drop_old_values(db, plan.compacted_after);
             if (execution.raft_compact_to) compact_raft_table(db, *execution.raft_compact_to);
-            record_compact_revision(db, store.info().layout, plan.compacted_after);
+            if (plan.kind == mvcc::CompactionPlan::Kind::compact) {
+                record_compact_revision(db, store.info().layout, plan.compacted_after);
+            }
         } else if (kine && reached > plan.compacted_before) {
             record_compact_revision(db, store.info().layout, reached);
         }
@@ -265,7 +269,7 @@ void execute_in_place(WritableStore& writable, const mvcc::TreeIndex& index, con
                       const Execution& execution, std::optional<std::int64_t> batch) {
     sqlite::Database& db = writable.store().db();
     db.exec("PRAGMA secure_delete=FAST");
-    db.exec("PRAGMA cache_size=-131072");
+    db.exec("PRAGMA cache_size=-65536");
     if (batch) {
         run_batches(writable, index, plan, execution, *batch);
     } else {

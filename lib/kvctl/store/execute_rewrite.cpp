@@ -96,7 +96,9 @@ void build(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& i
     if (execution.progress != nullptr) execution.progress->update("indexing", 0, 0);
     copy_indexes(db);
     if (execution.raft_compact_to) compact_raft_table(db, *execution.raft_compact_to);
-    record_compact_revision(db, store.info().layout, plan.compacted_after);
+    if (plan.kind == mvcc::CompactionPlan::Kind::compact) {
+        record_compact_revision(db, store.info().layout, plan.compacted_after);
+    }
     db.exec("COMMIT");
     db.exec("DETACH src");
     db.close();

@@ -1,0 +1,143 @@
+#include "kvctl/report/explain_report.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/report/json_parts.hpp"
+#include "kvctl/report/table.hpp"
+
+namespace kvctl::report {
+namespace {
+
+using Reason = mvcc::Explained::Reason;
+
+std::string text_of(mvcc::Revision r) {
+    return std::to_string(r.main) + "." + std::to_string(r.sub);
+}
+
+// A gap row has no key; kine calls it by its number.
+std::string key_of(const ExplainReport& r, mvcc::Slot slot) {
+    const mvcc::KeyId id = r.index->key_of(slot);
+    if (id < mvcc::k_gap_key) return std::string(r.index->key(id));
+    return id == mvcc::k_gap_key ? "gap-" + std::to_string(r.index->revision(slot).main) : "";
+}
+
+Json row_json(const ExplainReport& r, const mvcc::Explained& e) {
+    const mvcc::Revision revision = r.index->revision(e.slot);
+    Json j{{"main", revision.main}, {"sub", revision.sub}, {"tombstone", r.index->is_tombstone(e.slot)}};
+    if (r.at) put_key(j, key_of(r, e.slot));
+    j["bytes"] = r.index->bytes_of(e.slot);
+    j["verdict"] = e.removed ? "remove" : "keep";
+    j["reason"] = mvcc::name_of(e.reason);
+    j["by"] = e.by ? Json{{"main", e.by->main}, {"sub", e.by->sub}} : Json(nullptr);
+    return j;
+}
+
+Json head_json(const ExplainReport& r) {
+    Json j{{"schema", "kvctl.explain/1"}};
+    if (r.key) put_key(j, *r.key);
+    if (r.at) j["at"] = *r.at;
+    j["target"] = r.plan->target.value();
+    j["compacted_before"] = r.plan->compacted_before.value();
+    j["compacted_after"] = r.plan->compacted_after.value();
+    j["tombstone_rule"] = name_of(r.plan->rules.tombstones);
+    return j;
+}
+
+std::string because(const mvcc::Explained& e, const mvcc::CompactionPlan& plan) {
+    const std::string target = std::to_string(plan.compacted_after.value());
+    const std::string by = e.by ? text_of(*e.by) : "";
+    switch (e.reason) {
+        case Reason::superseded:
+            return "superseded by " + by;
+        case Reason::tombstone:
+            return "a tombstone at or below " + target;
+        case Reason::orphan:
+            return by.empty() ? "an orphan: no later row points at it"
+                              : "an orphan: no later row points at it, and " + by + " is newer";
+        case Reason::gap:
+            return "a gap row at or below " + target;
+        case Reason::newer:
+            return "newer than " + target;
+        case Reason::latest:
+            return "the latest at " + target;
+        case Reason::tombstone_at_target:
+            return "a tombstone exactly at " + target;
+        case Reason::current:
+            return "the row of the current revision";
+        case Reason::unplaced:
+            return "the row cannot be read well enough to be judged";
+        case Reason::already_compacted:
+            return "the store is compacted to " + target + " already: nothing would go";
+    }
+    return "";
+}
+
+}  // namespace
+
+void write_text(std::ostream& out, const ExplainReport& r, const TextStyle& style) {
+    const mvcc::CompactionPlan& plan = *r.plan;
+    out << (r.key ? escape(*r.key) : "revision " + *r.at) << ": ";
+    if (r.rows.empty()) {
+        out << (r.key ? "no revision is stored\n" : "nothing is stored there\n");
+        return;
+    }
+    out << "what a compaction at " << plan.target << " would do";
+    if (plan.compacted_after > plan.target && plan.finishes) {
+        out << ", finishing the one to " << *plan.finishes << " that was cut short";
+    }
+    out << "\n\n";
+    Table table(2);
+    table.left_columns(r.at ? 5 : 4);
+    std::vector<std::string> head{"revision", "", "verdict", "because", "bytes"};
+    if (r.at) head.insert(head.begin() + 1, "key");
+    table.row(head);
+    for (const mvcc::Explained& e : r.rows) {
+        const std::uint64_t bytes = r.index->bytes_of(e.slot);
+        std::vector<std::string> cells{text_of(r.index->revision(e.slot)),
+                                       r.index->is_tombstone(e.slot) ? "tombstone" : "put",
+                                       e.removed ? "remove" : "keep", because(e, plan),
+                                       style.raw_bytes ? std::to_string(bytes) : style.format_bytes(bytes)};
+        if (r.at) cells.insert(cells.begin() + 1, escape(key_of(r, e.slot)));
+        table.row(cells);
+    }
+    table.write(out);
+}
+
+void write_json(std::ostream& out, const ExplainReport& r) {
+    Json head = head_json(r);
+    head.erase("schema");
+    out << "{\n  \"schema\": \"kvctl.explain/1\"";
+    write_members(out, head, ",\n  ");
+    out << ",\n  \"revisions\": [";
+    const char* separator = "\n";
+    for (const mvcc::Explained& e : r.rows) {
+        if (!out) return;
+        out << separator << "    " << row_json(r, e).dump();
+        separator = ",\n";
+    }
+    out << "]";
+    Json tail = Json::object();
+    put_notes(tail, r.notes);
+    write_members(out, tail, ",\n  ");
+    out << "\n}\n";
+}
+
+void write_jsonl(std::ostream& out, const ExplainReport& r) {
+    std::uint64_t removed = 0;
+    for (const mvcc::Explained& e : r.rows) {
+        if (!out) return;
+        removed += e.removed ? 1 : 0;
+        Json line{{"type", "revision"}};
+        line.update(row_json(r, e));
+        out << line.dump() << '\n';
+    }
+    Json summary{{"type", "summary"}};
+    summary.update(head_json(r));
+    summary["stored"] = r.rows.size();
+    summary["removed"] = removed;
+    put_notes(summary, r.notes);
+    out << summary.dump() << '\n';
+}
+
+}  // namespace kvctl::report

@@ -1,0 +1,28 @@
+#pragma once
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "kvctl/mvcc/explain.hpp"
+#include "kvctl/report/compaction_report.hpp"
+#include "kvctl/report/notes.hpp"
+
+namespace kvctl::report {
+
+/// What `kvctl explain` says; the plan and the index stay the caller's.
+struct ExplainReport {
+    std::optional<std::string> key;  ///< asked for by key
+    std::optional<std::string> at;   ///< asked for by revision, as given
+    const mvcc::TreeIndex* index = nullptr;
+    const mvcc::CompactionPlan* plan = nullptr;
+    std::vector<mvcc::Explained> rows;
+    Notes notes;
+};
+
+void write_text(std::ostream& out, const ExplainReport& report, const TextStyle& style);
+void write_json(std::ostream& out, const ExplainReport& report);
+/// A line a revision, then the summary.
+void write_jsonl(std::ostream& out, const ExplainReport& report);
+
+}  // namespace kvctl::report

@@ -1,0 +1,36 @@
+#pragma once
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "kvctl/mvcc/key_index.hpp"
+#include "kvctl/report/compaction_report.hpp"
+#include "kvctl/report/notes.hpp"
+
+namespace kvctl::report {
+
+/// One life of a key: its stored revisions, oldest first.
+struct HistoryGeneration {
+    mvcc::Revision created;
+    std::int64_t version = 0;  ///< changes ever made in it, compacted ones and the tombstone included
+    std::vector<mvcc::Revision> revisions;
+};
+
+/// What `kvctl history` says; records are fetched one at a time while it is written.
+struct HistoryReport {
+    std::string key;
+    bool live = false;
+    bool versions = true;                        ///< false: a kine store, which has none
+    std::vector<HistoryGeneration> generations;  ///< empty ones left out
+    std::vector<mvcc::Revision> unindexed;       ///< stored rows that etcd's index would not know
+    RecordReader record;
+    bool values = false;
+    Notes notes;
+};
+
+void write_text(std::ostream& out, const HistoryReport& report, const TextStyle& style);
+void write_json(std::ostream& out, const HistoryReport& report);
+/// A line a revision, then the summary.
+void write_jsonl(std::ostream& out, const HistoryReport& report);
+
+}  // namespace kvctl::report

@@ -1,0 +1,120 @@
+#include "kvctl/report/status_report.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/report/json_parts.hpp"
+#include "kvctl/report/table.hpp"
+
+namespace kvctl::report {
+namespace {
+
+template <class T>
+Json number(const std::optional<T>& n) {
+    return n ? Json(*n) : Json(nullptr);
+}
+
+Json status_json(const StatusReport& r) {
+    Json store = store_json(r.store);
+    store["wal_bytes"] = r.wal_bytes;
+    store["journal_bytes"] = r.journal_bytes;
+    if (!r.journal_mode.empty()) store["journal_mode"] = r.journal_mode;
+    Json pids = Json::array();
+    Json holders = Json::array();
+    for (const auto& [pid, command] : r.in_use_by) {
+        pids.push_back(pid);
+        holders.push_back({{"pid", pid}, {"command", is_utf8(command) ? command : escape(command)}});
+    }
+    Json j{{"schema", "kvctl.status/1"},
+           {"store", std::move(store)},
+           {"revisions",
+            {{"current", r.current},
+             {"compacted", r.compacted},
+             {"scheduled", number(r.scheduled)},
+             {"finished", number(r.finished)},
+             {"oldest", number(r.oldest)}}},
+           {"counts",
+            {{"revisions", r.revisions},
+             {"tombstones", r.tombstones},
+             {"keys", r.keys},
+             {"live_keys", r.live_keys},
+             {"leases", r.leases}}},
+           {"bytes",
+            {{"live", r.live_bytes},
+             {"history", r.history_bytes},
+             {"tombstones", r.tombstone_bytes},
+             {"free", r.free_bytes}}},
+           {"raft_log", r.raft_log ? log_json(*r.raft_log) : Json(nullptr)},
+           {"consistent_index", number(r.consistent_index)},
+           {"pending_compaction", r.pending},
+           {"in_use_by", std::move(pids)},
+           {"holders", std::move(holders)},
+           {"hints", r.hints}};
+    if (r.store.layout == "kine") j["counts"]["gaps"] = r.gaps;
+    Json meta = Json::object();
+    for (const auto& [name, value] : r.meta) meta[is_utf8(name) ? name : escape(name)] = value;
+    j["meta"] = std::move(meta);
+    return j;
+}
+
+}  // namespace
+
+void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style) {
+    const auto bytes = [&](std::uint64_t n) {
+        return style.raw_bytes ? std::to_string(n) : style.format_bytes(n);
+    };
+    out << escape(r.store.path) << '\n';
+    Table t(2);
+    t.left_columns(2);
+    const auto row = [&](const char* name, std::string value) { t.row({name, std::move(value)}); };
+    row("layout", r.store.layout + (r.journal_mode.empty() ? "" : ", " + r.journal_mode + " journal"));
+    std::string file = bytes(r.store.file_bytes) + ", pages of " + std::to_string(r.store.page_size);
+    if (r.wal_bytes > 0) file += ", -wal " + bytes(r.wal_bytes);
+    if (r.journal_bytes > 0) file += ", -journal " + bytes(r.journal_bytes);
+    row("file", file);
+    row("free", bytes(r.free_bytes) + " in " + grouped(r.store.free_pages) + " pages");
+    std::string revisions = "current " + std::to_string(r.current);
+    revisions += r.compacted < 0 ? ", never compacted" : ", compacted to " + std::to_string(r.compacted);
+    if (r.oldest) revisions += ", oldest stored " + std::to_string(*r.oldest);
+    row("revisions", revisions);
+    std::string counts =
+        grouped(r.revisions) + " revisions, " + grouped(r.tombstones) + " of them tombstones";
+    if (r.gaps > 0) counts += ", " + grouped(r.gaps) + " gaps";
+    row("rows", counts);
+    row("keys", grouped(r.keys) + ", " + grouped(r.live_keys) + " of them live");
+    row("bytes", bytes(r.live_bytes) + " live, " + bytes(r.history_bytes) + " history, " +
+                     bytes(r.tombstone_bytes) + " tombstones");
+    if (r.leases > 0) row("leases", grouped(r.leases));
+    if (r.consistent_index) row("applied", "raft index " + std::to_string(*r.consistent_index));
+    if (r.raft_log) {
+        const raft::Layout& l = r.raft_log->after.after;
+        row("raft log", grouped(l.entries) + " entries" +
+                            (l.entries > 0 ? ", " + std::to_string(l.first_index.value()) + " to " +
+                                                 std::to_string(l.last_index.value())
+                                           : std::string()) +
+                            ", behind " + std::to_string(l.snapshot.index.value()));
+    }
+    if (r.pending)
+        row("pending", "a compaction to " + std::to_string(r.scheduled.value_or(0)) + " was cut short");
+    for (const auto& [pid, command] : r.in_use_by)
+        row("in use by", "pid " + std::to_string(pid) + " " + escape(command));
+    t.write(out);
+    for (const std::string& h : r.hints) out << "  hint: " << h << '\n';
+}
+
+void write_json(std::ostream& out, const std::vector<StatusReport>& reports) {
+    if (reports.size() == 1) {
+        write_document(out, status_json(reports.front()));
+        return;
+    }
+    out << "[";
+    for (std::size_t i = 0; i < reports.size(); ++i)
+        out << (i == 0 ? "\n" : ",\n") << "  " << status_json(reports[i]).dump();
+    out << "\n]\n";
+}
+
+void write_jsonl(std::ostream& out, const StatusReport& report) {
+    out << status_json(report).dump() << '\n';
+}
+
+}  // namespace kvctl::report

@@ -1,0 +1,22 @@
+#pragma once
+#include <cstdint>
+#include <ostream>
+
+#include "kvctl/report/compaction_report.hpp"
+
+namespace kvctl::report {
+
+struct VacuumReport {
+    StoreFacts store;
+    bool executed = false;
+    std::uint64_t file_before = 0;
+    std::uint64_t file_after = 0;
+    std::int64_t duration_ms = 0;
+    std::string command;  ///< what would do it; only for a forecast
+};
+
+void write_text(std::ostream& out, const VacuumReport& report, const TextStyle& style);
+/// kvctl.vacuum/1; `lines`: on one line.
+void write_json(std::ostream& out, const VacuumReport& report, bool lines);
+
+}  // namespace kvctl::report

@@ -1,0 +1,138 @@
+#include <algorithm>
+#include <cctype>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/mvcc/range_read.hpp"
+#include "kvctl/report/get_report.hpp"
+#include "tools/commands.hpp"
+#include "tools/shared_options.hpp"
+#include "tools/store_access.hpp"
+#include "tools/values.hpp"
+
+namespace kvctl::cli {
+namespace {
+
+using Order = mvcc::RangeRequest::Order;
+using Target = mvcc::RangeRequest::Target;
+
+struct GetOptions {
+    std::string path;
+    mvcc::RangeRequest request;      // `at` is the revision asked for; 0: the current one
+    std::optional<std::string> key;  // when it is about one key
+    bool keys_only = false;
+    bool count_only = false;
+    bool value_only = false;
+    Output output;
+};
+
+// etcdctl takes these words in any case.
+template <class Value>
+Value pick(const Parsed& parsed, const std::string& option, Value otherwise,
+           const std::vector<std::pair<std::string, Value>>& words) {
+    const auto given = parsed.value(option);
+    if (!given) return otherwise;
+    std::string upper = *given;
+    std::transform(upper.begin(), upper.end(), upper.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::string list;
+    for (const auto& [word, value] : words) {
+        if (word == upper) return value;
+        list += (list.empty() ? "" : ", ") + word;
+    }
+    throw Error(ErrorKind::usage, "--" + option + ": not one of " + list);
+}
+
+void parse_range(const Parsed& parsed, GetOptions& o) {
+    parsed.at_most_one_of({"prefix", "from-key"});
+    const bool prefix = parsed.has("prefix");
+    const bool from_key = parsed.has("from-key");
+    const std::vector<std::string>& operands = parsed.operands();
+    parsed.expect_operands(2, prefix || from_key ? 2 : 3,
+                           prefix || from_key ? "KEY STORE" : "KEY [END] STORE");
+    mvcc::RangeRequest& r = o.request;
+    r.key = operands.front();
+    o.path = operands.back();
+    if (prefix) r.end = mvcc::prefix_end(r.key);
+    if (from_key) r.end = "";
+    // As in etcd, an open range from the empty key begins behind it.
+    if (r.end && r.key.empty()) r.key = std::string(1, '\0');
+    // An empty END is none.
+    if (operands.size() == 3 && !operands[1].empty()) r.end = operands[1];
+    if (!r.end) o.key = r.key;
+}
+
+GetOptions parse_get(const Args& args, const Io& io) {
+    const Parsed parsed = parse(get_options(), args);
+    GetOptions o;
+    o.output = output_of(parsed, io);
+    parse_range(parsed, o);
+    parsed.at_most_one_of({"keys-only", "count-only"});
+    o.keys_only = parsed.has("keys-only");
+    o.count_only = parsed.has("count-only");
+    o.value_only = parsed.has("print-value-only");
+    if (o.value_only && o.output.format != Format::text) {
+        throw Error(ErrorKind::usage, "--print-value-only is for text; JSON has the value as a field");
+    }
+    if (const auto v = parsed.value("rev")) o.request.at = parse_revision("--rev", *v);
+    if (const auto v = parsed.value("limit")) o.request.limit = parse_u64("--limit", *v);
+    o.request.order =
+        pick<Order>(parsed, "order", Order::none, {{"ASCEND", Order::ascend}, {"DESCEND", Order::descend}});
+    o.request.target = pick<Target>(parsed, "sort-by", Target::key,
+                                    {{"CREATE", Target::create},
+                                     {"KEY", Target::key},
+                                     {"MODIFY", Target::modify},
+                                     {"VALUE", Target::value},
+                                     {"VERSION", Target::version}});
+    return o;
+}
+
+}  // namespace
+
+OptionTable get_options() {
+    return join({{{"Range",
+                   {
+                       word("rev", "N", "read at revision N (default 0: the current one)"),
+                       flag("prefix", "all keys that begin with KEY"),
+                       flag("from-key", "all keys from KEY on, in byte order"),
+                       word("limit", "N", "at most N keys (default 0: all)"),
+                       word("order", "ASCEND|DESCEND", "order of the result"),
+                       word("sort-by", "CREATE|KEY|MODIFY|VALUE|VERSION", "what to order by (default KEY)"),
+                   }},
+                  {"Result",
+                   {
+                       flag("keys-only", "leave the values out"),
+                       flag("count-only", "only how many keys there are"),
+                       flag("print-value-only", "only the values"),
+                   }}},
+                 store_options(),
+                 output_options()});
+}
+
+int get(const Args& args, Io& io) {
+    GetOptions options = parse_get(args, io);
+    const Parsed parsed = parse(get_options(), args);
+    const auto progress = make_progress(options.output, io);
+    OpenedStore opened = open_for_command(parsed, options.path);
+    mvcc::RangeRequest& request = options.request;
+    if (request.at == MainRevision{0}) {
+        request.at = opened.head.current;
+    } else {
+        refuse_future(opened, request.at);
+        refuse_compacted(opened, request.at);
+    }
+    report::GetReport report;
+    const mvcc::TreeIndex index = load_keys(opened, options.key, progress.get(), report.notes);
+    report.record = record_reader(opened);
+    const mvcc::RangeResult result = mvcc::read_range(
+        index, request, [&](mvcc::Revision r) { return std::string(report.record(r).value); });
+    report.result = &result;
+    report.current = opened.head.current;
+    report.term = opened.head.term;
+    report.keys_only = options.keys_only;
+    report.count_only = options.count_only;
+    report.value_only = options.value_only;
+    print_notes(opened, report.notes, io, options.output);
+    return write_report(report, options.output, io);
+}
+
+}  // namespace kvctl::cli

@@ -1,0 +1,101 @@
+#include <sys/stat.h>
+
+#include <chrono>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/report/vacuum_report.hpp"
+#include "kvctl/store/execute.hpp"
+#include "kvctl/store/open.hpp"
+#include "kvctl/store/predict.hpp"
+#include "kvctl/store/temp_file.hpp"
+#include "kvctl/store/writable.hpp"
+#include "tools/commands.hpp"
+#include "tools/compact_options.hpp"
+#include "tools/options.hpp"
+#include "tools/shared_options.hpp"
+#include "tools/sizes.hpp"
+
+namespace kvctl::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The file when everything in it stays and free pages are gone.
+std::uint64_t predicted_bytes(store::SqliteStore& store, Progress* progress) {
+    const mvcc::CompactionRules rules =
+        store.info().layout == store::Layout::kine ? mvcc::kine_rules() : mvcc::classic_rules();
+    Findings findings;
+    const mvcc::TreeIndex index = store.load(rules, findings, progress);
+    return store::predict_file_bytes(store, index, {}, store::other_pages(store), {});
+}
+
+void refuse_bbolt(const std::string& path) {
+    if (!store::is_bbolt(store::resolve_path(path))) return;
+    throw Error(ErrorKind::read_only_layout, path +
+                                                 ": an etcd db is never written; etcd's own defrag shrinks "
+                                                 "it, 'kvctl import' makes a native store");
+}
+
+}  // namespace
+
+OptionTable vacuum_options() {
+    return join({{{"Work",
+                   {
+                       flag("dry-run", "report what would be given back; nothing is written", 'n'),
+                       file("backup", "FILE", "first copy STORE to the new FILE"),
+                   }}},
+                 store_options(),
+                 output_options()});
+}
+
+int vacuum(const Args& args, Io& io) {
+    const Clock::time_point start = Clock::now();
+    const Parsed parsed = parse(vacuum_options(), args);
+    const Output output = output_of(parsed, io);
+    parsed.expect_operands(1, 1, "STORE");
+    const std::string path = parsed.operands().front();
+    store::OpenOptions options;
+    options.layout = layout_of(parsed);
+    options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    const auto progress = make_progress(output, io);
+    refuse_bbolt(path);
+
+    report::VacuumReport r;
+    r.executed = !parsed.has("dry-run");
+    const auto describe = [&](const store::StoreInfo& info) {
+        r.store = {info.path, std::string(name_of(info.layout)), info.file_bytes, info.page_size,
+                   info.free_pages};
+        r.file_before = info.file_bytes;
+    };
+    if (!r.executed) {
+        const std::unique_ptr<store::Store> store = store::open_store(path, options);
+        describe(store->info());
+        r.file_after = predicted_bytes(dynamic_cast<store::SqliteStore&>(*store), progress.get());
+        r.command = "kvctl vacuum " + std::string(path.starts_with('-') ? "-- " : "") + shell_quoted(path);
+    } else {
+        store::WritableStore writable = store::WritableStore::open(path, options);
+        const store::StoreInfo info = writable.info();
+        describe(info);
+        const std::uint64_t used = (info.pages - info.free_pages) * info.page_size;
+        store::check_space({used, store::folder_of(info.real_path)}, path);
+        if (const auto backup = parsed.value("backup")) {
+            store::check_space({info.file_bytes, store::folder_of(*backup)}, *backup);
+            writable.checkpoint();
+            store::copy_to_new_file(info.real_path, *backup);
+        }
+        store::shrink(writable, progress.get());
+        writable.close();
+        struct stat st {};
+        if (::stat(info.real_path.c_str(), &st) == 0) r.file_after = static_cast<std::uint64_t>(st.st_size);
+    }
+    r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
+    if (output.quiet) return 0;
+    if (output.format == Format::text) {
+        report::write_text(io.out, r, {output.raw_bytes, output.verbose, format_bytes});
+    } else {
+        report::write_json(io.out, r, output.format == Format::jsonl);
+    }
+    return 0;
+}
+
+}  // namespace kvctl::cli

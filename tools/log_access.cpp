@@ -1,0 +1,91 @@
+#include "tools/log_access.hpp"
+
+#include <sys/stat.h>
+
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/raft/audit.hpp"
+#include "kvctl/raftlog/open.hpp"
+#include "kvctl/raftlog/table.hpp"
+#include "kvctl/store/sqlite_store.hpp"
+
+namespace kvctl::cli {
+namespace {
+
+bool is_directory(const std::string& path) {
+    struct stat st {};
+    return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+void each_entry(raftlog::Source& source, const std::function<void(const raft::EntryFacts&)>& f) {
+    std::uint64_t n = 0;
+    source.each(raftlog::Want::facts, [&](const raftlog::Item& item) {
+        if ((++n & 0xFFF) == 0) check_interrupt();
+        f(item.facts);
+        return true;
+    });
+}
+
+}  // namespace
+
+std::unique_ptr<raftlog::Source> log_of(store::Store& store, const std::string& operand, int timeout_ms) {
+    if (auto* const sqlite = dynamic_cast<store::SqliteStore*>(&store)) {
+        const bool native = store.info().layout == store::Layout::native;
+        return native && raftlog::has_table(sqlite->db()) ? raftlog::open_table(sqlite->db()) : nullptr;
+    }
+    return is_directory(operand) && is_directory(operand + "/member/wal") ? raftlog::open(operand, timeout_ms)
+                                                                          : nullptr;
+}
+
+LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
+                    std::optional<LogIndex> applied) {
+    const raftlog::Header& header = source.header();
+    const raft::Marks marks{header.hard_state ? std::optional(header.hard_state->commit) : std::nullopt,
+                            applied};
+    LogReading reading;
+    reading.facts.source = name;
+    raft::LayoutBuilder layout(header.snapshot, marks);
+    raft::Audit audit({.snapshot = header.snapshot,
+                       .snapshot_stored = header.snapshot_stored,
+                       .hard_state = header.hard_state,
+                       .consistent_index = applied,
+                       .newest_snapshot = header.newest_snapshot,
+                       .expect_snapshot_record = header.expect_snapshot_record,
+                       .filtered = header.filtered,
+                       .text_only = !header.has_data});
+    each_entry(source, [&](const raft::EntryFacts& e) {
+        layout.add(e);
+        audit.add(e);
+    });
+    reading.facts.before = layout.layout();
+    reading.facts.after = {header.snapshot.index, 0, 0, layout.layout()};
+    reading.findings = source.findings();
+    for (Finding& f : audit.finish()) reading.findings.push_back(std::move(f));
+
+    std::optional<LogIndex> at;
+    if (target.index) at = LogIndex(*target.index);
+    if (target.automatic) {
+        at =
+            raft::auto_compact_index(applied, target.keep, header.snapshot.index, layout.layout().last_index);
+        if (!at) {
+            reading.warnings.push_back(
+                applied ? "raft log: nothing to spare beyond the " + std::to_string(target.keep) +
+                              " entries to keep; it stays as it is"
+                        : "raft log: no consistent index says what is applied; it stays as it is");
+        }
+    }
+    if (!at) return reading;
+    reading.facts.compacted = true;
+    if (raft::check_compaction(*at, header.snapshot.index, layout.layout().last_index, marks) ==
+        raft::CompactVerdict::already_compacted) {
+        reading.warnings.push_back("raft log: already compacted to index " +
+                                   std::to_string(header.snapshot.index.value()));
+        return reading;
+    }
+    raft::CompactionBuilder compaction(header.snapshot, *at);
+    each_entry(source, [&](const raft::EntryFacts& e) { compaction.add(e); });
+    reading.facts.after = compaction.result();
+    reading.compact_to = at;
+    return reading;
+}
+
+}  // namespace kvctl::cli

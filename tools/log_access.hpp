@@ -1,0 +1,41 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kvctl/base/finding.hpp"
+#include "kvctl/raft/layout.hpp"
+#include "kvctl/raftlog/source.hpp"
+#include "kvctl/report/compaction_report.hpp"
+#include "kvctl/store/store.hpp"
+
+namespace kvctl::cli {
+
+/// A log's layout, and what a compaction of it was found to do.
+struct LogReading {
+    report::LogFacts facts;
+    std::optional<LogIndex> compact_to;  ///< entries up to it go; nullopt: none
+    Findings findings;
+    std::vector<std::string> warnings;
+};
+
+/// What is asked of the log beside its layout.
+struct LogTarget {
+    std::optional<std::uint64_t> index;
+    bool automatic = false;  ///< applied minus keep
+    std::uint64_t keep = 5000;
+};
+
+/// The log that lies in or beside a store: `raft_entry` of a native one, member/wal where the operand was an
+/// etcd data dir; null when there is none.
+[[nodiscard]] std::unique_ptr<raftlog::Source> log_of(store::Store& store, const std::string& operand,
+                                                      int timeout_ms);
+
+/// Reads the log once (twice with a target). Throws refused for an index above the last one or above what is
+/// applied (without a store's consistent index: committed).
+[[nodiscard]] LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
+                                  std::optional<LogIndex> applied);
+
+}  // namespace kvctl::cli
