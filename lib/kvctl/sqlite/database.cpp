@@ -61,7 +61,7 @@ ErrorKind kind_of(int extended) noexcept {
         throw Error(ErrorKind::refused,
                     path +
                         ": a transaction was cut short and its -journal lies beside the file; reading "
-                        "would show half of it. A writing run ('kvctl compact' without --dry-run, "
+                        "would show half of it. A run that writes ('kvctl compact', "
                         "or the server's next start) rolls it back");
     }
     if (sql != nullptr && kind_of(extended) == ErrorKind::internal) message += std::string("; in: ") + sql;
