@@ -35,6 +35,8 @@ constexpr std::array k_commands{
             "Show the keyIndex tree: generations and revisions of each key", index_options, index},
     Command{"explain", "", "[OPTIONS] KEY STORE\n[OPTIONS] --at REV STORE",
             "Tell what a compaction would do with each revision, and why", explain_options, explain},
+    Command{"check", "", "[OPTIONS] STORE", "Look for damage and for what breaks the rules of a layout",
+            check_options, check},
     Command{"hash", "hashkv", "[OPTIONS] STORE", "Compute etcd's HashKV", hash_options, hash},
     Command{"raft", "", "[OPTIONS] LOG\ncompact [OPTIONS] LOG --index I -o NEW",
             "Show a raft log, or write it compacted", raft_options, raft},

@@ -204,13 +204,9 @@ bool nothing_to_do(const CompactOptions& options) {
     if (options.vacuum || options.compacts_raft() || options.target_size ||
         (!options.rev && !options.keep_last))
         return false;
+    // A transaction that was cut short must be rolled back first, and only a writer does that.
+    if (file_size(store::resolve_path(options.path) + "-journal") > 0) return false;
     const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
-    if (store->info().layout == store::Layout::bbolt) {
-        throw Error(
-            ErrorKind::read_only_layout,
-            options.path +
-                ": an etcd db is never written; 'kvctl import' or 'compact -o NEW' makes a native store");
-    }
     const store::StoreHead head = store->head();
     if (head.pending()) return false;
     if (options.rev) return *options.rev <= head.compacted;
@@ -224,6 +220,12 @@ int compact(const Args& args, Io& io) {
     CompactOptions options = parse_compact(args, io);
     if (options.dry_run) return forecast(options, start, io);
     if (options.output) return write_output(options, start, io);
+    if (store::is_bbolt(store::resolve_path(options.path))) {
+        throw Error(
+            ErrorKind::read_only_layout,
+            options.path +
+                ": an etcd db is never written; 'kvctl import' or 'compact -o NEW' makes a native store");
+    }
     if (nothing_to_do(options)) {
         const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
         Decision d = decide(*store, options, nullptr);

@@ -155,8 +155,12 @@ bool any_fault(const Findings& findings) {
     return false;
 }
 
+// File names in findings may be any bytes; JSON wants UTF-8.
 void append(Findings& to, Findings from) {
-    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+    for (Finding& f : from) {
+        if (!is_utf8(f.where)) f.where = escape(f.where);
+        to.push_back(std::move(f));
+    }
 }
 
 std::unique_ptr<StoreView> open_store_view(const RaftOptions& o) {
@@ -215,7 +219,7 @@ int run_list(const RaftOptions& o, Io& io) {
     r.layout = layout.layout();
     r.counts = layout.counts();
     if (lists) r.listed = listed;
-    r.findings = source->findings();
+    append(r.findings, source->findings());
     append(r.findings, audit.finish());
     if (view) append(r.findings, view->findings());
     if (!o.display.quiet) {
@@ -262,7 +266,7 @@ int run_compact(const RaftOptions& o, Io& io) {
     done.result = verdict == raft::CompactVerdict::would_compact ? "compacted" : "already-compacted";
     done.layout = raftlog::write_compacted(*source, o.index, o.output);
     r.compaction = std::move(done);
-    r.findings = source->findings();
+    append(r.findings, source->findings());
     append(r.findings, audit.finish());
     if (!o.display.quiet) {
         switch (o.display.format) {

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <fstream>
 
@@ -5,6 +7,7 @@
 #include "kvctl/report/status_report.hpp"
 #include "kvctl/sqlite/holders.hpp"
 #include "kvctl/store/kine.hpp"
+#include "kvctl/store/open.hpp"
 #include "tools/commands.hpp"
 #include "tools/log_access.hpp"
 #include "tools/options.hpp"
@@ -15,8 +18,12 @@
 namespace kvctl::cli {
 namespace {
 
-std::vector<std::pair<int, std::string>> holders_of(const std::string& real_path) {
-    const sqlite::Holders holders = sqlite::find_holders(real_path, true);
+std::vector<std::pair<int, std::string>> holders_of(const std::string& path) {
+    const std::string real_path = store::resolve_path(path);
+    struct stat st {};
+    if (::stat(real_path.c_str(), &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) return {};
+    const sqlite::Holders holders =
+        sqlite::find_holders(S_ISDIR(st.st_mode) ? real_path + "/member/snap/db" : real_path, true);
     std::vector<pid_t> pids = holders.locking;
     for (const pid_t pid : holders.open) {
         if (std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);
@@ -99,11 +106,12 @@ void add_hints(store::Store& store, const store::StoreHead& head, const mvcc::Tr
 }
 
 report::StatusReport status_of(const Parsed& parsed, const std::string& path, Progress* progress) {
+    report::StatusReport r;
+    // Before the store is opened: this closes a descriptor of the file, and with it SQLite's locks would go.
+    r.in_use_by = holders_of(path);
     OpenedStore opened = open_for_command(parsed, path);
     store::Store& store = *opened.store;
     const store::StoreInfo& info = store.info();
-    report::StatusReport r;
-    r.in_use_by = holders_of(info.real_path);
     Findings findings;
     const mvcc::TreeIndex index = store.load(opened.rules, findings, progress);
     r.store = {info.path, std::string(name_of(info.layout)), info.file_bytes, info.page_size,

@@ -29,9 +29,8 @@ std::uint64_t predicted_bytes(store::SqliteStore& store, Progress* progress) {
     return store::predict_file_bytes(store, index, {}, store::other_pages(store), {});
 }
 
-void refuse_bbolt(const std::string& path, const store::OpenOptions& options) {
-    const std::unique_ptr<store::Store> store = store::open_store(path, options);
-    if (store->info().layout != store::Layout::bbolt) return;
+void refuse_bbolt(const std::string& path) {
+    if (!store::is_bbolt(store::resolve_path(path))) return;
     throw Error(ErrorKind::read_only_layout, path +
                                                  ": an etcd db is never written; etcd's own defrag shrinks "
                                                  "it, 'kvctl import' makes a native store");
@@ -59,7 +58,7 @@ int vacuum(const Args& args, Io& io) {
     options.layout = layout_of(parsed);
     options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
     const auto progress = make_progress(output, io);
-    refuse_bbolt(path, options);
+    refuse_bbolt(path);
 
     report::VacuumReport r;
     r.executed = !parsed.has("dry-run");

@@ -41,6 +41,7 @@ int run(const Args& args, Io& io);
 
 // One function a command: `args` are those behind the command's name. Returns the exit code; throws
 // kvctl::Error.
+int check(const Args& args, Io& io);
 int compact(const Args& args, Io& io);
 int hash(const Args& args, Io& io);
 int completion(const Args& args, Io& io);
@@ -59,6 +60,7 @@ int vacuum(const Args& args, Io& io);
 int version(const Args& args, Io& io);
 
 // What each takes, for parsing, --help, completion and the man page test.
+OptionTable check_options();
 OptionTable compact_options();
 OptionTable hash_options();
 OptionTable completion_options();

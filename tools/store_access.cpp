@@ -5,6 +5,18 @@
 
 namespace kvctl::cli {
 
+mvcc::CompactionRules rules_for(const store::Store& store,
+                                const std::optional<mvcc::CompactionRules>& asked) {
+    const bool kine = store.info().layout == store::Layout::kine;
+    if (kine && asked) {
+        throw Error(ErrorKind::usage,
+                    store.info().path +
+                        ": a kine store follows kine's rule; --tombstones and --etcd-version are for "
+                        "etcd's layouts");
+    }
+    return kine ? mvcc::kine_rules() : asked.value_or(mvcc::classic_rules());
+}
+
 OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
     store::OpenOptions options;
     options.layout = layout_of(parsed);
@@ -12,14 +24,7 @@ OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
     const auto rules = parsed.knows("tombstones") ? rules_of(parsed) : std::nullopt;
     OpenedStore opened;
     opened.store = store::open_store(path, options);
-    const bool kine = opened.store->info().layout == store::Layout::kine;
-    if (kine && rules) {
-        throw Error(ErrorKind::usage,
-                    path +
-                        ": a kine store follows kine's rule; --tombstones and --etcd-version are for "
-                        "etcd's layouts");
-    }
-    opened.rules = kine ? mvcc::kine_rules() : rules.value_or(mvcc::classic_rules());
+    opened.rules = rules_for(*opened.store, rules);
     opened.head = opened.store->head();
     return opened;
 }

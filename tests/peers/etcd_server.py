@@ -104,11 +104,10 @@ class Judge:
         planned = self.kvctl.must(*at, "--dry-run", self.db_a)
         code, _, errors = self.kvctl.json(*at, self.db_a)
         self.checks.true(code == 4 and "read-only-layout" in errors, "a bbolt file is not written")
-        if self.kvctl.has("status"):
-            counts = [self.kvctl.must("status", db)["counts"] for db in (self.db_a, self.db_b)]
-            for name in ("revisions", "tombstones"):
-                self.checks.equal((planned["before"][name], planned["kept"][name]), (counts[0][name], counts[1][name]),
-                                  "the server removed what was planned: " + name)
+        left = self.kvctl.must(*at, "--dry-run", self.db_b)
+        self.checks.equal(left["result"], "already-compacted", "compacting what the server has compacted")
+        for name in ("revisions", "tombstones", "bytes"):
+            self.checks.equal(planned["kept"][name], left["before"][name], "the server left what was planned: " + name)
         new = os.path.join(self.folder, "compacted.sqlite")
         done = self.kvctl.must(*at, "-o", new, self.db_a)
         self.checks.equal(done["removed"], planned["removed"], "compact -o of a bbolt file")
@@ -158,6 +157,12 @@ class Judge:
         db.close()
 
 
+def restart(server):
+    """A server that has compacted remembers the hash it took meanwhile and gives that out instead of computing it."""
+    server.stop()
+    server.start()
+
+
 def make_history(server, folder, seed):
     """Runs the server through both phases; returns what it said (before, after, target)."""
     server.start()
@@ -169,11 +174,13 @@ def make_history(server, folder, seed):
     writer.expire()
     writer.write(WRITES // 2)
     target = tombstone_between(writer, first, writer.revision)
+    restart(server)
     before = Observed(server.etcdctl, first, writer.revision, SAMPLES, seed)
     server.stop()
     shutil.copytree(os.path.join(folder, "data"), os.path.join(folder, "A"))
     server.start()
     writer.compact(target)
+    restart(server)
     after = Observed(server.etcdctl, target, writer.revision, SAMPLES, seed)
     server.stop()
     shutil.copytree(os.path.join(folder, "data"), os.path.join(folder, "B"))

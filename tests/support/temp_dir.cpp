@@ -1,6 +1,7 @@
 #include "tests/support/temp_dir.hpp"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -12,8 +13,10 @@ namespace kvctl::test {
 
 namespace fs = std::filesystem;
 
-TempDir::TempDir() {
-    std::string name = (fs::temp_directory_path() / "kvctl-test-XXXXXX").string();
+TempDir::TempDir() : TempDir(fs::temp_directory_path()) {}
+
+TempDir::TempDir(const fs::path& parent) {
+    std::string name = (parent / "kvctl-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::system_error(errno, std::generic_category(), name);
     path_ = fs::canonical(name);
 }
@@ -36,6 +39,11 @@ std::vector<std::string> TempDir::names() const {
     for (const auto& entry : fs::directory_iterator(path_)) all.push_back(entry.path().filename().string());
     std::sort(all.begin(), all.end());
     return all;
+}
+
+fs::path fast_folder() {
+    const fs::path memory = "/dev/shm";
+    return ::access(memory.c_str(), W_OK | X_OK) == 0 ? memory : fs::temp_directory_path();
 }
 
 std::string read_file(const fs::path& path) {

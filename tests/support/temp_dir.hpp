@@ -10,6 +10,8 @@ namespace kvctl::test {
 class TempDir {
   public:
     TempDir();
+    /// In `parent`, which must exist.
+    explicit TempDir(const std::filesystem::path& parent);
     ~TempDir();
     TempDir(const TempDir&) = delete;
     TempDir& operator=(const TempDir&) = delete;
@@ -25,6 +27,10 @@ class TempDir {
     std::filesystem::path path_;
     bool keep_ = false;
 };
+
+/// A folder in memory where the system has one, else the usual temporary one: for tests that write hundreds of
+/// stores and would wait for the disk at each commit.
+[[nodiscard]] std::filesystem::path fast_folder();
 
 /// Whole file in and out; throw std::runtime_error when it cannot be had.
 [[nodiscard]] std::string read_file(const std::filesystem::path& path);

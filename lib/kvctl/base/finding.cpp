@@ -6,11 +6,11 @@ namespace kvctl {
 
 void FindingLog::add(Finding finding) {
     Code& code = codes_[finding.code];
-    if (code.kept.size() < k_kept_per_code) {
+    if (code.kept.size() < kept_per_code_) {
         code.kept.push_back(std::move(finding));
         return;
     }
-    ++code.more;
+    code.more += finding.times;
     if (finding.revision) code.lowest = std::min(code.lowest.value_or(*finding.revision), *finding.revision);
 }
 
@@ -30,6 +30,7 @@ Findings FindingLog::take() const {
         all.insert(all.end(), code.kept.begin(), code.kept.end());
         if (code.more == 0) continue;
         Finding rest = code.kept.back();
+        rest.times = code.more;
         rest.where.clear();
         rest.what = std::to_string(code.more) + " more like these";
         rest.revision = code.lowest;

@@ -19,6 +19,7 @@ struct Finding {
     std::string where;  ///< file and offset, row, revision or index; may be empty
     std::string what;   ///< one sentence, without stored values
     std::optional<std::int64_t> revision = std::nullopt;  ///< main of the row it is about, where there is one
+    std::uint64_t times = 1;  ///< more than one: it stands for that many of its code
 
     friend bool operator==(const Finding&, const Finding&) = default;
 };
@@ -26,11 +27,14 @@ struct Finding {
 using Findings = std::vector<Finding>;
 
 /// Gathers findings without letting a file that is damaged everywhere fill the memory: of each code the first
-/// twenty are kept, the rest only counted (and the lowest revision among them remembered).
+/// twenty (or as many as are asked for) are kept, the rest only counted (and the lowest revision among them
+/// remembered).
 class FindingLog {
   public:
     static constexpr std::size_t k_kept_per_code = 20;
 
+    FindingLog() = default;
+    explicit FindingLog(std::size_t kept_per_code) : kept_per_code_(kept_per_code) {}
     void add(Finding finding);
     void add(const FindingLog& other);
     [[nodiscard]] bool empty() const noexcept { return codes_.empty(); }
@@ -43,6 +47,7 @@ class FindingLog {
         std::uint64_t more = 0;
         std::optional<std::int64_t> lowest;
     };
+    std::size_t kept_per_code_ = k_kept_per_code;
     std::map<std::string, Code> codes_;
 };
 

@@ -14,6 +14,12 @@ KvHash::KvHash(const Request& request)
       index_needed_(boundary_.value() >= 0 || request.per_key),
       index_(request.rules) {
     const auto text = [](MainRevision r) { return std::to_string(r.value()); };
+    if (request.as_if_compacted && *request.as_if_compacted > request.current) {
+        throw Error(ErrorKind::future_revision,
+                    "revision " + text(*request.as_if_compacted) +
+                        ": required revision is a future revision; the current revision is " +
+                        text(request.current));
+    }
     const bool too_old = request.rules.hash_at_compact_rev ? request.at < boundary_ : request.at <= boundary_;
     if (request.at.value() > 0 && too_old) {
         throw Error(ErrorKind::compacted, "revision " + text(request.at) +
@@ -24,12 +30,6 @@ KvHash::KvHash(const Request& request)
     if (request.at > request.current) {
         throw Error(ErrorKind::future_revision,
                     "revision " + text(request.at) +
-                        ": required revision is a future revision; the current revision is " +
-                        text(request.current));
-    }
-    if (request.as_if_compacted && *request.as_if_compacted > request.current) {
-        throw Error(ErrorKind::future_revision,
-                    "revision " + text(*request.as_if_compacted) +
                         ": required revision is a future revision; the current revision is " +
                         text(request.current));
     }

@@ -33,7 +33,7 @@ void prefetch(const void* p) noexcept {
 
 // Columns, so that each pass over the rows touches only what it reads; allocated but not cleared.
 struct TreeIndex::Block {
-    std::array<std::int64_t, k_block_size> main;
+    std::array<std::uint32_t, k_block_size> main_offset;  // from first_main
     std::array<KeyId, k_block_size> key;
     std::array<std::uint32_t, k_block_size> sub;
     std::array<std::uint32_t, k_block_size> bytes;
@@ -41,10 +41,16 @@ struct TreeIndex::Block {
     std::array<std::uint8_t, k_block_size> version;  // its lowest byte: enough to see a chain that breaks
     Slot count;
     std::unique_ptr<std::array<std::uint32_t, k_block_size>> prev;  // main - prev_revision; 0: none
+    std::int64_t first_main;
+    std::unordered_map<Slot, std::int64_t> far_main;
     std::unordered_map<Slot, std::int64_t> wide_sub;
     std::unordered_map<Slot, std::int64_t> wide_prev;
 
-    Block() noexcept : count(0) {}  // NOLINT: the columns stay uninitialised on purpose
+    [[nodiscard]] std::int64_t main(Slot i) const {
+        return main_offset[i] != k_far ? first_main + main_offset[i] : far_main.at(i);
+    }
+
+    Block() noexcept : count(0), first_main(0) {}  // NOLINT: the columns stay uninitialised on purpose
 };
 
 struct TreeIndex::Key {
@@ -191,7 +197,10 @@ void TreeIndex::append(std::size_t segment, const RowBatch::Row& row, KeyId id) 
     Block& b = *s.blocks.back();
     const Slot i = b.count++;
     const bool wide = row.sub < 0 || row.sub >= static_cast<std::int64_t>(k_wide_sub);
-    b.main[i] = row.main;
+    if (i == 0) b.first_main = row.main;
+    const auto offset = static_cast<std::uint64_t>(row.main) - static_cast<std::uint64_t>(b.first_main);
+    b.main_offset[i] = offset < k_far ? static_cast<std::uint32_t>(offset) : k_far;
+    if (offset >= k_far) b.far_main.emplace(i, row.main);
     b.key[i] = id;
     b.sub[i] = (wide ? k_wide_sub : static_cast<std::uint32_t>(row.sub)) | (row.tombstone ? k_tombstone : 0U);
     b.bytes[i] = row.bytes;
@@ -316,7 +325,7 @@ bool TreeIndex::place_by_key() {
             const bool exists = k.end > k.begin;
             const bool open = exists && (order_[k.end - 1] & 1U) == 0;
             const bool restored = !exists && rules_.restore_orphan_tombstone;
-            if (b.main[i] <= 0 || (dead && !open && !restored)) {
+            if (b.main(i) <= 0 || (dead && !open && !restored)) {
                 b.sub[i] |= k_unindexed;
                 continue;
             }
@@ -420,7 +429,15 @@ std::uint32_t TreeIndex::row_count(KeyId id) const noexcept {
 TreeIndex::Columns TreeIndex::columns(Slot from, Slot count) const noexcept {
     const Block& b = block(from);
     const Slot i = from & k_in_block;
-    return {from, count, &b.main[i], &b.key[i], &b.sub[i], &b.bytes[i], &b.overhead[i]};
+    return {.base = from,
+            .count = count,
+            .key = &b.key[i],
+            .sub = &b.sub[i],
+            .bytes = &b.bytes[i],
+            .overhead = &b.overhead[i],
+            .first_main = b.first_main,
+            .main_offset = &b.main_offset[i],
+            .far_main = &b.far_main};
 }
 
 KeyIndex TreeIndex::key_index(KeyId id) const {
@@ -474,7 +491,7 @@ Revision TreeIndex::revision(Slot slot) const {
     const Block& b = block(slot);
     const Slot i = slot & k_in_block;
     const std::uint32_t sub = b.sub[i] & k_sub_mask;
-    return {b.main[i], sub == k_wide_sub ? b.wide_sub.at(i) : static_cast<std::int64_t>(sub)};
+    return {b.main(i), sub == k_wide_sub ? b.wide_sub.at(i) : static_cast<std::int64_t>(sub)};
 }
 
 bool TreeIndex::is_tombstone(Slot slot) const {
@@ -498,18 +515,25 @@ std::int64_t TreeIndex::prev_revision_of(Slot slot) const {
     const Slot i = slot & k_in_block;
     if (!b.prev || (*b.prev)[i] == 0) return 0;
     return (*b.prev)[i] == k_wide_prev ? b.wide_prev.at(i)
-                                       : b.main[i] - static_cast<std::int64_t>((*b.prev)[i]);
+                                       : b.main(i) - static_cast<std::int64_t>((*b.prev)[i]);
 }
 
 Slot TreeIndex::lower_bound(MainRevision at) const {
     const auto b = std::partition_point(blocks_.begin(), blocks_.end(), [&](const std::unique_ptr<Block>& x) {
-        return x->main[x->count - 1] < at.value();
+        return x->main(x->count - 1) < at.value();
     });
     if (b == blocks_.end()) return slot_end();
-    const auto* const first = (*b)->main.data();
-    const auto* const i = std::lower_bound(first, first + (*b)->count, at.value());
-    return static_cast<Slot>(static_cast<std::size_t>(b - blocks_.begin()) << k_block_bits) +
-           static_cast<Slot>(i - first);
+    Slot low = 0;
+    Slot high = (*b)->count;
+    while (low < high) {
+        const Slot middle = low + (high - low) / 2;
+        if ((*b)->main(middle) < at.value()) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return static_cast<Slot>(static_cast<std::size_t>(b - blocks_.begin()) << k_block_bits) + low;
 }
 
 Slot TreeIndex::upper_bound(MainRevision at) const {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "kvctl/mvcc/key_index.hpp"
@@ -33,7 +34,7 @@ struct Tally {
 /// seal() ends it. Rows that turn out not to ascend make seal() return false: clear() and add them again,
 /// sorted, as one segment.
 ///
-/// Memory: 26 bytes a revision (30 with kine's prev_revision) and about 65 bytes a key, plus each key's bytes
+/// Memory: 22 bytes a revision (26 with kine's prev_revision) and about 65 bytes a key, plus each key's bytes
 /// once.
 class TreeIndex {
   public:
@@ -95,15 +96,24 @@ class TreeIndex {
     /// The newest row's slot, or k_no_slot in an empty store.
     [[nodiscard]] Slot last_slot() const noexcept;
 
+    static constexpr unsigned k_block_bits = 16;         // rows a block, as a power of two
+    static constexpr std::uint32_t k_far = 0xFFFFFFFFU;  // a main too far from its block's first one
+
     /// A run of rows as columns, for passes over all of them.
     struct Columns {
         Slot base = 0;   ///< slot of the first row
         Slot count = 0;  ///< rows
-        const std::int64_t* main = nullptr;
         const KeyId* key = nullptr;
         const std::uint32_t* sub = nullptr;
         const std::uint32_t* bytes = nullptr;
         const std::uint8_t* overhead = nullptr;
+        std::int64_t first_main = 0;
+        const std::uint32_t* main_offset = nullptr;
+        const std::unordered_map<Slot, std::int64_t>* far_main = nullptr;
+        [[nodiscard]] std::int64_t main(Slot i) const {
+            return main_offset[i] != k_far ? first_main + main_offset[i]
+                                           : far_main->at((base + i) & ((Slot{1} << k_block_bits) - 1));
+        }
         [[nodiscard]] bool tombstone(Slot i) const noexcept { return (sub[i] & 0x80000000U) != 0; }
     };
     /// Calls f(Columns) for the rows of [begin, end) in revision order, at most 65536 at a time.
@@ -141,9 +151,6 @@ class TreeIndex {
     /// A row of a key that the index does not know: a tombstone of a key that does not exist, or a main of 0
     /// and less.
     [[nodiscard]] bool is_indexed(Slot slot) const;
-
-    // Implementation detail shared with KeyIndex and Generation.
-    static constexpr unsigned k_block_bits = 16;
 
   private:
     struct Block;

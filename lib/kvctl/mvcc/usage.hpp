@@ -36,8 +36,8 @@ struct NamedUsage {
 struct UsageRequest {
     enum class Sort { bytes, live, history, freed, revisions, keys, name };
 
-    std::optional<std::size_t> depth;  ///< components of a prefix; nullopt: as `compact` groups them
-    std::string under;                 ///< only keys that begin so; depth then counts behind it
+    std::optional<std::size_t> depth{};  ///< components of a prefix; nullopt: as `compact` groups them
+    std::string under{};                 ///< only keys that begin so; depth then counts behind it
     std::size_t top = 20;              ///< entries a list; 0: all
     Sort sort = Sort::bytes;
 };

@@ -40,8 +40,8 @@ Json findings_json(const Findings& findings) {
                               : f.severity == Finding::Severity::warning ? "warning"
                                                                          : "info"},
                  {"code", f.code},
-                 {"where", f.where},
-                 {"what", f.what}};
+                 {"where", is_utf8(f.where) ? f.where : escape(f.where)},
+                 {"what", is_utf8(f.what) ? f.what : escape(f.what)}};
         if (f.revision) one["revision"] = *f.revision;
         all.push_back(std::move(one));
     }
@@ -90,7 +90,8 @@ Json log_json(const LogFacts& log) {
 }
 
 void write_members(std::ostream& out, const Json& object, const char* before) {
-    for (const auto& [name, value] : object.items()) out << before << Json(name).dump() << ": " << value.dump();
+    for (const auto& [name, value] : object.items())
+        out << before << Json(name).dump() << ": " << value.dump();
 }
 
 void write_document(std::ostream& out, const Json& document) {

@@ -58,7 +58,11 @@ ErrorKind kind_of(int extended) noexcept {
     message += " (SQLite " + std::to_string(extended) + ")";
     if ((extended & 0xFF) == SQLITE_BUSY) message += "; a server may still have the file open";
     if (extended == SQLITE_READONLY_ROLLBACK) {
-        message += "; a transaction that was cut short must be rolled back first: any writing run does it";
+        throw Error(ErrorKind::refused,
+                    path +
+                        ": a transaction was cut short and its -journal lies beside the file; reading "
+                        "would show half of it. A run that writes ('kvctl compact', "
+                        "or the server's next start) rolls it back");
     }
     if (sql != nullptr && kind_of(extended) == ErrorKind::internal) message += std::string("; in: ") + sql;
     throw Error(kind_of(extended), message);

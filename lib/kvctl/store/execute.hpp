@@ -39,7 +39,7 @@ void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, cons
                      const Execution& execution);
 
 /// The same into a new file `output`; the store is only read. An etcd db becomes a native store.
-void execute_to_output(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                        const Execution& execution, const std::string& output);
 
 /// Gives free pages back to the file system: VACUUM INTO a new file and rename, or VACUUM itself where the

@@ -269,7 +269,7 @@ void execute_in_place(WritableStore& writable, const mvcc::TreeIndex& index, con
                       const Execution& execution, std::optional<std::int64_t> batch) {
     sqlite::Database& db = writable.store().db();
     db.exec("PRAGMA secure_delete=FAST");
-    db.exec("PRAGMA cache_size=-131072");
+    db.exec("PRAGMA cache_size=-65536");
     if (batch) {
         run_batches(writable, index, plan, execution, *batch);
     } else {

@@ -12,9 +12,6 @@
 #include "kvctl/store/native.hpp"
 
 namespace kvctl::store {
-namespace {
-
-// A bbolt file, or a directory, which can only be an etcd data dir.
 bool is_bbolt(const std::string& real_path) {
     struct stat st {};
     if (::stat(real_path.c_str(), &st) != 0) return false;
@@ -26,8 +23,6 @@ bool is_bbolt(const std::string& real_path) {
     start.resize(static_cast<std::size_t>(file.gcount()));
     return looks_like_bbolt(start);
 }
-
-}  // namespace
 
 std::string_view name_of(Layout layout) noexcept {
     switch (layout) {

@@ -22,6 +22,9 @@ struct Connection;
 [[nodiscard]] std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,
                                                              const OpenOptions& options);
 
+/// A bbolt file, or a directory, which can only be an etcd data dir. Looks at the first bytes alone.
+[[nodiscard]] bool is_bbolt(const std::string& real_path);
+
 /// Symbolic links resolved; throws io when there is no such file.
 [[nodiscard]] std::string resolve_path(const std::string& path);
 

@@ -78,11 +78,12 @@ std::uint64_t predict_file_bytes(const SqliteStore& store, const mvcc::TreeIndex
         shapes.emplace_back(i);
         indexes.emplace_back(usable);
     }
+    const bool by_key = std::any_of(shapes.begin(), shapes.end(), [](const IndexShape& s) { return s.key; });
     std::int64_t rowid = 0;
     const auto add = [&](Slot s, std::int64_t main, KeyId key, std::uint64_t payload) {
         rowid = kine ? main : rowid + 1;
         table.add(rowid, payload);
-        const std::uint64_t name = key < mvcc::k_gap_key ? index.key(key).size() : 10;
+        const std::uint64_t name = !by_key ? 0 : key < mvcc::k_gap_key ? index.key(key).size() : 10;
         const std::uint64_t own = integer_bytes(main);
         const std::int64_t prev = kine ? index.prev_revision_of(s) : 0;
         for (std::size_t i = 0; i < shapes.size(); ++i) {
@@ -103,7 +104,7 @@ std::uint64_t predict_file_bytes(const SqliteStore& store, const mvcc::TreeIndex
             if (plan.removed_slots.contains(s)) continue;
             std::uint64_t payload = static_cast<std::uint64_t>(c.bytes[i]) + c.overhead[i];
             if (s < old_values.size()) payload -= std::min<std::uint64_t>(payload, old_values[s]);
-            add(s, c.main[i], c.key[i], payload);
+            add(s, c.main(i), c.key[i], payload);
         }
     });
     if (kine) {

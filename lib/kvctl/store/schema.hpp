@@ -34,7 +34,7 @@ struct TableInfo {
     std::vector<std::string> triggers;
     bool without_rowid = false;
 
-    [[nodiscard]] const Column* column(std::string_view name) const noexcept;
+    [[nodiscard]] const Column* column(std::string_view wanted) const noexcept;
     /// Quoted and comma-separated, generated ones left out.
     [[nodiscard]] std::string column_list() const;
 };

@@ -112,7 +112,11 @@ StoreInfo inspect_file(const std::string& given_path, const std::string& real_pa
 
 Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
     const Fingerprint seen = fingerprint(info.real_path);
-    const sqlite::Holders holders = sqlite::find_holders(info.real_path, false);
+    // A -shm is the mark of somebody who has the file open, or had; a look at all processes is only worth it
+    // then.
+    struct stat shm {};
+    const bool shared_memory = info.wal_mode && ::stat((info.real_path + "-shm").c_str(), &shm) == 0;
+    const sqlite::Holders holders = sqlite::find_holders(info.real_path, shared_memory);
     const bool detached = info.wal_mode && !holders.any();
     const auto mode = detached ? sqlite::Database::Mode::detached : sqlite::Database::Mode::read;
     const auto access = detached        ? Connection::Access::detached
@@ -120,7 +124,6 @@ Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
                                         : Connection::Access::shared;
     Connection c{sqlite::Database::open(info.real_path, mode), access, seen};
     c.db.busy_timeout(timeout_ms);
-    c.db.exec("PRAGMA mmap_size=4294967296");
     try {
         c.db.exec("BEGIN");
         (void)c.db.integer("SELECT count(*) FROM sqlite_schema");
@@ -202,7 +205,6 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
                                       : sqlite::Database::Mode::detached;
                 sqlite::Database own = sqlite::Database::open(info_.real_path, mode);
                 own.busy_timeout(timeout_ms_);
-                own.exec("PRAGMA mmap_size=4294967296");
                 work(own, logs[1], nullptr);
             } catch (...) {
                 error = std::current_exception();

@@ -47,7 +47,8 @@ WritableStore WritableStore::open(const std::string& path, const OpenOptions& op
     for (;;) {
         // Before SQLite opens the file: closing a descriptor of it later would drop this process's own locks.
         const sqlite::Holders holders = sqlite::find_holders(real_path, true);
-        if (!holders.locked) {
+        // In WAL mode even an idle connection would go on with a file that is no longer there.
+        if (!holders.locked && !(info.wal_mode && !holders.open.empty())) {
             Connection c{sqlite::Database::open(real_path, sqlite::Database::Mode::write),
                          Connection::Access::owned, fingerprint(real_path)};
             c.db.busy_timeout(0);
@@ -57,7 +58,6 @@ WritableStore WritableStore::open(const std::string& path, const OpenOptions& op
                 struct stat st {};
                 if (::stat(real_path.c_str(), &st) == 0) w.hard_links_ = st.st_nlink;
                 c.db.exec("PRAGMA synchronous=FULL");
-                c.db.exec("PRAGMA mmap_size=4294967296");
                 w.store_ = make_sqlite_store(std::move(info), std::move(c), options);
                 return w;
             }

@@ -91,6 +91,9 @@ class Observed:
         self.compacted, self.newest = compacted, newest
         self.revisions = sorted(set(chosen + [compacted + 1, newest]))
         self.hashes = {r: hash_at(etcdctl, r) for r in self.revisions}
+        # Only here does it show whether a tombstone at the compact revision is kept. Some releases refuse to answer.
+        if not etcdctl.error("endpoint", "hashkv", "--rev", str(compacted)):
+            self.hashes[compacted] = hash_at(etcdctl, compacted)
         self.listings = {r: listing_at(etcdctl, r) for r in [compacted, *self.revisions] if r > 0}
         self.shapes = {tuple(o): listing_at(etcdctl, newest, *o) for o in LISTINGS}
         self.leases = sorted(x["id"] for x in etcdctl.json("lease", "list").get("leases", []))

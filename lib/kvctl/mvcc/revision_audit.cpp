@@ -1,0 +1,187 @@
+#include "kvctl/mvcc/revision_audit.hpp"
+
+#include <algorithm>
+
+namespace kvctl::mvcc {
+namespace {
+
+using Severity = Finding::Severity;
+
+std::string text(std::int64_t n) {
+    return std::to_string(n);
+}
+std::string text(Revision r) {
+    return text(r.main) + "." + text(r.sub);
+}
+
+}  // namespace
+
+RevisionAudit::RevisionAudit(MainRevision finished, std::optional<MainRevision> scheduled,
+                             const CompactionRules& rules, FindingLog& findings)
+    : finished_(finished),
+      settled_(std::max(finished, scheduled.value_or(finished))),
+      pending_(settled_ > finished),
+      rules_(rules),
+      findings_(findings) {}
+
+void RevisionAudit::note(Severity severity, const char* code, Revision at, std::string what) {
+    findings_.add({severity, code, "revision " + text(at), std::move(what), at.main});
+}
+
+void RevisionAudit::forget(std::string_view key) {
+    if (const auto found = keys_.find(key); found != keys_.end()) {
+        found->second.life = Life::unknown;
+    } else {
+        keys_.emplace(key, Key{.life = Life::unknown});
+    }
+}
+
+void RevisionAudit::forget_all() {
+    complete_ = false;
+    for (auto& [name, key] : keys_) key.life = Life::unknown;
+}
+
+// Requests count up one by one and the changes of one request from 0: what is missing above the compact
+// revision was either never written (a snapshot restored with a bumped revision) or is lost.
+void RevisionAudit::check_gap(Revision at) {
+    if (!complete_ || at.main <= settled_.value()) return;
+    const Revision before = last_ && last_->main > settled_.value() ? *last_ : Revision{settled_.value(), 0};
+    const bool first = !last_ || last_->main <= settled_.value();
+    if (first && settled_.value() < 1) {
+        if (at.sub > 0)
+            note(Severity::info, "sub-gap", at, "the changes of its request before it are missing");
+        return;
+    }
+    if (at.main > before.main + 1) {
+        note(Severity::info, "revision-gap", at,
+             "nothing is stored of revisions " + text(before.main + 1) + " to " + text(at.main - 1));
+    }
+    const std::int64_t expected = !first && at.main == before.main ? before.sub + 1 : 0;
+    if (at.sub != expected)
+        note(Severity::info, "sub-gap", at, "the changes of its request before it are missing");
+}
+
+// At most one row of a key is left at or below the compact revision.
+void RevisionAudit::check_superseded(const Key& key, Revision by) {
+    if (pending_ || by.main > finished_.value()) return;
+    note(Severity::warning, "uncompacted-row", key.last,
+         "the compaction at " + text(finished_.value()) + " should have removed it: revision " + text(by) +
+             " of its key is newer");
+}
+
+void RevisionAudit::check_tombstone(const AuditRow& row, Key& key) {
+    if (row.has_value) note(Severity::error, "tombstone-value", row.revision, "a tombstone with a value");
+    if (row.create_revision != 0 || row.version != 0 || row.lease != 0) {
+        note(Severity::error, "tombstone-fields", row.revision,
+             "a tombstone with a create revision, version or lease other than 0");
+    }
+    const bool may_be_cut = !complete_ || row.revision.main <= settled_.value();
+    if (key.life == Life::dead || (key.life == Life::unseen && !may_be_cut)) {
+        note(Severity::error, "tombstone-without-put", row.revision,
+             key.life == Life::dead ? "its key was deleted already at revision " + text(key.last)
+                                    : "nothing is stored of its key before it, and no compaction took it");
+    }
+    if (!pending_ && row.revision.main < finished_.value()) {
+        note(Severity::warning, "uncompacted-row", row.revision,
+             "the compaction at " + text(finished_.value()) + " should have removed this tombstone");
+    }
+    key.life = Life::dead;
+    key.at_risk = false;
+    key.lease = 0;
+}
+
+void RevisionAudit::check_put(const AuditRow& row, Key& key) {
+    const std::int64_t main = row.revision.main;
+    if (!row.has_value) note(Severity::error, "put-null-value", row.revision, "a put whose value is NULL");
+    // What `snapshot restore --bump-revision` writes.
+    const bool bumped = row.key.empty() && row.version == 0 && row.create_revision == 0;
+    std::string version;
+    std::string created;
+    if (bumped || key.life == Life::unknown) {
+        // nothing to hold it against
+    } else if (row.version < 1) {
+        version = "its version is " + text(row.version) + "; the first is 1";
+    } else if (key.life == Life::live) {
+        if (row.version != key.version + 1) {
+            version = "its version is " + text(row.version) + " where version " + text(key.version) +
+                      " at revision " + text(key.last) + " came before it";
+        } else if (row.create_revision != key.create_revision) {
+            created = "its create revision is " + text(row.create_revision) + ", that of revision " +
+                      text(key.last) + " before it " + text(key.create_revision);
+        }
+    } else if (key.life == Life::dead && row.version != 1) {
+        version = "its version is " + text(row.version) + " although its key was deleted at revision " +
+                  text(key.last);
+    } else if (row.version == 1 && row.create_revision != main) {
+        created = "its create revision is " + text(row.create_revision) + " although it creates the key";
+    } else if (row.version > 1 && (row.create_revision < 1 || row.create_revision > main)) {
+        created = "its create revision is " + text(row.create_revision) + " although it only changes the key";
+    } else if (row.version > 1 && complete_ && main > settled_.value()) {
+        note(Severity::error, "missing-predecessor", row.revision,
+             "version " + text(row.version - 1) + " of its key is not stored, and no compaction took it");
+    }
+    if (!version.empty()) note(Severity::error, "version-break", row.revision, version);
+    if (!created.empty()) note(Severity::error, "create-revision", row.revision, created);
+    key.at_risk = key.last.main == main && (key.life == Life::dead || key.at_risk);
+    key.life = Life::live;
+    key.create_revision = row.create_revision;
+    key.version = row.version;
+    key.lease = row.lease;
+}
+
+bool RevisionAudit::add(const AuditRow& row) {
+    if (last_ && row.revision < *last_) return false;
+    if (last_ && row.revision == *last_) {
+        note(Severity::error, "duplicate-revision", row.revision, "two rows have this revision");
+        forget(row.key);
+        return true;
+    }
+    if (row.revision.main < 0 || row.revision.sub < 0) {
+        note(Severity::error, "negative-revision", row.revision, "the revision is negative");
+        last_ = row.revision;
+        return true;
+    }
+    if (row.revision.main == 0) {
+        note(Severity::warning, "main-zero", row.revision, "a server passes over rows of revision 0");
+        last_ = row.revision;
+        return true;
+    }
+    check_gap(row.revision);
+    last_ = row.revision;
+    auto found = keys_.find(row.key);
+    if (found == keys_.end()) found = keys_.emplace(row.key, Key{}).first;
+    Key& key = found->second;
+    if (key.life == Life::live) check_superseded(key, row.revision);
+    if (key.at_risk && row.revision.main > key.last.main) at_risk_.push_back(key.last);
+    if (row.tombstone) {
+        check_tombstone(row, key);
+    } else {
+        check_put(row, key);
+    }
+    key.last = row.revision;
+    return true;
+}
+
+void RevisionAudit::each_leased(const std::function<void(std::int64_t, Revision)>& f) const {
+    for (const auto& [name, key] : keys_) {
+        if (key.life == Life::live && key.lease != 0) f(key.lease, key.last);
+    }
+}
+
+void RevisionAudit::finish() {
+    for (const auto& [name, key] : keys_) {
+        if (key.at_risk) at_risk_.push_back(key.last);
+    }
+    std::sort(at_risk_.begin(), at_risk_.end());
+    const bool own_rule = rules_.tombstones == CompactionRules::Tombstones::keep_at_rev;
+    for (const Revision r : at_risk_) {
+        if (r.main <= finished_.value()) continue;
+        note(own_rule ? Severity::error : Severity::warning, "lost-live-revision", r,
+             "its request deletes and puts the key: a compaction at exactly " + text(r.main) +
+                 " by etcd 3.4.34, 3.5.16, 3.6 or newer would lose this live revision; compact with "
+                 "--tombstones classic, or at another revision");
+    }
+    at_risk_.clear();
+}
+
+}  // namespace kvctl::mvcc

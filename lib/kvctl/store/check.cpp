@@ -1,0 +1,64 @@
+#include "kvctl/store/check.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/base/error.hpp"
+#include "kvctl/store/check_parts.hpp"
+
+namespace kvctl::store {
+
+Finding finding(Finding::Severity severity, const char* code, std::string where, std::string what) {
+    Finding f;
+    f.severity = severity;
+    f.code = code;
+    f.where = std::move(where);
+    f.what = std::move(what);
+    return f;
+}
+
+void attempt(FindingLog& log, const char* code, const std::string& where, const std::function<void()>& part) {
+    try {
+        part();
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::damaged && e.kind() != ErrorKind::not_a_store) throw;
+        log.add(finding(Finding::Severity::error, code, where, e.what()));
+    }
+}
+
+void note_missing_leases(const mvcc::RevisionAudit& audit, const std::unordered_set<std::int64_t>& leases,
+                         FindingLog& log) {
+    std::vector<std::pair<mvcc::Revision, std::int64_t>> missing;
+    audit.each_leased([&](std::int64_t lease, mvcc::Revision r) {
+        if (!leases.contains(lease)) missing.emplace_back(r, lease);
+    });
+    std::sort(missing.begin(), missing.end());
+    for (const auto& [r, lease] : missing) {
+        Finding f = finding(
+            Finding::Severity::info, "lease-missing",
+            "revision " + std::to_string(r.main) + "." + std::to_string(r.sub),
+            "its lease " + hex(static_cast<std::uint64_t>(lease)) + " is not stored, so it never runs out");
+        f.revision = r.main;
+        log.add(std::move(f));
+    }
+}
+
+CheckResult check_store(Store& store, const CheckRequest& request) {
+    CheckResult result;
+    FindingLog log(request.kept_per_code);
+    if (auto* const native = dynamic_cast<NativeStore*>(&store)) {
+        check_native(*native, request, result, log);
+    } else if (auto* const kine = dynamic_cast<KineStore*>(&store)) {
+        check_kine(*kine, request, log);
+    } else if (auto* const bbolt = dynamic_cast<BboltStore*>(&store)) {
+        check_bbolt(*bbolt, request, result, log);
+    } else {
+        throw Error(ErrorKind::internal, store.info().path + ": a layout that check does not know");
+    }
+    for (Finding& f : log.take()) result.findings.push_back(std::move(f));
+    return result;
+}
+
+}  // namespace kvctl::store

@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/bbolt/check.hpp"
+#include "kvctl/bbolt/cursor.hpp"
+#include "kvctl/mvcc/record.hpp"
+#include "kvctl/store/check_parts.hpp"
+
+namespace kvctl::store {
+namespace {
+
+using Severity = Finding::Severity;
+
+struct Row {
+    std::string_view row_key;
+    std::string_view value;
+};
+
+// False when the row is none; load() says why.
+bool decode(const Row& row, mvcc::AuditRow& out) {
+    const auto at = mvcc::decode_revision(row.row_key);
+    mvcc::KeyValue kv;
+    if (!at || !mvcc::decode_key_value(row.value, kv)) return false;
+    out = {};
+    out.revision = at->revision;
+    out.tombstone = at->tombstone;
+    out.key = kv.key;
+    out.create_revision = kv.create_revision;
+    out.version = kv.version;
+    out.lease = kv.lease;
+    out.has_value = !at->tombstone || !kv.value.empty();
+    return true;
+}
+
+void audit_rows(const BboltStore& store, mvcc::RevisionAudit& audit) {
+    const auto bucket = store.file().bucket("key");
+    if (!bucket) return;
+    FindingLog known;  // check_structure() tells them
+    bbolt::Cursor cursor(store.file(), *bucket, &known);
+    std::vector<Row> rows;
+    std::uint64_t n = 0;
+    bool sorted = true;
+    bool sound = true;
+    std::string_view last;
+    for (bool more = cursor.first(); more; more = cursor.next()) {
+        if ((++n & 0xFFF) == 0) check_interrupt();
+        sorted = sorted && last <= cursor.key();
+        last = cursor.key();
+        rows.push_back({cursor.key(), cursor.value()});
+    }
+    if (!known.empty()) sound = false;
+    if (!sorted)
+        std::stable_sort(rows.begin(), rows.end(),
+                         [](const Row& a, const Row& b) { return a.row_key < b.row_key; });
+    mvcc::AuditRow row;
+    if (!sound) audit.forget_all();
+    for (const Row& r : rows) {
+        if (decode(r, row)) {
+            if (!audit.add(row)) audit.forget_all();
+        } else {
+            audit.forget_all();
+        }
+    }
+    audit.finish();
+}
+
+}  // namespace
+
+void check_bbolt(BboltStore& store, const CheckRequest& request, CheckResult& result, FindingLog& log) {
+    Findings found;
+    (void)bbolt::check_structure(store.file(), found, request.progress);
+    std::set<std::pair<std::string, std::string>> told;
+    for (const Finding& f : found) told.emplace(f.code, f.what);
+    StoreHead head;
+    attempt(log, "malformed-meta", store.file().path(), [&] {
+        head = store.head();
+        result.consistent_index = head.consistent_index;
+    });
+    attempt(log, "bbolt-bucket", store.file().path(), [&] {
+        Findings rows;
+        (void)store.load(request.rules, rows, request.progress);
+        for (Finding& f : rows) {
+            // The audit of the rows names each; structure was walked already.
+            if (f.code == "duplicate-revision" || f.code.starts_with("bbolt-") || f.code == "in-use")
+                continue;
+            if (told.emplace(f.code, f.where + f.what).second) found.push_back(std::move(f));
+        }
+    });
+    for (Finding& f : found) log.add(std::move(f));
+    if (head.pending()) {
+        log.add(finding(Severity::warning, "pending-compaction", "bucket meta",
+                        "a compaction to revision " + std::to_string(head.scheduled->value()) +
+                            " was cut short; the server finishes it at its next start"));
+    }
+    std::unordered_set<std::int64_t> leases;
+    attempt(log, "malformed-lease", "bucket lease", [&] {
+        for (const Lease& lease : store.leases()) {
+            leases.insert(lease.id);
+            if (lease.ttl <= 0) {
+                log.add(finding(Severity::warning, "lease-ttl", "lease " + std::to_string(lease.id),
+                                "a time to live of " + std::to_string(lease.ttl) + " seconds"));
+            }
+        }
+    });
+    mvcc::RevisionAudit audit(head.compacted, head.scheduled, request.rules, log);
+    attempt(log, "bbolt-bucket", "bucket key", [&] { audit_rows(store, audit); });
+    note_missing_leases(audit, leases, log);
+}
+
+}  // namespace kvctl::store

@@ -1,0 +1,349 @@
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/store/check_parts.hpp"
+
+namespace kvctl::store {
+namespace {
+
+using Severity = Finding::Severity;
+using sqlite::Type;
+
+// A watch delivers 500 rows a round: so many gap rows in a row are no accident of a single write.
+constexpr std::int64_t k_gap_run = 1000;
+
+std::string row_name(std::int64_t id) {
+    return "row " + std::to_string(id);
+}
+
+void check_indexes(const KineStore& store, FindingLog& log) {
+    struct Wanted {
+        const char* name;
+        std::vector<std::string> columns;
+        bool unique;
+        bool first_release;  // in every kine there ever was; the others came later, and old files lack them
+    };
+    const std::array<Wanted, 6> wanted{{
+        {"kine_name_index", {"name"}, false, true},
+        {"kine_name_prev_revision_uindex", {"name", "prev_revision"}, true, true},
+        {"kine_name_id_index", {"name", "id"}, false, false},
+        {"kine_id_deleted_index", {"id", "deleted"}, false, false},
+        {"kine_prev_revision_index", {"prev_revision"}, false, false},
+        {"kine_id_compact_rev_key_with_prev_revision_index", {"id", "name", "prev_revision"}, false, false},
+    }};
+    for (const Wanted& w : wanted) {
+        const bool there = std::any_of(
+            store.table().indexes.begin(), store.table().indexes.end(),
+            [&](const IndexInfo& i) { return i.columns == w.columns && (i.unique || !w.unique); });
+        if (there) continue;
+        log.add(finding(w.first_release ? Severity::warning : Severity::info, "missing-index", "table kine",
+                        std::string("the index ") + w.name + " is not there; the next start of " +
+                            (w.first_release ? "kine" : "a newer kine") + " makes it" +
+                            (w.unique ? ", and fails where two rows of a name have one prev_revision" : "")));
+    }
+}
+
+// Only where no unique index forbids it.
+void check_collisions(KineStore& store, FindingLog& log) {
+    const bool guarded =
+        std::any_of(store.table().indexes.begin(), store.table().indexes.end(), [](const IndexInfo& i) {
+            return i.unique && i.columns == std::vector<std::string>{"name", "prev_revision"};
+        });
+    if (guarded) return;
+    attempt(log, "unreadable-rows", "table kine", [&] {
+        sqlite::Statement s = store.db().prepare(
+            "SELECT max(id), prev_revision, count(*) FROM kine WHERE prev_revision IS NOT NULL"
+            " GROUP BY name, prev_revision HAVING count(*) > 1 ORDER BY 1");
+        while (s.step()) {
+            Finding f = finding(Severity::error, "chain-collision", row_name(s.integer(0)),
+                                std::to_string(s.integer(2)) + " rows of its name have the prev_revision " +
+                                    std::to_string(s.integer(1)) + ": the next start of kine fails");
+            f.revision = s.integer(0);
+            log.add(std::move(f));
+        }
+    });
+}
+
+void check_sequence(KineStore& store, std::int64_t newest, FindingLog& log) {
+    attempt(log, "unreadable-rows", "table sqlite_sequence", [&] {
+        if (!store.db().integer("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'")) {
+            log.add(finding(Severity::warning, "no-autoincrement", "table kine",
+                            "ids are not AUTOINCREMENT: a revision can be used twice"));
+            return;
+        }
+        const std::int64_t seq =
+            store.db().integer("SELECT max(seq) FROM sqlite_sequence WHERE name = 'kine'").value_or(0);
+        if (seq > newest) {
+            log.add(finding(Severity::warning, "sequence-ahead", "table sqlite_sequence",
+                            "the next row gets id " + std::to_string(seq) + " + 1, but the newest is " +
+                                std::to_string(newest) + ": a server fills the ids between with gap rows"));
+        } else if (seq < newest) {
+            log.add(finding(
+                Severity::warning, "sequence-behind", "table sqlite_sequence",
+                "it says " + std::to_string(seq) + ", but the newest row has id " + std::to_string(newest)));
+        }
+    });
+}
+
+struct CompactRows {
+    std::vector<std::int64_t> ids;
+    std::int64_t compacted = 0;
+    bool known = false;  // exactly one, with a number
+};
+
+CompactRows check_compact_rows(KineStore& store, std::int64_t newest, FindingLog& log) {
+    CompactRows rows;
+    bool sound = true;
+    attempt(log, "unreadable-rows", "table kine", [&] {
+        sqlite::Statement s = store.db().prepare(
+            "SELECT id, prev_revision FROM kine WHERE name = 'compact_rev_key' ORDER BY id");
+        while (s.step()) {
+            rows.ids.push_back(s.integer(0));
+            if (s.type(1) != Type::integer) {
+                sound = false;
+                log.add(finding(Severity::error, s.null(1) ? "null-column" : "wrong-type",
+                                row_name(s.integer(0)),
+                                "the compact row's prev_revision, the compact revision, is no integer"));
+                continue;
+            }
+            rows.compacted = std::max(rows.compacted, s.integer(1));
+        }
+    });
+    if (rows.ids.empty()) {
+        log.add(finding(Severity::error, "compact-row-missing", "table kine",
+                        "no row holds the compact revision: kine's compaction fails until its next start"));
+    } else if (rows.ids.size() > 1) {
+        log.add(finding(
+            Severity::error, "compact-rows-several", "table kine",
+            std::to_string(rows.ids.size()) +
+                " rows hold the compact revision: kine's compaction fails; kvctl compact leaves one"));
+    }
+    if (rows.compacted > newest) {
+        log.add(finding(Severity::error, "compact-revision-ahead", row_name(rows.ids.front()),
+                        "the compact revision " + std::to_string(rows.compacted) +
+                            " is above the current revision " + std::to_string(newest)));
+    }
+    rows.known = sound && !rows.ids.empty() && rows.compacted <= newest;
+    return rows;
+}
+
+// Follows the chains of all keys in one pass in id order.
+class Chains {
+  public:
+    Chains(KineStore& store, const CompactRows& compact, FindingLog& log)
+        : log_(log), compact_(compact), complete_(compact.known) {
+        target_ = store.db().prepare("SELECT name FROM kine WHERE id = ?1");
+    }
+
+    // Columns from 1 on: name, typeof(name), created, deleted, create_revision, prev_revision, lease, value
+    // is null.
+    void take(const sqlite::Statement& s) {
+        if ((++rows_ & 0xFFF) == 0) check_interrupt();
+        const std::int64_t id = s.integer(0);
+        check_hole(id);
+        newest_ = id;
+        const std::string_view name = s.bytes(1);
+        const bool gap = !s.null(4) && s.integer(4) != 0 && s.integer(6) == 0 && s.integer(8) != 0 &&
+                         name.starts_with("gap-") && name.substr(4) == std::to_string(id);
+        if (gap) {
+            if (gap_first_ == 0) gap_first_ = id;
+        } else {
+            end_gap_run(id);
+        }
+        if (name == k_compact_row_name || !check_types(s, id) || gap) return;
+        if (s.bytes(2) == "integer" || s.bytes(2) == "real") {
+            note(Severity::info, "name-number", id,
+                 "its name looks like a number and is stored as one; kine and kvctl read it as text");
+        }
+        follow(s, id, name);
+    }
+    void lost() {
+        complete_ = false;
+        keys_.clear();
+        newest_ = 0;
+    }
+    void finish() {
+        end_gap_run(newest_ + 1);
+        if (holes_ > 0 && complete_) {
+            log_.add(finding(Severity::warning, "holes",
+                             "rows " + std::to_string(hole_first_) + " to " + std::to_string(hole_last_),
+                             std::to_string(holes_) + " ids above the compact revision have no row; a server "
+                                                      "fills them with gap rows"));
+        }
+        for (const auto& [id, by] : unreferenced_) {
+            if (jumped_to_.contains(id)) continue;
+            note(Severity::warning, "orphan-row", id,
+                 "row " + std::to_string(by) +
+                     " of its key is newer and no row points here: kine keeps it for ever, and it comes back "
+                     "once "
+                     "the newer ones are deleted");
+        }
+    }
+
+  private:
+    struct Key {
+        std::int64_t last = 0;
+        std::int64_t created = 0;  // id of the row that created the key
+        bool deleted = false;
+    };
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
+    };
+
+    void note(Severity severity, const char* code, std::int64_t id, std::string what) {
+        Finding f = finding(severity, code, row_name(id), std::move(what));
+        f.revision = id;
+        log_.add(std::move(f));
+    }
+
+    void check_hole(std::int64_t id) {
+        const std::int64_t before = std::max(newest_, compact_.compacted);
+        if (!complete_ || id <= before + 1) return;
+        holes_ += id - before - 1;
+        if (hole_first_ == 0) hole_first_ = before + 1;
+        hole_last_ = id - 1;
+    }
+
+    void end_gap_run(std::int64_t next) {
+        if (gap_first_ == 0) return;
+        const std::int64_t length = next - gap_first_;
+        if (length >= k_gap_run) {
+            log_.add(
+                finding(Severity::warning, "gap-runs",
+                        "rows " + std::to_string(gap_first_) + " to " + std::to_string(next - 1),
+                        std::to_string(length) +
+                            " gap rows one after another: the sequence jumped; a compaction removes them"));
+        }
+        gap_first_ = 0;
+    }
+
+    bool check_types(const sqlite::Statement& s, std::int64_t id) {
+        constexpr std::array<const char*, 5> k_names{"created", "deleted", "create_revision", "prev_revision",
+                                                     "lease"};
+        std::string null = s.null(1) ? "name" : "";
+        std::string wrong;
+        for (int i = 0; i < 5; ++i) {
+            const Type type = s.type(3 + i);
+            std::string& list = type == Type::null ? null : wrong;
+            if (type == Type::integer) continue;
+            if (!list.empty()) list += ", ";
+            list += k_names.at(static_cast<std::size_t>(i));
+        }
+        if (!null.empty())
+            note(Severity::error, "null-column", id, null + " is NULL: kine cannot read such a row");
+        if (!wrong.empty()) note(Severity::error, "wrong-type", id, wrong + " is not an integer");
+        if (null.empty() && wrong.empty()) return true;
+        // The chain of its key goes on behind it, unjudged.
+        if (!s.null(1)) keys_.erase(std::string(s.bytes(1)));
+        return false;
+    }
+
+    void follow(const sqlite::Statement& s, std::int64_t id, std::string_view name) {
+        auto found = keys_.find(name);
+        const bool first = found == keys_.end();
+        if (first) found = keys_.emplace(name, Key{}).first;
+        Key& key = found->second;
+        const std::int64_t prev = s.integer(6);
+        const bool deleted = s.integer(4) != 0;
+        const std::int64_t create_revision = s.integer(5);
+        const bool chained = !first && prev == key.last;
+        if (!chained) {
+            if (!first && !key.deleted) unreferenced_.emplace_back(key.last, id);
+            if (prev != 0) check_pointer(id, prev, name);
+        }
+        std::int64_t created = create_revision == 0 ? id : create_revision;
+        if (deleted) {
+            created = 0;
+        } else if (chained && s.integer(3) == 0 && !key.deleted && key.created != 0 &&
+                   created != key.created) {
+            note(Severity::warning, "create-revision", id,
+                 "its create_revision is " + std::to_string(create_revision) +
+                     " where its key was created at " + std::to_string(key.created));
+        }
+        key = {id, created, deleted};
+    }
+
+    void check_pointer(std::int64_t id, std::int64_t prev, std::string_view name) {
+        const std::string points = "prev_revision is " + std::to_string(prev);
+        if (prev >= id) {
+            note(Severity::error, "forward-pointer", id, points + ", which is no row before this one");
+            jumped_to_.insert(prev);
+            return;
+        }
+        target_->reset();
+        target_->bind(1, prev);
+        bool there = false;
+        try {
+            there = target_->step();
+        } catch (const Error& e) {
+            if (e.kind() != ErrorKind::damaged) throw;
+            return;
+        }
+        if (!there) {
+            // At or below the compact revision that is how every survivor looks.
+            if (complete_ && prev > compact_.compacted)
+                note(Severity::warning, "dangling-pointer", id,
+                     points + ", a row above the compact revision that is not there");
+            if (prev < 0) note(Severity::error, "negative-pointer", id, points);
+            return;
+        }
+        jumped_to_.insert(prev);
+        if (target_->bytes(0) != name) {
+            note(Severity::warning, "cross-key-pointer", id,
+                 points + ", a row of another key: kine's compaction removes that row for this one's sake");
+        }
+    }
+
+    FindingLog& log_;
+    const CompactRows& compact_;
+    bool complete_;
+    std::optional<sqlite::Statement> target_;
+    std::uint64_t rows_ = 0;
+    std::int64_t newest_ = 0;
+    std::int64_t gap_first_ = 0;
+    std::int64_t holes_ = 0;
+    std::int64_t hole_first_ = 0;
+    std::int64_t hole_last_ = 0;
+    std::vector<std::pair<std::int64_t, std::int64_t>> unreferenced_;  // a put, and what came after it
+    std::unordered_set<std::int64_t> jumped_to_;  // targets of pointers that do not name the row before
+    std::unordered_map<std::string, Key, Hash, std::equal_to<>> keys_;
+};
+
+}  // namespace
+
+void check_kine(KineStore& store, const CheckRequest& request, FindingLog& log) {
+    check_indexes(store, log);
+    check_sqlite_file(store, log);
+    std::int64_t newest = 0;
+    attempt(log, "unreadable-rows", "table kine", [&] {
+        newest = store.db().integer("SELECT max(id) FROM kine").value_or(0);
+        if (const auto rows = store.legacy_rows()) {
+            log.add(finding(
+                Severity::info, "legacy-table", "table key_value",
+                std::to_string(*rows) + " rows from before kine had its own table; nothing reads them"));
+        }
+    });
+    check_sequence(store, newest, log);
+    const CompactRows compact = check_compact_rows(store, newest, log);
+    check_collisions(store, log);
+    Chains chains(store, compact, log);
+    std::uint64_t rows = 0;
+    walk_rows(
+        store.db(), store.table().name,
+        "name, typeof(name), created, deleted, create_revision, prev_revision, lease, value IS NULL", log,
+        [&](const sqlite::Statement& s) {
+            if ((rows++ & 0xFFFF) == 0 && request.progress != nullptr)
+                request.progress->update("reading rows", rows, 0);
+            chains.take(s);
+            return true;
+        },
+        [&] { chains.lost(); });
+    chains.finish();
+}
+
+}  // namespace kvctl::store
