@@ -47,9 +47,8 @@ int du(const Args& args, Io& io) {
     if (const auto v = parsed.value("top")) request.top = parse_u64("--top", *v);
     request.under = parsed.value_or("under", "");
     request.sort = sort_of(parsed);
-    const auto rev = parsed.value("rev");
-    const std::optional<MainRevision> target =
-        rev ? std::optional(parse_revision("--rev", *rev)) : std::nullopt;
+    std::optional<MainRevision> target;
+    if (const auto rev = parsed.value("rev")) target = parse_revision("--rev", *rev);
 
     const auto progress = make_progress(output, io);
     OpenedStore opened = open_for_command(parsed, parsed.operands().front());

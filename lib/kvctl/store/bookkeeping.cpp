@@ -16,6 +16,11 @@ void record_scheduled_revision(const sqlite::Database& db, MainRevision revision
     set_meta(db, "scheduled_compact_rev", revision.value());
 }
 
+void record_log_position(const sqlite::Database& db, LogIndex index, Term term) {
+    set_meta(db, "consistent_index", static_cast<std::int64_t>(index.value()));
+    set_meta(db, "term", static_cast<std::int64_t>(term.value()));
+}
+
 void record_compact_revision(const sqlite::Database& db, Layout layout, MainRevision revision) {
     if (layout == Layout::native) {
         set_meta(db, "scheduled_compact_rev", revision.value());

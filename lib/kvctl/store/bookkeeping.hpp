@@ -10,6 +10,8 @@ namespace kvctl::store {
 void record_compact_revision(const sqlite::Database& db, Layout layout, MainRevision revision);
 /// Native: only the schedule, as etcd does before it deletes.
 void record_scheduled_revision(const sqlite::Database& db, MainRevision revision);
+/// Native: the last log entry the store reflects.
+void record_log_position(const sqlite::Database& db, LogIndex index, Term term);
 /// Native: deletes log entries up to `index` and makes it the dummy entry.
 void compact_raft_table(const sqlite::Database& db, LogIndex index);
 

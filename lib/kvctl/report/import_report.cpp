@@ -1,0 +1,66 @@
+#include "kvctl/report/import_report.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/report/json_parts.hpp"
+#include "kvctl/report/table.hpp"
+
+namespace kvctl::report {
+namespace {
+
+Json document(const ImportReport& r) {
+    Json j{{"schema", "kvctl.import/1"}, {"result", "imported"}};
+    j["source"] = {{"path", is_utf8(r.source) ? r.source : escape(r.source)},
+                   {"kind", r.source_kind},
+                   {"file_bytes", r.source_bytes}};
+    j["store"] = store_json(r.store);
+    j["revisions"] = {{"current", r.current.value()}, {"compacted", r.compacted.value()}};
+    j["counts"] = {{"revisions", r.revisions}, {"tombstones", r.tombstones}, {"leases", r.leases}};
+    j["bytes"] = r.bytes;
+    j["raft_log"] = nullptr;
+    if (r.log) {
+        j["raft_log"] = {
+            {"snapshot", {{"index", r.log->snapshot.index.value()}, {"term", r.log->snapshot.term.value()}}},
+            {"entries", r.log->entries},
+            {"last_index", r.log->last_index ? Json(r.log->last_index->value()) : Json(nullptr)}};
+    }
+    j["duration_ms"] = r.duration_ms;
+    put_notes(j, r.notes);
+    return j;
+}
+
+}  // namespace
+
+void write_text(std::ostream& out, const ImportReport& r, const TextStyle& style) {
+    const auto bytes = [&](std::uint64_t n) {
+        return style.raw_bytes ? std::to_string(n) : style.format_bytes(n);
+    };
+    out << escape(r.store.path) << ": built from " << escape(r.source) << " (" << r.source_kind << ")\n";
+    Table t(2);
+    t.left_columns(2);
+    t.row({"revisions", grouped(r.revisions) + ", of them " + grouped(r.tombstones) + " tombstones, " +
+                            bytes(r.bytes) + " of keys and values"});
+    t.row(
+        {"current", std::to_string(r.current.value()) +
+                        (r.compacted.value() < 0 ? ", never compacted"
+                                                 : ", compacted to " + std::to_string(r.compacted.value()))});
+    t.row({"leases", grouped(r.leases)});
+    if (r.log) {
+        t.row({"raft log", grouped(r.log->entries) + " entries behind index " +
+                               std::to_string(r.log->snapshot.index.value())});
+    }
+    t.row({"size", bytes(r.source_bytes) + " -> " + bytes(r.store.file_bytes)});
+    if (style.verbose) t.row({"took", std::to_string(r.duration_ms) + " ms"});
+    t.write(out);
+}
+
+void write_json(std::ostream& out, const ImportReport& r) {
+    write_document(out, document(r));
+}
+
+void write_jsonl(std::ostream& out, const ImportReport& r) {
+    out << document(r).dump() << '\n';
+}
+
+}  // namespace kvctl::report

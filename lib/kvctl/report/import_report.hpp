@@ -1,0 +1,42 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include "kvctl/base/strong.hpp"
+#include "kvctl/raft/entry.hpp"
+#include "kvctl/report/compaction_report.hpp"
+#include "kvctl/report/notes.hpp"
+
+namespace kvctl::report {
+
+/// A native store built from something else.
+struct ImportReport {
+    struct Log {
+        raft::SnapshotMeta snapshot;
+        std::uint64_t entries = 0;
+        std::optional<LogIndex> last_index;
+    };
+
+    std::string source;
+    std::string source_kind;  ///< "native", "kine", "bbolt" or "history"
+    std::uint64_t source_bytes = 0;
+    StoreFacts store;  ///< the new one
+    MainRevision current{1};
+    MainRevision compacted{-1};
+    std::uint64_t revisions = 0;
+    std::uint64_t tombstones = 0;
+    std::uint64_t bytes = 0;  ///< keys and values
+    std::uint64_t leases = 0;
+    std::optional<Log> log;
+    Notes notes;
+    std::int64_t duration_ms = 0;
+};
+
+void write_text(std::ostream& out, const ImportReport& report, const TextStyle& style);
+/// kvctl.import/1.
+void write_json(std::ostream& out, const ImportReport& report);
+void write_jsonl(std::ostream& out, const ImportReport& report);
+
+}  // namespace kvctl::report

@@ -1,0 +1,50 @@
+#include "kvctl/base/error.hpp"
+#include "kvctl/store/history_file.hpp"
+#include "kvctl/store/import.hpp"
+#include "tools/commands.hpp"
+#include "tools/options.hpp"
+#include "tools/shared_options.hpp"
+#include "tools/store_access.hpp"
+
+namespace kvctl::cli {
+
+OptionTable export_options() {
+    return join({store_options(), output_options()});
+}
+
+int export_store(const Args& args, Io& io) {
+    const Parsed parsed = parse(export_options(), args);
+    const Output output = output_of(parsed, io);
+    parsed.expect_operands(1, 1, "STORE");
+    const std::string& path = parsed.operands().front();
+    const auto progress = make_progress(output, io);
+    OpenedStore opened = open_for_command(parsed, path);
+    store::Conversion source(*opened.store, progress.get());
+    if (output.quiet) return 0;
+    store::HistoryHeader header;
+    header.layout = name_of(opened.store->info().layout);
+    header.current = source.current();
+    header.rows = source.rows();
+    header.meta = source.meta();
+    header.leases = source.leases();
+    store::HistoryWriter writer(io.out, header);
+    std::uint64_t rows = 0;
+    source.each(
+        [&](const mvcc::Record& r) {
+            // A reader that has gone away is reported once, at the end.
+            if (!io.out) return;
+            writer.add(r);
+            ++rows;
+        },
+        progress.get());
+    writer.finish();
+    if (io.out && header.rows && rows != *header.rows) {
+        throw Error(ErrorKind::internal, path + ": " + std::to_string(rows) + " rows written where " +
+                                             std::to_string(*header.rows) + " were counted");
+    }
+    report::Notes notes{source.warnings(), source.findings()};
+    print_notes(opened, notes, io, output);
+    return 0;
+}
+
+}  // namespace kvctl::cli

@@ -1,0 +1,36 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kvctl/base/finding.hpp"
+#include "kvctl/raft/apply.hpp"
+#include "kvctl/raftlog/source.hpp"
+#include "kvctl/report/notes.hpp"
+
+namespace kvctl::cli {
+
+/// What a log asks for, read once before anything is written, so that a log that cannot be applied as a whole
+/// is refused while the store is as it was.
+struct ReplaySurvey {
+    LogIndex last;                      ///< the last entry to apply; below `applied` + 1: none
+    std::optional<LogIndex> committed;  ///< nullopt: the log has no hard state
+    std::uint64_t entries = 0;          ///< to apply
+    raft::Alarms alarms;                ///< as the applied entries of the log left them
+    bool compacts = false;              ///< a compaction is asked for
+    /// Key and range end of each comparison of values and each put that keeps one, without repeats.
+    std::vector<std::pair<std::string, std::string>> value_reads;
+    report::Notes notes;
+};
+
+/// `applied` is the store's consistent index, `term` that of the entry there, where the store knows it.
+///
+/// Throws refused for a log without data, one that begins behind what the store has applied, one of another
+/// history, one with authentication on; damaged for a gap, a checksum that does not match, or an entry that
+/// does not decode among those to apply.
+[[nodiscard]] ReplaySurvey survey_log(raftlog::Source& source, const std::string& log, LogIndex applied,
+                                      std::optional<Term> term, std::optional<LogIndex> until);
+
+}  // namespace kvctl::cli
