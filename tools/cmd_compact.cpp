@@ -9,6 +9,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/store/temp_file.hpp"
+#include "tools/bold.hpp"
 #include "tools/commands.hpp"
 #include "tools/compact_decision.hpp"
 #include "tools/compact_options.hpp"
@@ -63,7 +64,8 @@ void print(const report::CompactionReport& r, const CompactOptions& options, Io&
             io.err << "kvctl: " << (f.severity == Finding::Severity::error ? "error: " : "warning: ")
                    << f.code << ": " << (f.where.empty() ? "" : f.where + ": ") << f.what << '\n';
         }
-        report::write_text(io.out, r,
+        BoldFirstLine bold(io.out, options.output_style.color);
+        report::write_text(bold.stream(), r,
                            {options.output_style.raw_bytes, options.output_style.verbose, format_bytes});
     }
 }

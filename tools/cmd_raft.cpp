@@ -11,6 +11,7 @@
 #include "kvctl/raftlog/write_jsonl.hpp"
 #include "kvctl/report/raft_report.hpp"
 #include "kvctl/store/open.hpp"
+#include "tools/bold.hpp"
 #include "tools/commands.hpp"
 #include "tools/raft_detail.hpp"
 #include "tools/raft_store.hpp"
@@ -226,7 +227,7 @@ int run_list(const RaftOptions& o, Io& io) {
         switch (o.display.format) {
             case Format::text:
                 if (prints) io.out << '\n';
-                report::write_text(io.out, r, style_of(o.display));
+                report::write_text(BoldFirstLine(io.out, o.display.color).stream(), r, style_of(o.display));
                 break;
             case Format::json:
                 prints ? document.end(r) : report::write_json(io.out, r);
@@ -271,7 +272,7 @@ int run_compact(const RaftOptions& o, Io& io) {
     if (!o.display.quiet) {
         switch (o.display.format) {
             case Format::text:
-                report::write_text(io.out, r, style_of(o.display));
+                report::write_text(BoldFirstLine(io.out, o.display.color).stream(), r, style_of(o.display));
                 break;
             case Format::json:
                 report::write_json(io.out, r);

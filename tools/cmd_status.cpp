@@ -8,6 +8,7 @@
 #include "kvctl/sqlite/holders.hpp"
 #include "kvctl/store/kine.hpp"
 #include "kvctl/store/open.hpp"
+#include "tools/bold.hpp"
 #include "tools/commands.hpp"
 #include "tools/log_access.hpp"
 #include "tools/options.hpp"
@@ -171,7 +172,8 @@ int status(const Args& args, Io& io) {
             report::write_jsonl(io.out, reports[i]);
         } else {
             if (i > 0) io.out << '\n';
-            report::write_text(io.out, reports[i], {output.raw_bytes, output.verbose, format_bytes});
+            BoldFirstLine bold(io.out, output.color);
+            report::write_text(bold.stream(), reports[i], {output.raw_bytes, output.verbose, format_bytes});
         }
     }
     return 0;

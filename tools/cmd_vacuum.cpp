@@ -9,6 +9,7 @@
 #include "kvctl/store/predict.hpp"
 #include "kvctl/store/temp_file.hpp"
 #include "kvctl/store/writable.hpp"
+#include "tools/bold.hpp"
 #include "tools/commands.hpp"
 #include "tools/compact_options.hpp"
 #include "tools/options.hpp"
@@ -91,7 +92,8 @@ int vacuum(const Args& args, Io& io) {
     r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
     if (output.quiet) return 0;
     if (output.format == Format::text) {
-        report::write_text(io.out, r, {output.raw_bytes, output.verbose, format_bytes});
+        BoldFirstLine bold(io.out, output.color);
+        report::write_text(bold.stream(), r, {output.raw_bytes, output.verbose, format_bytes});
     } else {
         report::write_json(io.out, r, output.format == Format::jsonl);
     }

@@ -9,6 +9,7 @@
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/report/notes.hpp"
 #include "kvctl/store/store.hpp"
+#include "tools/bold.hpp"
 #include "tools/commands.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
@@ -55,7 +56,8 @@ int write_report(const Report& report, const Output& output, Io& io) {
     switch (output.format) {
         case Format::text:
             if constexpr (requires { write_text(io.out, report, report::TextStyle{}); }) {
-                write_text(io.out, report, {output.raw_bytes, output.verbose, format_bytes});
+                BoldFirstLine bold(io.out, output.color);
+                write_text(bold.stream(), report, {output.raw_bytes, output.verbose, format_bytes});
             } else {
                 write_text(io.out, report);
             }

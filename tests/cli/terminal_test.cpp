@@ -1,4 +1,5 @@
 #include "tools/terminal.hpp"
+#include "tools/bold.hpp"
 
 #include <doctest/doctest.h>
 
@@ -40,4 +41,13 @@ TEST_CASE("progress: whole lines where there is no terminal") {
 TEST_CASE("progress: more done than there was is 100 per cent") {
     CHECK(progress_text("reading", 12, 10) == "reading  100 %");
     CHECK(progress_text("reading", 0, 10) == "reading  0 %");
+}
+
+TEST_CASE("terminal: only the first line is bold, and only where colour is wanted") {
+    std::ostringstream colored;
+    kvctl::cli::BoldFirstLine(colored, true).stream() << "one " << 1 << "\ntwo\nthree\n";
+    CHECK(colored.str() == "\x1b[1mone 1\x1b[0m\ntwo\nthree\n");
+    std::ostringstream plain;
+    kvctl::cli::BoldFirstLine(plain, false).stream() << "one\ntwo\n";
+    CHECK(plain.str() == "one\ntwo\n");
 }
