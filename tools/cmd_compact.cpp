@@ -108,7 +108,7 @@ std::uint64_t bytes_now(const store::StoreInfo& info) {
 }
 
 int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
-    const auto progress = make_progress(options.output_style, io);
+    auto progress = make_progress(options.output_style, io);  // taken away before the report
     const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
     Decision d = decide(*store, options, progress.get());
     const store::StoreInfo& info = store->info();
@@ -117,11 +117,12 @@ int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
     const bool new_file = options.vacuum || (works && d.strategy == store::Strategy::rewrite);
     r.file_after = new_file ? d.shrunk_bytes : std::optional(bytes_now(info));
     write_list(options, d);
+    progress.reset();
     return finish(r, d, options, start, io);
 }
 
 int write_output(const CompactOptions& options, Clock::time_point start, Io& io) {
-    const auto progress = make_progress(options.output_style, io);
+    auto progress = make_progress(options.output_style, io);  // taken away before the report
     const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
     Decision d = decide(*store, options, progress.get());
     check_decision(store->info(), d);
@@ -138,6 +139,7 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
     store::execute_to_output(*store, d.index, d.plan, execution, *options.output);
     r.predicted = false;
     r.file_after = r.file_after_vacuum = file_size(*options.output);
+    progress.reset();
     return finish(r, d, options, start, io);
 }
 
@@ -155,7 +157,7 @@ void check_space_for(const store::StoreInfo& info, const Decision& d, const Comp
 }
 
 int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
-    const auto progress = make_progress(options.output_style, io);
+    auto progress = make_progress(options.output_style, io);  // taken away before the report
     store::WritableStore writable = store::WritableStore::open(options.path, options.open);
     store::check_executable(writable.store());
     Decision d = decide(writable.store(), options, progress.get());
@@ -196,6 +198,7 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
     r.file_after = file_size(info.real_path);
     if (shrunk) r.file_after_vacuum = r.file_after;
     r.shrinks = shrunk;
+    progress.reset();
     return finish(r, d, options, start, io);
 }
 

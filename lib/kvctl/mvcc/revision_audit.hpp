@@ -60,7 +60,7 @@ class RevisionAudit {
     struct Key {
         Life life = Life::unseen;
         bool at_risk = false;  ///< the last row is a put behind a tombstone of the same main
-        Revision last;
+        Revision last{};
         std::int64_t create_revision = 0;
         std::int64_t version = 0;
         std::int64_t lease = 0;

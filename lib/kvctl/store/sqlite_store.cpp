@@ -200,11 +200,11 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
     if (two) {
         second = std::thread([&] {
             try {
-                const auto mode = connection_.access == Connection::Access::shared
-                                      ? sqlite::Database::Mode::read
-                                      : sqlite::Database::Mode::detached;
-                sqlite::Database own = sqlite::Database::open(info_.real_path, mode);
-                own.busy_timeout(timeout_ms_);
+                // Without locks of its own: the first connection's lock (or the fact that nobody has the file
+                // open) stands for both. A second lock would wait for ever behind a writer that waits for the
+                // first.
+                sqlite::Database own =
+                    sqlite::Database::open(info_.real_path, sqlite::Database::Mode::detached);
                 work(own, logs[1], nullptr);
             } catch (...) {
                 error = std::current_exception();
