@@ -81,6 +81,13 @@ void Conversion::take_bbolt() {
     if (head.term) meta_.emplace_back("term", static_cast<std::int64_t>(head.term->value()));
     const auto* const db = dynamic_cast<const BboltStore*>(&store_);
     if (db == nullptr) return;
+    if (db->file().has_digest() && !db->file().digest_matches()) {
+        throw Error(
+            ErrorKind::damaged,
+            store_.info().path +
+                ": the SHA-256 at its end is not that of the snapshot before it: it was cut short or altered "
+                "(without its last 32 bytes the file is taken as it is)");
+    }
     const auto is_on = [&](const char* bucket, std::string_view key) {
         const auto found = db->file().bucket(bucket);
         if (!found) return false;

@@ -1,0 +1,309 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/bbolt/sha256.hpp"
+#include "tests/support/data.hpp"
+#include "tests/support/history.hpp"
+#include "tests/support/kine_maker.hpp"
+#include "tests/support/native_maker.hpp"
+#include "tests/support/real_data.hpp"
+#include "tests/support/run_cli.hpp"
+#include "tests/support/sql.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace kvctl;
+using namespace kvctl::test;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* k_rows =
+    "SELECT main, sub, tombstone, key, create_revision, version, lease, value FROM revision ORDER BY main, "
+    "sub";
+constexpr const char* k_meta = "SELECT name, value FROM meta ORDER BY name";
+constexpr const char* k_leases = "SELECT id, ttl FROM lease ORDER BY id";
+
+// Everything export carries.
+std::vector<std::string> content(const std::string& path) {
+    std::vector<std::string> all = query(path, k_rows);
+    for (const char* const sql : {k_meta, k_leases}) {
+        for (std::string& row : query(path, sql)) all.push_back(std::move(row));
+    }
+    return all;
+}
+
+Result import_to(const std::string& source, const std::string& target, std::vector<std::string> more = {}) {
+    std::vector<std::string> args{"import", source, "-o", target};
+    args.insert(args.end(), more.begin(), more.end());
+    return run_cli(args);
+}
+
+std::string expected_rows(const json& db) {
+    std::string all;
+    for (const json& e : db.at("entries")) {
+        const bool dead = e.at("type") == "delete";
+        all += std::to_string(e.at("rev")[0].get<std::int64_t>()) + '.' +
+               std::to_string(e.at("rev")[1].get<std::int64_t>()) + (dead ? "t " : " ") +
+               e.at("key").get<std::string>() + ' ' +
+               (dead ? ""
+                     : e.at("value").get<std::string>() + ' ' + e.at("version").dump() + ' ' +
+                           e.at("create_revision").dump() + ' ' + e.at("lease").dump()) +
+               '\n';
+    }
+    return all;
+}
+
+std::string stored_rows(const std::string& path) {
+    std::string all;
+    for (const naive::Row& r : native_rows(path)) {
+        all += std::to_string(r.revision.main) + '.' + std::to_string(r.revision.sub) +
+               (r.tombstone ? "t " : " ") + base64_encode(r.key) + ' ' +
+               (r.tombstone ? ""
+                            : base64_encode(r.value) + ' ' + std::to_string(r.version) + ' ' +
+                                  std::to_string(r.create_revision) + ' ' + std::to_string(r.lease)) +
+               '\n';
+    }
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("import: a real data dir, its db and a snapshot of it become the same native store") {
+    for (const RealData& real : real_data()) {
+        CAPTURE(real.name);
+        const TempDir dir;
+        const json& db = real.expected.at("db");
+        const Result whole = import_to(real.data_dir, dir.file("dir"), {"--json"});
+        REQUIRE(whole.code == 0);
+        CHECK(stored_rows(dir.file("dir")) == expected_rows(db));
+        const json report = json::parse(whole.out);
+        CHECK(report.at("schema") == "kvctl.import/1");
+        CHECK(report.at("counts").at("revisions") == db.at("initial").at("entries"));
+        CHECK(report.at("counts").at("tombstones") == db.at("initial").at("tombstones"));
+        CHECK(report.at("revisions").at("current") == db.at("initial").at("current_revision"));
+        CHECK(report.at("counts").at("leases") == db.at("leases").size());
+        CHECK(native_meta(dir.file("dir"), "consistent_index") ==
+              db.at("consistent_index").get<std::int64_t>());
+        CHECK(native_meta(dir.file("dir"), "finished_compact_rev") ==
+              db.at("meta").at("finished").get<std::int64_t>());
+        CHECK(native_meta(dir.file("dir"), "scheduled_compact_rev") ==
+              db.at("meta").at("scheduled").get<std::int64_t>());
+
+        // The log as a starting server has it.
+        const json& open = real.expected.at("raft").at("on_open");
+        const json& wal = real.expected.at("wal");
+        CHECK(native_meta(dir.file("dir"), "raft_snapshot_index") ==
+              open.at("snapshot_index").get<std::int64_t>());
+        CHECK(native_meta(dir.file("dir"), "raft_snapshot_term") ==
+              open.at("snapshot_term").get<std::int64_t>());
+        CHECK(native_meta(dir.file("dir"), "raft_commit") ==
+              wal.at("hard_state").at("commit").get<std::int64_t>());
+        CHECK(native_meta(dir.file("dir"), "raft_vote") ==
+              static_cast<std::int64_t>(wal.at("hard_state").at("vote").get<std::uint64_t>()));
+        const std::vector<std::string> log =
+            query(dir.file("dir"), "SELECT idx, term, type, hex(data) FROM raft_entry ORDER BY idx");
+        const std::uint64_t first = open.at("first_index").get<std::uint64_t>();
+        std::size_t n = 0;
+        for (const json& e : wal.at("entries")) {
+            if (e.at("index").get<std::uint64_t>() < first) continue;
+            REQUIRE(n < log.size());
+            const std::string& row = log[n++];
+            CHECK(row.starts_with(e.at("index").dump() + '|' + e.at("term").dump() + '|'));
+        }
+        CHECK(n == log.size());
+
+        REQUIRE(import_to(real.db, dir.file("db")).code == 0);
+        CHECK(query(dir.file("db"), k_rows) == query(dir.file("dir"), k_rows));
+        CHECK(query(dir.file("db"), "SELECT name FROM sqlite_schema WHERE name = 'raft_entry'").empty());
+        // A snapshot is the db with its SHA-256 behind it.
+        const std::string bytes = read_file(real.db);
+        write_file(dir.file("snapshot"), bytes + bbolt::sha256(bytes));
+        const Result snapshot = import_to(dir.file("snapshot"), dir.file("from-snapshot"));
+        CHECK(snapshot.code == 0);
+        CHECK(snapshot.err.empty());
+        CHECK(content(dir.file("from-snapshot")) == content(dir.file("db")));
+        write_file(dir.file("altered"), bytes + std::string(32, 'x'));
+        const Result altered = import_to(dir.file("altered"), dir.file("from-altered"));
+        CHECK(altered.code == 6);
+        CHECK(altered.err.find("SHA-256") != std::string::npos);
+        CHECK_FALSE(std::filesystem::exists(dir.file("from-altered")));
+    }
+}
+
+TEST_CASE("import and export: every recorded history goes through both without loss") {
+    const TempDir dir;
+    std::size_t seen = 0;
+    for (const Recorded& recorded : recorded_histories("etcd-3.4", true)) {
+        if (recorded.history.ends_with(".gz")) continue;
+        CAPTURE(recorded.name);
+        ++seen;
+        const std::string first = dir.file(recorded.name + ".a");
+        const std::string second = dir.file(recorded.name + ".b");
+        const Result imported = import_to(recorded.history, first);
+        CHECK(imported.err.empty());
+        REQUIRE(imported.code == 0);
+        std::ifstream in(recorded.expected);
+        const json expected = json::parse(in);
+        const auto rows = read_history(recorded.history);
+        CHECK(native_rows(first).size() == rows->size());
+        CHECK(native_rows(first).size() == expected.at("initial").at("entries"));
+        const Result exported = run_cli({"export", first});
+        REQUIRE(exported.code == 0);
+        write_file(dir.file("h"), exported.out);
+        REQUIRE(import_to(dir.file("h"), second).code == 0);
+        CHECK(content(second) == content(first));
+        // Beyond the header both files say the same.
+        const std::string original = read_file(recorded.history);
+        CHECK(exported.out.substr(exported.out.find('\n')) == original.substr(original.find('\n')));
+    }
+    CHECK(seen > 0);
+}
+
+TEST_CASE("export: rows, counters and leases come back byte for byte") {
+    const TempDir dir;
+    const std::string binary("\0\xff'\n", 4);
+    NativeShape shape;
+    shape.shuffled = true;
+    shape.meta = {{"scheduled_compact_rev", 5},
+                  {"finished_compact_rev", 3},
+                  {"consistent_index", -1},
+                  {"term", 4},
+                  {"raft_vote", -2},
+                  {"something else", 77}};
+    shape.after = "INSERT INTO lease VALUES (-5, 60), (9, 1);";
+    make_native(dir.file("a"),
+                {{{2, 0}, false, binary, 2, 1, 9, binary},
+                 {{3, 0}, false, "k", 3, 1, 0, ""},
+                 {{3, 1}, true, binary, 0, 0, 0, ""},
+                 {{8, 0}, false, "", 0, 0, 0, ""}},
+                shape);
+    const Result out = run_cli({"export", dir.file("a")});
+    CHECK(out.code == 0);
+    write_file(dir.file("h"), out.out);
+    const Result in = import_to(dir.file("h"), dir.file("b"), {"--key-index"});
+    CHECK(in.code == 0);
+    CHECK(content(dir.file("b")) == content(dir.file("a")));
+    CHECK(query(dir.file("b"), "SELECT name FROM sqlite_schema WHERE name = 'revision_by_key'").size() == 1);
+    // A copy of a native store keeps everything too.
+    REQUIRE(import_to(dir.file("a"), dir.file("c")).code == 0);
+    CHECK(content(dir.file("c")) == content(dir.file("a")));
+    CHECK(run_cli({"export", "-q", dir.file("a")}).out.empty());
+}
+
+TEST_CASE("import: a kine store's rows get versions, and its compact revision becomes etcd's") {
+    const TempDir dir;
+    KineMaker kine;                            // 1 the compact row, 2 the health key
+    kine.create("/a", "one");                  // 3
+    kine.update("/a", std::string("\0x", 2));  // 4
+    kine.create("/b", "b", 15);                // 5
+    kine.remove("/a");                         // 6
+    kine.gap();                                // 7
+    kine.create("/a", "");                     // 8
+    kine.update("/b", "b2");                   // 9
+    kine.update("/b", "b3");                   // 10
+    kine.compact(9);
+    kine.write(dir.file("kine"));
+    const Result r = import_to(dir.file("kine"), dir.file("native"), {"--json"});
+    REQUIRE(r.code == 0);
+    std::string rows;
+    for (const naive::Row& row : native_rows(dir.file("native"))) {
+        rows += std::to_string(row.revision.main) + ' ' + row.key + '=' + row.value + " c" +
+                std::to_string(row.create_revision) + " v" + std::to_string(row.version) + '\n';
+    }
+    CHECK(rows ==
+          "2 /registry/health={\"health\":\"true\"} c2 v1\n"
+          "8 /a= c8 v1\n"
+          "9 /b=b2 c5 v2\n"
+          "10 /b=b3 c5 v3\n");
+    CHECK(native_meta(dir.file("native"), "finished_compact_rev") == 9);
+    CHECK(native_meta(dir.file("native"), "scheduled_compact_rev") == 9);
+    CHECK(json::parse(r.out).at("revisions").at("current") == 10);
+    CHECK(run_cli({"check", dir.file("native")}).code == 0);
+}
+
+TEST_CASE("import: uncompacted kine rows, tombstones included, and leases") {
+    const TempDir dir;
+    KineMaker kine;
+    kine.create("/a", "1", 15);
+    kine.update("/a", "2");
+    kine.remove("/a");
+    kine.create("/a", "3");
+    kine.write(dir.file("kine"));
+    REQUIRE(import_to(dir.file("kine"), dir.file("native")).code == 0);
+    const std::vector<naive::Row> rows = native_rows(dir.file("native"));
+    REQUIRE(rows.size() == 5);
+    CHECK(rows[1].lease == 15);
+    CHECK(rows[2].version == 2);
+    CHECK(rows[3].tombstone);
+    CHECK(rows[3].create_revision == 0);
+    CHECK(rows[4].version == 1);
+    CHECK(native_meta(dir.file("native"), "finished_compact_rev") == -1);
+}
+
+TEST_CASE("import: the current revision stays when the newest kine row is left out") {
+    const TempDir dir;
+    KineMaker kine;
+    kine.create("/a", "1");  // 3
+    kine.gap();              // 4
+    kine.write(dir.file("kine"));
+    const Result r = import_to(dir.file("kine"), dir.file("native"));
+    REQUIRE(r.code == 0);
+    CHECK(r.err.find("current revision 4") != std::string::npos);
+    const Result status = run_cli({"status", "--json", dir.file("native")});
+    CHECK(json::parse(status.out).at("revisions").at("current") == 4);
+    CHECK(json::parse(status.out).at("pending_compaction") == false);
+}
+
+TEST_CASE("import: what is refused leaves nothing behind") {
+    const TempDir dir;
+    make_native(dir.file("a"), {{{2, 0}, false, "k", 2, 1, 0, "v"}});
+    write_file(dir.file("there"), "mine");
+    write_file(dir.file("cut"), "{\"format\":\"kvhistory/1\",\"entries\":2}\n");
+    write_file(dir.file("text"), "hello\n");
+    const auto before = dir.names();
+    CHECK(import_to(dir.file("a"), dir.file("there")).code == 4);
+    CHECK(read_file(dir.file("there")) == "mine");
+    CHECK(import_to(dir.file("cut"), dir.file("new")).code == 6);
+    CHECK(import_to(dir.file("text"), dir.file("new")).code == 6);
+    CHECK(import_to(dir.file("missing"), dir.file("new")).code == 7);
+    CHECK(import_to(dir.file("a"), dir.file("no/such/new")).code == 7);
+    CHECK(run_cli({"import", dir.file("a")}).code == 2);
+    CHECK(run_cli({"import", "-o", dir.file("new")}).code == 2);
+    CHECK(dir.names() == before);
+}
+
+TEST_CASE("import and export: damaged rows are told and not taken over") {
+    const TempDir dir;
+    make_native(dir.file("a"), {{{2, 0}, false, "k", 2, 1, 0, "v"}});
+    run_sql(dir.file("a"), "UPDATE revision SET tombstone = 1");
+    const Result in = import_to(dir.file("a"), dir.file("new"));
+    CHECK(in.code == 6);
+    CHECK(in.err.find("revision 2.0") != std::string::npos);
+    const Result out = run_cli({"export", dir.file("a")});
+    CHECK(out.code == 6);
+    CHECK(out.out.empty());
+}
+
+TEST_CASE("export: a kine store and an etcd db are written as the native store they would become") {
+    const TempDir dir;
+    KineMaker kine = random_kine(7, 300, false);
+    kine.write(dir.file("kine"));
+    std::vector<std::string> sources{dir.file("kine")};
+    const auto real = real_data();
+    for (const RealData& r : real) sources.push_back(r.db);
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+        CAPTURE(sources[i]);
+        const std::string n = std::to_string(i);
+        const Result out = run_cli({"export", sources[i]});
+        REQUIRE(out.code == 0);
+        write_file(dir.file("h" + n), out.out);
+        REQUIRE(import_to(dir.file("h" + n), dir.file("a" + n)).code == 0);
+        REQUIRE(import_to(sources[i], dir.file("b" + n)).code == 0);
+        CHECK(content(dir.file("a" + n)) == content(dir.file("b" + n)));
+    }
+}
