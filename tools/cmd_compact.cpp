@@ -175,10 +175,7 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
                                     : "another process has the file open: compacted in place");
     }
     if (works || options.vacuum) check_space_for(info, d, options);
-    if (options.backup && (works || options.vacuum)) {
-        writable.checkpoint();
-        store::copy_to_new_file(info.real_path, *options.backup);
-    }
+    if (options.backup && (works || options.vacuum)) writable.backup(*options.backup);
     write_list(options, d);
     store::Execution execution;
     execution.drop_old_values = options.drop_old_values;

@@ -81,8 +81,7 @@ int vacuum(const Args& args, Io& io) {
         store::check_space({used, store::folder_of(info.real_path)}, path);
         if (const auto backup = parsed.value("backup")) {
             store::check_space({info.file_bytes, store::folder_of(*backup)}, *backup);
-            writable.checkpoint();
-            store::copy_to_new_file(info.real_path, *backup);
+            writable.backup(*backup);
         }
         store::shrink(writable, progress.get());
         writable.close();

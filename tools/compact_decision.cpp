@@ -1,5 +1,7 @@
 #include "tools/compact_decision.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "kvctl/base/error.hpp"
@@ -67,7 +69,10 @@ Decision::Kind find_target(const store::StoreInfo& info, const CompactOptions& o
     d.plan = plan_at(d.head.compacted.value());
     d.shrunk_bytes = predictor.bytes(d.plan);
     if (!d.shrunk_bytes) throw Error(ErrorKind::refused, info.path + ": --target-size needs an SQLite store");
-    if (info.file_bytes <= wanted || *d.shrunk_bytes <= wanted) return Decision::Kind::already_fits;
+    if (info.file_bytes <= wanted || *d.shrunk_bytes <= wanted) {
+        // A compaction that was cut short is finished all the same.
+        return d.head.pending() ? Decision::Kind::compact : Decision::Kind::already_fits;
+    }
     mvcc::CompactionPlan best = plan_at(d.head.current.value());
     const std::uint64_t least = *predictor.bytes(best);
     if (least > wanted) {
@@ -178,13 +183,25 @@ void warn(store::Store& store, const CompactOptions& options, Decision& d) {
     }
 }
 
+bool same_file(const std::string& a, const std::string& b) {
+    struct stat first {};
+    struct stat second {};
+    return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 void read_raft_log(store::Store& store, const CompactOptions& options, Decision& d) {
-    const LogTarget target{options.raft_index, options.raft_index_auto, options.raft_keep};
+    LogTarget target{options.raft_index, options.raft_index_auto, options.raft_keep};
+    // Too little to gain: then the log stays as well.
+    if (d.kind == Decision::Kind::below_min_gain) target = {std::nullopt, false, options.raft_keep};
     const bool own = !options.raft_log;
+    // Opening the store once more and closing it again would drop the locks this process holds on it.
+    const bool same = !own && same_file(*options.raft_log, store.info().real_path);
     const std::unique_ptr<raftlog::Source> source =
-        own ? log_of(store, options.path, options.open.timeout_ms)
-            : raftlog::open(*options.raft_log, options.open.timeout_ms);
+        own || same ? log_of(store, options.path, options.open.timeout_ms)
+                    : raftlog::open(*options.raft_log, options.open.timeout_ms);
     if (source == nullptr) {
+        if (same) throw Error(ErrorKind::not_a_store, *options.raft_log + ": the store holds no raft log");
         if (options.compacts_raft()) {
             throw Error(ErrorKind::usage, options.path + ": --raft-index: the store holds no raft log");
         }
@@ -196,7 +213,7 @@ void read_raft_log(store::Store& store, const CompactOptions& options, Decision&
     LogReading reading =
         read_log(*source, own ? "store" : *options.raft_log, target, d.head.consistent_index);
     d.log = std::move(reading.facts);
-    if (own && d.kind != Decision::Kind::below_min_gain) d.raft_compact_to = reading.compact_to;
+    if (own) d.raft_compact_to = reading.compact_to;
     for (std::string& w : reading.warnings) d.warnings.push_back(std::move(w));
     for (Finding& f : reading.findings) {
         d.warnings.push_back("raft log: " + (f.where.empty() ? "" : f.where + ": ") + f.what);
@@ -227,6 +244,9 @@ void note_index_damage(Decision& d) {
 Decision decide(store::Store& store, const CompactOptions& options, Progress* progress) {
     const store::StoreInfo& info = store.info();
     const mvcc::CompactionRules rules = rules_for(info, options);
+    if (options.drop_old_values && info.layout != store::Layout::kine) {
+        throw Error(ErrorKind::usage, info.path + ": --drop-old-values: only a kine store has old values");
+    }
     const store::StoreHead head = store.head();
     if (!options.rev && !options.keep_last && !options.target_size) {
         throw Error(ErrorKind::usage, info.path + ": no target given; the current revision is " +

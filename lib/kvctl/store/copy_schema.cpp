@@ -56,15 +56,17 @@ sqlite::Database create_like(const std::string& path, const sqlite::Database& so
     db.exec("PRAGMA page_size=" + pragma("page_size"));
     db.exec("PRAGMA encoding='" + pragma("encoding") + "'");
     db.exec("PRAGMA auto_vacuum=" + pragma("auto_vacuum"));
-    db.exec("PRAGMA locking_mode=EXCLUSIVE");
+    // For all files or for the new one alone: without its own -shm a WAL is only read in this mode, and a
+    // source that others have open cannot be read in it.
+    db.exec(detached ? "PRAGMA locking_mode=EXCLUSIVE" : "PRAGMA main.locking_mode=EXCLUSIVE");
     db.exec("PRAGMA journal_mode=OFF");
     db.exec("PRAGMA synchronous=OFF");
     db.exec("PRAGMA cache_size=-65536");
     db.exec("PRAGMA application_id=" + pragma("application_id"));
     db.exec("PRAGMA user_version=" + pragma("user_version"));
     db.prepare("ATTACH ?1 AS src").bind_text(1, uri_of(source_path, detached)).run();
-    // Each index is built by reading the new table through; mapped, that is a third of the run less. Nobody else writes
-    // either file meanwhile, so neither can shrink under the map.
+    // Each index is built by reading the new table through; mapped, that is a third of the run less. Nobody
+    // else writes either file meanwhile, so neither can shrink under the map.
     db.exec("PRAGMA main.mmap_size=1099511627776");
     if (detached) db.exec("PRAGMA src.mmap_size=1099511627776");
     db.exec("PRAGMA src.cell_size_check=ON");

@@ -118,6 +118,7 @@ class Verification {
         const std::uint64_t have = count_rows(store_.db(), store_.table().name);
         if (have != want)
             fail(std::to_string(have) + " rows are left where the plan leaves " + std::to_string(want));
+        if (plan_.kind != mvcc::CompactionPlan::Kind::compact) return;  // only the raft log was shortened
         Findings findings;
         const mvcc::TreeIndex left = store_.load_upto(plan_.rules, plan_.compacted_after, findings);
         if (mvcc::digest_rows(left, left.slot_end(), nullptr, with_bytes_) != digest_)

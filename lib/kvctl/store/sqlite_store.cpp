@@ -98,6 +98,10 @@ StoreInfo inspect_file(const std::string& given_path, const std::string& real_pa
         throw Error(ErrorKind::damaged,
                     given_path + ": the header gives a page size of " + std::to_string(page_size));
     }
+    if (const std::uint32_t format = be32(&header[44]); format > 4) {
+        throw Error(ErrorKind::damaged,
+                    given_path + ": the header gives a schema format of " + std::to_string(format));
+    }
     info.wal_mode = header[18] == 2 && header[19] == 2;
     const bool counted = be32(&header[24]) == be32(&header[92]);
     const std::uint64_t pages = be32(&header[28]);

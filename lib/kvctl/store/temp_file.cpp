@@ -85,22 +85,26 @@ std::uint64_t free_bytes(const std::string& folder) {
     return static_cast<std::uint64_t>(st.f_bavail) * st.f_frsize;
 }
 
-void copy_to_new_file(const std::string& from, const std::string& to) {
-    const int in = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
-    if (in < 0) throw io_error(from, "cannot open", errno);
+SourceFile::SourceFile(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (fd_ < 0) throw io_error(path, "cannot open", errno);
+}
+
+SourceFile::~SourceFile() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+void copy_to_new_file(const SourceFile& from, const std::string& to) {
     const int out = ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (out < 0) {
-        const int error = errno;
-        ::close(in);
-        if (error == EEXIST)
+        if (errno == EEXIST)
             throw Error(ErrorKind::refused, to + ": exists already and is never overwritten");
-        throw io_error(to, "cannot create", error);
+        throw io_error(to, "cannot create", errno);
     }
     int error = 0;
     std::vector<char> buffer(std::size_t{1} << 20);
     for (;;) {
         if (interrupt_signal() != 0) error = EINTR;
-        const ssize_t n = error == 0 ? ::read(in, buffer.data(), buffer.size()) : 0;
+        const ssize_t n = error == 0 ? ::read(from.descriptor(), buffer.data(), buffer.size()) : 0;
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) error = errno;
         if (n <= 0) break;
@@ -111,7 +115,6 @@ void copy_to_new_file(const std::string& from, const std::string& to) {
         }
     }
     if (error == 0 && ::fsync(out) != 0) error = errno;
-    ::close(in);
     if (::close(out) != 0 && error == 0) error = errno;
     if (error != 0) {
         ::unlink(to.c_str());

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace kvctl::store {
 
@@ -42,8 +43,26 @@ class TempFile {
 void sync_folder(const std::string& folder);
 /// Bytes an unprivileged writer may still use on the file system of `folder`.
 [[nodiscard]] std::uint64_t free_bytes(const std::string& folder);
-/// Copies `from` to a new file with mode 0600 and syncs it. Throws refused when it exists, io on failure
-/// (nothing is left).
-void copy_to_new_file(const std::string& from, const std::string& to);
+
+/// A file open for reading. Closing it drops every POSIX lock this process holds on that file, so whoever
+/// reads a locked file keeps it until the locks may go.
+class SourceFile {
+  public:
+    explicit SourceFile(const std::string& path);
+    SourceFile(SourceFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    SourceFile& operator=(SourceFile&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~SourceFile();
+    [[nodiscard]] int descriptor() const noexcept { return fd_; }
+
+  private:
+    int fd_ = -1;
+};
+
+/// Copies all of `from` to a new file with mode 0600 and syncs it. Throws refused when it exists, io on
+/// failure (nothing is left).
+void copy_to_new_file(const SourceFile& from, const std::string& to);
 
 }  // namespace kvctl::store

@@ -11,7 +11,6 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/holders.hpp"
-#include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -85,9 +84,16 @@ void WritableStore::checkpoint() {
     }
 }
 
+void WritableStore::backup(const std::string& to) {
+    checkpoint();
+    backup_source_.emplace(info().real_path);
+    copy_to_new_file(*backup_source_, to);
+}
+
 void WritableStore::close() {
     if (store_) store_->db().close();
     store_.reset();
+    backup_source_.reset();
 }
 
 void check_executable(SqliteStore& store) {

@@ -5,6 +5,7 @@
 
 #include "kvctl/store/open.hpp"
 #include "kvctl/store/sqlite_store.hpp"
+#include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::store {
 
@@ -26,11 +27,16 @@ class WritableStore {
 
     /// Moves a -wal into the main file, so that the file alone is the store.
     void checkpoint();
+    /// Copies the store as it is now to the new file `to`; throws as copy_to_new_file() does.
+    void backup(const std::string& to);
     /// Ends SQLite's hold on the file; the store is gone from here.
     void close();
 
   private:
     WritableStore() = default;
+    // Closing any descriptor of the store drops SQLite's locks on it: the one the backup was read through
+    // stays open as long as store_ does, which is destroyed first.
+    std::optional<SourceFile> backup_source_;
     std::unique_ptr<SqliteStore> store_;
     std::vector<pid_t> idle_holders_;
     unsigned long hard_links_ = 1;
