@@ -208,8 +208,13 @@ bool nothing_to_do(const CompactOptions& options) {
         return false;
     // A transaction that was cut short must be rolled back first, and only a writer does that.
     if (file_size(store::resolve_path(options.path) + "-journal") > 0) return false;
-    const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
-    const store::StoreHead head = store->head();
+    store::StoreHead head;
+    try {
+        head = store::open_store(options.path, options.open)->head();
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::busy) throw;
+        return false;  // opening it for writing waits, and knows who holds it
+    }
     if (head.pending()) return false;
     if (options.rev) return *options.rev <= head.compacted;
     return *options.keep_last >= static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
@@ -228,7 +233,8 @@ int compact(const Args& args, Io& io) {
             options.path +
                 ": an etcd db is never written; 'kvctl import' or 'compact -o NEW' makes a native store");
     }
-    if (nothing_to_do(options)) {
+    const bool no_target = !options.rev && !options.keep_last && !options.target_size;
+    if (no_target || nothing_to_do(options)) {
         const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
         Decision d = decide(*store, options, nullptr);
         report::CompactionReport r = start_report(store->info(), options);
