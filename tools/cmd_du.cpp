@@ -48,8 +48,8 @@ int du(const Args& args, Io& io) {
     request.under = parsed.value_or("under", "");
     request.sort = sort_of(parsed);
     const auto rev = parsed.value("rev");
-    const std::optional<MainRevision> target =
-        rev ? std::optional(parse_revision("--rev", *rev)) : std::nullopt;
+    std::optional<MainRevision> target;
+    if (rev) target = parse_revision("--rev", *rev);
 
     const auto progress = make_progress(output, io);
     OpenedStore opened = open_for_command(parsed, parsed.operands().front());
