@@ -29,11 +29,9 @@ void RevisionAudit::note(Severity severity, const char* code, Revision at, std::
 }
 
 void RevisionAudit::forget(std::string_view key) {
-    if (const auto found = keys_.find(key); found != keys_.end()) {
-        found->second.life = Life::unknown;
-    } else {
-        keys_.emplace(key, Key{.life = Life::unknown});
-    }
+    auto found = keys_.find(key);
+    if (found == keys_.end()) found = keys_.emplace(key, Key{}).first;
+    found->second.life = Life::unknown;
 }
 
 void RevisionAudit::forget_all() {

@@ -45,6 +45,17 @@ bool exists_with_content(const std::string& path) {
     return ::stat(path.c_str(), &st) == 0 && st.st_size > 0;
 }
 
+// What SQLite takes for a journal to roll back. In exclusive mode it ends a transaction by zeroing the
+// header; a crash before the file is deleted leaves one that says nothing.
+bool holds_transaction(const std::string& journal) {
+    const int fd = ::open(journal.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return errno != ENOENT;
+    char first = 0;
+    const ssize_t n = ::pread(fd, &first, 1, 0);
+    ::close(fd);
+    return n < 0 || (n == 1 && first != 0);
+}
+
 }  // namespace
 
 void replace_store(WritableStore& writable, TempFile& replacement) {
@@ -55,16 +66,20 @@ void replace_store(WritableStore& writable, TempFile& replacement) {
     writable.close();
     const LockBytes lock(real_path);
     Fingerprint now = fingerprint(real_path);
-    if (exists_with_content(real_path + "-wal") || exists_with_content(real_path + "-journal") ||
+    if (exists_with_content(real_path + "-wal") || holds_transaction(real_path + "-journal") ||
         now.inode != before.inode || now.size != before.size || now.modified_ns != before.modified_ns) {
         throw Error(ErrorKind::in_use,
                     path +
                         ": another process changed it just before it was to be replaced; it is as "
                         "that process left it");
     }
-    // An empty -wal or a stale -shm beside the new file would be the old file's.
+    // An empty -wal, a journal without a transaction or a stale -shm beside the new file would be the old
+    // file's.
+    ::unlink((real_path + "-journal").c_str());
     ::unlink((real_path + "-wal").c_str());
     ::unlink((real_path + "-shm").c_str());
+    // A file system that loses these but keeps the rename would find the old file's -wal beside the new one.
+    sync_folder(folder_of(real_path));
     replacement.publish_over(real_path);
 }
 

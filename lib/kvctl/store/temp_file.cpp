@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "kvctl/base/error.hpp"
@@ -197,7 +198,18 @@ void TempFile::remove_abandoned(const std::string& beside) {
     if (!dir) return;
     while (const dirent* const entry = ::readdir(dir.get())) {
         const std::string name(entry->d_name);
-        if (!name.starts_with(prefix) || name.find('-', prefix.size()) != std::string::npos) continue;
+        if (!name.starts_with(prefix)) continue;
+        if (const std::size_t suffix = name.find('-', prefix.size()); suffix != std::string::npos) {
+            // What SQLite put beside a file that is gone itself.
+            const std::string_view kind = std::string_view(name).substr(suffix);
+            const std::string file = folder + "/" + name.substr(0, suffix);
+            struct stat st {};
+            if ((kind == "-journal" || kind == "-wal" || kind == "-shm") && ::lstat(file.c_str(), &st) != 0 &&
+                errno == ENOENT) {
+                ::unlink((folder + "/" + name).c_str());
+            }
+            continue;
+        }
         const std::string path = folder + "/" + name;
         const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
         if (fd < 0) continue;
