@@ -49,9 +49,6 @@ int du(const Args& args, Io& io) {
     request.sort = sort_of(parsed);
     std::optional<MainRevision> target;
     if (const auto rev = parsed.value("rev")) target = parse_revision("--rev", *rev);
-    const auto rev = parsed.value("rev");
-    std::optional<MainRevision> target;
-    if (rev) target = parse_revision("--rev", *rev);
 
     const auto progress = make_progress(output, io);
     OpenedStore opened = open_for_command(parsed, parsed.operands().front());
