@@ -28,8 +28,8 @@ class TempDir {
     bool keep_ = false;
 };
 
-/// A folder in memory where the system has one, else the usual temporary one: for tests that write hundreds of
-/// stores and would wait for the disk at each commit.
+/// A folder in memory where the system has one, else the usual temporary one: for tests that write hundreds
+/// of stores and would wait for the disk at each commit.
 [[nodiscard]] std::filesystem::path fast_folder();
 
 /// Whole file in and out; throw std::runtime_error when it cannot be had.

@@ -38,7 +38,7 @@ struct UsageRequest {
 
     std::optional<std::size_t> depth{};  ///< components of a prefix; nullopt: as `compact` groups them
     std::string under{};                 ///< only keys that begin so; depth then counts behind it
-    std::size_t top = 20;              ///< entries a list; 0: all
+    std::size_t top = 20;                ///< entries a list; 0: all
     Sort sort = Sort::bytes;
 };
 

@@ -91,8 +91,8 @@ class Database {
         detached,  ///< read-only without locks and without -shm: a -wal is read, never created or truncated.
                    ///< Nothing on disk changes, not even beside the file; the caller makes sure nobody writes
                    ///< meanwhile
-        write,   ///< read and write an existing file; may roll back a hot journal
-        create,  ///< a new file (an empty one that exists is fine)
+        write,     ///< read and write an existing file; may roll back a hot journal
+        create,    ///< a new file (an empty one that exists is fine)
     };
 
     /// Throws io when the file cannot be opened; that it is no database shows at the first read.
