@@ -92,7 +92,7 @@ class ForecastSink final : public ReplaySink {
 
     store::SqliteStore& store_;
     mvcc::CompactionRules rules_;
-    const std::vector<std::pair<std::string, std::string>>& reads_;
+    std::vector<std::pair<std::string, std::string>> reads_;
     bool compacts_;
     store::StoreHead stored_;
     std::map<std::string, std::string, std::less<>> values_;

@@ -66,7 +66,8 @@ void write_text(std::ostream& out, const ReplayReport& r, const TextStyle& style
             << r.index_before << '\n';
         return;
     }
-    out << many(r.entries, "entry") << (would ? " would be applied" : " applied");
+    out << grouped(r.entries) << (r.entries == 1 ? " entry" : " entries")
+        << (would ? " would be applied" : " applied");
     if (r.entries > 0) out << ", raft index " << r.index_before.value() + 1 << " to " << r.index_after;
     out << '\n';
     Table t(2);

@@ -116,9 +116,8 @@ class LineSax final : public nlohmann::json_sax<Json> {
     bool boolean(bool) override { return scalar(nullptr, nullptr); }
     bool number_integer(number_integer_t n) override { return scalar(&n, nullptr); }
     bool number_unsigned(number_unsigned_t n) override {
-        if (n > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) &&
-            place() != Place::skipped) {
-            return fail("'" + name_ + "' is above 2^63-1");
+        if (n > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+            return known_here() ? fail("'" + name_ + "' is above 2^63-1") : true;
         }
         const auto integer = static_cast<std::int64_t>(n);
         return scalar(&integer, nullptr);
@@ -184,10 +183,14 @@ class LineSax final : public nlohmann::json_sax<Json> {
                 return name_ == "rev" || name_ == "format" || name_ == "current_revision" ||
                        name_ == "entries" || name_ == "ops" || name_ == "leases" || name_ == "meta";
             case Place::op:
+                return name_ == "sub" || name_ == "type" || name_ == "key" || name_ == "value" ||
+                       name_ == "lease" || name_ == "create_revision" || name_ == "version";
             case Place::lease:
+                return name_ == "id" || name_ == "ttl";
             case Place::meta:
             case Place::ops:
             case Place::leases:
+            case Place::none:
                 return true;
             default:
                 return false;
