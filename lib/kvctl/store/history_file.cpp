@@ -18,9 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view k_format = "kvhistory/1";
 constexpr std::size_t k_block = std::size_t{1} << 20;
-constexpr std::size_t k_split_line = std::size_t{16} << 20;  // a longer transaction goes on in a new line
 
 // One file, a line at a time.
 class Lines {
@@ -273,17 +271,13 @@ Line parse(std::string_view text, const Lines& lines) {
     throw Error(ErrorKind::damaged, lines.place() + ": " + (sax.error().empty() ? "not JSON" : sax.error()));
 }
 
-void append_number(std::string& out, const char* name, std::int64_t value) {
-    out += name;
-    out += std::to_string(value);
-}
-
 }  // namespace
 
 bool looks_like_history(std::string_view first_bytes) {
     const std::size_t first = first_bytes.find_first_not_of(" \t\r\n");
     if (first == std::string_view::npos || first_bytes[first] != '{') return false;
-    return first_bytes.substr(0, first_bytes.find('\n', first)).find(k_format) != std::string_view::npos;
+    return first_bytes.substr(0, first_bytes.find('\n', first)).find(k_history_format) !=
+           std::string_view::npos;
 }
 
 struct HistoryReader::Parts {
@@ -298,11 +292,12 @@ HistoryReader::HistoryReader(const std::string& path) : parts_(std::make_unique<
     if (!lines.next(text)) throw Error(ErrorKind::not_a_store, path + ": an empty file");
     if (!looks_like_history(text)) {
         throw Error(ErrorKind::not_a_store,
-                    path + ": no history file: its first line does not say " + std::string(k_format));
+                    path + ": no history file: its first line does not say " + std::string(k_history_format));
     }
     Line line = parse(text, lines);
-    if (line.format != k_format) {
-        throw Error(ErrorKind::not_a_store, lines.place() + ": format is not " + std::string(k_format));
+    if (line.format != k_history_format) {
+        throw Error(ErrorKind::not_a_store,
+                    lines.place() + ": format is not " + std::string(k_history_format));
     }
     HistoryHeader& h = parts_->header;
     h.layout = std::move(line.layout);
@@ -355,50 +350,6 @@ void HistoryReader::each(const std::function<void(const mvcc::Record&)>& f) {
                     lines.path() + ": holds " + std::to_string(rows) + " rows where its first line says " +
                         std::to_string(*header().rows) + ": it was cut short or pieced together");
     }
-}
-
-HistoryWriter::HistoryWriter(std::ostream& out, const HistoryHeader& header) : out_(out) {
-    Json j{{"format", k_format}, {"layout", header.layout}};
-    if (header.current) j["current_revision"] = header.current->value();
-    if (header.rows) j["entries"] = *header.rows;
-    j["meta"] = Json::object();
-    for (const auto& [name, value] : header.meta) {
-        if (!is_utf8(name)) {
-            throw Error(ErrorKind::refused, "meta row '" + escape(name) + "' has a name that is not UTF-8");
-        }
-        j["meta"][name] = value;
-    }
-    j["leases"] = Json::array();
-    for (const Lease& lease : header.leases) j["leases"].push_back({{"id", lease.id}, {"ttl", lease.ttl}});
-    out_ << j.dump() << '\n';
-}
-
-void HistoryWriter::add(const mvcc::Record& r) {
-    if (open_ != r.revision.main || line_bytes_ > k_split_line) finish();
-    std::string op = open_ ? "," : "{\"rev\":" + std::to_string(r.revision.main) + ",\"ops\":[";
-    append_number(op, "{\"sub\":", r.revision.sub);
-    op += r.tombstone ? R"(,"type":"delete","key":")" : R"(,"type":"put","key":")";
-    op += base64_encode(r.key);
-    op += R"(","value":")";
-    op += base64_encode(r.value);
-    append_number(op, "\",\"lease\":", r.lease);
-    append_number(op, ",\"create_revision\":", r.create_revision);
-    append_number(op, ",\"version\":", r.version);
-    op += '}';
-    if (op.size() + k_split_line > HistoryReader::k_longest_line) {
-        throw Error(ErrorKind::refused, "revision " + std::to_string(r.revision.main) + "." +
-                                            std::to_string(r.revision.sub) +
-                                            ": its value is too long for a line");
-    }
-    out_ << op;
-    open_ = r.revision.main;
-    line_bytes_ += op.size();
-}
-
-void HistoryWriter::finish() {
-    if (open_) out_ << "]}\n";
-    open_.reset();
-    line_bytes_ = 0;
 }
 
 }  // namespace kvctl::store

@@ -13,6 +13,8 @@
 
 namespace kvctl::store {
 
+inline constexpr std::string_view k_history_format = "kvhistory/1";
+
 /// The first line of a history file (kvhistory/1): what is not a row.
 struct HistoryHeader {
     std::string layout;  ///< of the store it was written from; may be empty
