@@ -121,6 +121,7 @@ UsageReport measure_usage(const TreeIndex& index, const CompactionPlan& plan, co
         keys.push_back({key, &by_key[id]});
     }
     std::vector<View> prefixes;
+    prefixes.reserve(by_prefix.size());
     for (const auto& [name, usage] : by_prefix) prefixes.push_back({name, &usage});
     report.all_prefixes = prefixes.size();
     report.all_keys = keys.size();

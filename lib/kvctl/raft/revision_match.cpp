@@ -122,9 +122,9 @@ void RevisionMatch::finish() {
     }
     // A compaction beyond what was then the newest revision was refused.
     std::int64_t newest = next;
-    for (std::size_t i = 0; i < shapes_.size(); ++i) {
-        if (shapes_[i].revision) newest = *shapes_[i].revision;
-        const auto asked = shapes_[i].compaction;
+    for (const auto& shape : shapes_) {
+        if (shape.revision) newest = *shape.revision;
+        const auto asked = shape.compaction;
         if (asked && *asked <= newest && (!compacted_by_log_ || compacted_by_log_->value() < *asked)) {
             compacted_by_log_ = MainRevision{*asked};
         }

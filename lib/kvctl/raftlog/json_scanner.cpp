@@ -162,7 +162,7 @@ void JsonScanner::base64(std::vector<char>& out) {
     const char* const first = at_ + 1;
     const auto* const quote = static_cast<const char*>(
         first == end_ ? nullptr : std::memchr(first, '"', static_cast<std::size_t>(end_ - first)));
-    const std::size_t n = static_cast<std::size_t>((quote == nullptr ? end_ : quote) - first);
+    const auto n = static_cast<std::size_t>((quote == nullptr ? end_ : quote) - first);
     if (quote == nullptr || (n != 0 && std::memchr(first, '\\', n) != nullptr)) {
         const std::size_t position = this->position() + 1;
         decode_base64(string(scratch_), position, out);
