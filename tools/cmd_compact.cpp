@@ -201,23 +201,27 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
     return finish(r, d, options, start, io);
 }
 
-// True when a look is enough to know that nothing is to be done: the store is then never opened for writing.
-bool nothing_to_do(const CompactOptions& options) {
-    if (options.vacuum || options.compacts_raft() || options.target_size ||
-        (!options.rev && !options.keep_last))
-        return false;
+// True when a look is enough to know that nothing is to be done, or that it cannot be: the store is then
+// never opened for writing.
+bool look_is_enough(const CompactOptions& options) {
+    if (!options.rev && !options.keep_last && !options.target_size) return true;
     // A transaction that was cut short must be rolled back first, and only a writer does that.
     if (file_size(store::resolve_path(options.path) + "-journal") > 0) return false;
-    store::StoreHead head;
+    store::OpenOptions at_once = options.open;
+    at_once.timeout_ms = 0;
     try {
-        head = store::open_store(options.path, options.open)->head();
+        const std::unique_ptr<store::Store> store = store::open_store(options.path, at_once);
+        const store::StoreHead head = store->head();
+        if (options.rev && *options.rev > head.current) return true;
+        if (options.vacuum || options.compacts_raft() || options.target_size || head.pending()) return false;
+        if (options.rev) return *options.rev <= head.compacted;
+        return *options.keep_last >=
+               static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
     } catch (const Error& e) {
-        if (e.kind() != ErrorKind::busy) throw;
-        return false;  // opening it for writing waits, and knows who holds it
+        // Whoever holds the store, the writer will wait for it and say so.
+        if (e.kind() == ErrorKind::busy) return false;
+        throw;
     }
-    if (head.pending()) return false;
-    if (options.rev) return *options.rev <= head.compacted;
-    return *options.keep_last >= static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
 }
 
 }  // namespace
@@ -228,13 +232,13 @@ int compact(const Args& args, Io& io) {
     if (options.dry_run) return forecast(options, start, io);
     if (options.output) return write_output(options, start, io);
     if (store::is_bbolt(store::resolve_path(options.path))) {
+        (void)store::open_store(options.path, options.open);  // a folder may hold no etcd db at all
         throw Error(
             ErrorKind::read_only_layout,
             options.path +
                 ": an etcd db is never written; 'kvctl import' or 'compact -o NEW' makes a native store");
     }
-    const bool no_target = !options.rev && !options.keep_last && !options.target_size;
-    if (no_target || nothing_to_do(options)) {
+    if (look_is_enough(options)) {
         const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
         Decision d = decide(*store, options, nullptr);
         report::CompactionReport r = start_report(store->info(), options);

@@ -27,11 +27,13 @@ std::uint64_t predicted_bytes(store::SqliteStore& store, Progress* progress) {
         store.info().layout == store::Layout::kine ? mvcc::kine_rules() : mvcc::classic_rules();
     Findings findings;
     const mvcc::TreeIndex index = store.load(rules, findings, progress);
-    return store::predict_file_bytes(store, index, {}, store::other_pages(store), {});
+    return store::predict_file_bytes(store, index, {}, store::other_pages(store), {},
+                                     store::order_of_rows(store, index));
 }
 
 void refuse_bbolt(const std::string& path) {
     if (!store::is_bbolt(store::resolve_path(path))) return;
+    (void)store::open_store(path, {});  // a folder may hold no etcd db at all
     throw Error(ErrorKind::read_only_layout, path +
                                                  ": an etcd db is never written; etcd's own defrag shrinks "
                                                  "it, 'kvctl import' makes a native store");

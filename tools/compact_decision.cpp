@@ -36,25 +36,38 @@ mvcc::CompactionInput input_of(const store::StoreHead& head) {
     return {head.current, head.compacted, head.pending() ? head.scheduled : std::nullopt};
 }
 
+store::Strategy strategy_of(const store::SqliteStore* sqlite, const CompactOptions& options,
+                            const mvcc::CompactionPlan& plan) {
+    if (sqlite == nullptr || options.output) return store::Strategy::rewrite;
+    if (options.batch) return store::Strategy::in_place;
+    return options.strategy.value_or(store::choose_strategy(*sqlite, plan, options.vacuum));
+}
+
 // Predicts the file's size for any plan over one index.
 class SizePredictor {
   public:
-    SizePredictor(store::Store& store, const mvcc::TreeIndex& index, bool drop_old_values)
-        : store_(dynamic_cast<store::SqliteStore*>(&store)), index_(index), drop_(drop_old_values) {
-        if (store_ != nullptr) other_ = store::other_pages(*store_);
+    SizePredictor(store::Store& store, const mvcc::TreeIndex& index, const CompactOptions& options)
+        : store_(dynamic_cast<store::SqliteStore*>(&store)), index_(index), options_(options) {
+        if (store_ == nullptr) return;
+        other_ = store::other_pages(*store_);
+        as_they_stand_ = store::order_of_rows(*store_, index_);
     }
     [[nodiscard]] std::optional<std::uint64_t> bytes(const mvcc::CompactionPlan& plan) const {
         if (store_ == nullptr) return std::nullopt;
         std::vector<std::uint32_t> old;
-        if (drop_) old = store::old_value_bytes(*store_, index_, plan);
-        return store::predict_file_bytes(*store_, index_, plan, other_, old);
+        if (options_.drop_old_values) old = store::old_value_bytes(*store_, index_, plan);
+        const bool copied = plan.kind == mvcc::CompactionPlan::Kind::compact &&
+                            strategy_of(store_, options_, plan) == store::Strategy::rewrite;
+        return store::predict_file_bytes(*store_, index_, plan, other_, old,
+                                         copied ? store::RowOrder{} : as_they_stand_);
     }
 
   private:
     store::SqliteStore* store_;
     const mvcc::TreeIndex& index_;
-    bool drop_;
+    const CompactOptions& options_;
     std::uint64_t other_ = 0;
+    store::RowOrder as_they_stand_;
 };
 
 // The lowest revision whose compaction, once the file is shrunk, fits. Sizes fall as revisions rise, so
@@ -266,7 +279,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
                std::nullopt,
                std::move(findings),
                {}};
-    const SizePredictor predictor(store, d.index, options.drop_old_values);
+    const SizePredictor predictor(store, d.index, options);
     if (options.target_size) {
         d.kind = find_target(info, options, predictor, d);
     } else {
@@ -281,14 +294,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
         const std::uint64_t gain = info.file_bytes > after ? info.file_bytes - after : 0;
         if (gain < options.min_gain->of(info.file_bytes)) d.kind = Decision::Kind::below_min_gain;
     }
-    if (const auto* const sqlite = dynamic_cast<const store::SqliteStore*>(&store)) {
-        d.strategy = options.output ? store::Strategy::rewrite
-                     : options.batch
-                         ? store::Strategy::in_place
-                         : options.strategy.value_or(store::choose_strategy(*sqlite, d.plan, options.vacuum));
-    } else {
-        d.strategy = store::Strategy::rewrite;
-    }
+    d.strategy = strategy_of(dynamic_cast<const store::SqliteStore*>(&store), options, d.plan);
     note_index_damage(d);
     read_raft_log(store, options, d);
     warn(store, options, d);

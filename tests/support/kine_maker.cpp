@@ -128,6 +128,9 @@ void KineMaker::raw(const KineRow& row) {
 }
 
 void KineMaker::compact(std::int64_t revision) {
+    for (const KineRow& r : rows_) {
+        if (r.name == k_compact_row && r.prev_revision >= revision) return;
+    }
     std::set<std::int64_t> gone;
     for (const KineRow& r : rows_) {
         if (r.id > revision || r.name == k_compact_row) continue;

@@ -156,6 +156,32 @@ std::vector<IndexInfo> droppable_indexes(const TableInfo& table) {
     return all;
 }
 
+// SQLite's own tables of statistics, which lose their rows of an index that is dropped, even if only to be
+// made again.
+class Statistics {
+  public:
+    explicit Statistics(const sqlite::Database& db) : db_(db) {
+        db.exec("PRAGMA temp_store=MEMORY");
+        sqlite::Statement s =
+            db.prepare("SELECT name FROM main.sqlite_schema WHERE name GLOB 'sqlite_stat[0-9]'");
+        while (s.step()) tables_.emplace_back(s.bytes(0));
+        for (const std::string& t : tables_) {
+            db.exec("CREATE TEMP TABLE kvctl_" + t + " AS SELECT * FROM main." + t);
+        }
+    }
+    void put_back() const {
+        for (const std::string& t : tables_) {
+            db_.exec("DELETE FROM main." + t);
+            db_.exec("INSERT INTO main." + t + " SELECT * FROM temp.kvctl_" + t);
+            db_.exec("DROP TABLE temp.kvctl_" + t);
+        }
+    }
+
+  private:
+    const sqlite::Database& db_;
+    std::vector<std::string> tables_;
+};
+
 // The revision at which each removed row may go: its own for a tombstone or gap, else that of the row that
 // replaced it.
 std::vector<Slot> removable_from(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan) {
@@ -181,7 +207,9 @@ void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, cons
     const bool rebuild =
         !indexes.empty() && plan.removed.revisions * k_rebuild_indexes_from > plan.before.revisions;
     Verification verification(store, index, plan, !execution.drop_old_values);
+    std::optional<Statistics> statistics;
     if (rebuild) {
+        statistics.emplace(db);
         for (const IndexInfo& i : indexes) db.exec("DROP INDEX " + sqlite::quote_name(i.name));
     }
     if (execution.progress != nullptr) execution.progress->update("deleting", 0, 0);
@@ -198,6 +226,7 @@ void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, cons
     if (rebuild) {
         if (execution.progress != nullptr) execution.progress->update("indexing", 0, 0);
         for (const IndexInfo& i : indexes) db.exec(i.sql);
+        statistics->put_back();
     }
     // A kine store without a compact row gains one, one with several loses the others.
     const auto compact_rows = static_cast<std::int64_t>(kine ? compact_row_ids(db).size() : 1);

@@ -60,8 +60,8 @@ void TablePages::add(std::int64_t rowid, std::uint64_t payload) noexcept {
                                                                    (c.overflow > 0 ? 4 : 0));
     overflow_ += c.overflow;
     if (used_ + bytes > usable_ - 8) {
-        // The first split halves the page; later ones leave a full page behind and start a new one.
-        used_ = leaves_ == 1 ? (used_ + bytes) / 2 : bytes;
+        // A row that no longer fits begins a page of its own and leaves a full one behind.
+        used_ = bytes;
         ++leaves_;
         divider_ += 2 + 4 + rowid_bytes;
     } else {

@@ -70,12 +70,12 @@ StoreInfo inspect_file(const std::string& given_path, const std::string& real_pa
     struct stat st {};
     std::array<unsigned char, 100> header{};
     const int stat_rc = ::fstat(fd, &st);
-    const ssize_t got = ::pread(fd, header.data(), header.size(), 0);
+    const bool regular = stat_rc == 0 && S_ISREG(st.st_mode);
+    const ssize_t got = regular ? ::pread(fd, header.data(), header.size(), 0) : 0;
     const int read_errno = errno;
     ::close(fd);
-    if (stat_rc != 0 || (got < 0 && read_errno != EISDIR))
-        throw io_error(given_path, "cannot read", read_errno);
-    if (!S_ISREG(st.st_mode)) throw Error(ErrorKind::not_a_store, given_path + ": not a regular file");
+    if (stat_rc != 0 || got < 0) throw io_error(given_path, "cannot read", read_errno);
+    if (!regular) throw Error(ErrorKind::not_a_store, given_path + ": not a regular file");
     info.wal_bytes = size_of(real_path + "-wal");
     info.journal_bytes = size_of(real_path + "-journal");
     if (st.st_size == 0 && info.wal_bytes == 0)
@@ -152,6 +152,7 @@ void SqliteStore::refresh_info() {
     info_.journal_bytes = size_of(info_.real_path + "-journal");
     info_.pages = static_cast<std::uint64_t>(db().integer("PRAGMA page_count").value_or(0));
     info_.free_pages = static_cast<std::uint64_t>(db().integer("PRAGMA freelist_count").value_or(0));
+    info_.auto_vacuum = db().integer("PRAGMA auto_vacuum").value_or(0) != 0;
 }
 
 void SqliteStore::check_unchanged() const {

@@ -32,6 +32,7 @@ struct StoreInfo {
     std::uint64_t wal_bytes = 0;      ///< of a -wal beside it, 0 when there is none
     std::uint64_t journal_bytes = 0;  ///< of a -journal beside it
     bool wal_mode = false;
+    bool auto_vacuum = false;  ///< keeps pages of back pointers
 };
 
 /// The store's counters.
