@@ -28,9 +28,9 @@ struct HistoryReport {
     Notes notes;
 };
 
-void write_text(std::ostream& out, const HistoryReport& report, const TextStyle& style);
-void write_json(std::ostream& out, const HistoryReport& report);
+void write_text(std::ostream& out, const HistoryReport& h, const TextStyle& style);
+void write_json(std::ostream& out, const HistoryReport& h);
 /// A line a revision, then the summary.
-void write_jsonl(std::ostream& out, const HistoryReport& report);
+void write_jsonl(std::ostream& out, const HistoryReport& h);
 
 }  // namespace kvctl::report

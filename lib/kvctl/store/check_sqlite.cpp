@@ -54,7 +54,7 @@ void check_sqlite_file(SqliteStore& store, FindingLog& log) {
     check_columns(store, log);
     const StoreInfo& info = store.info();
     const std::uint64_t free = info.free_pages * info.page_size;
-    if (free * 4 > info.file_bytes && free > 1024 * 1024) {
+    if (free * 4 > info.file_bytes && free > std::uint64_t{1024} * 1024) {
         log.add(finding(Severity::info, "free-space", "file",
                         std::to_string(free) + " of " + std::to_string(info.file_bytes) +
                             " bytes are free pages; kvctl vacuum gives them back"));
@@ -117,7 +117,7 @@ void walk_rows(const sqlite::Database& db, const std::string& table, const std::
             } else if (range.first == range.second) {
                 hole = Range(hole ? hole->first : range.first, range.second);
             } else {
-                const std::int64_t middle = static_cast<std::int64_t>(
+                const auto middle = static_cast<std::int64_t>(
                     static_cast<std::uint64_t>(range.first) +
                     (static_cast<std::uint64_t>(range.second) - static_cast<std::uint64_t>(range.first)) / 2);
                 left.emplace_back(middle + 1, range.second);
