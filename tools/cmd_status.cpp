@@ -65,7 +65,7 @@ void add_hints(store::Store& store, const store::StoreHead& head, const mvcc::Tr
         r.hints.emplace_back("finish the compaction that was cut short: kvctl compact --rev " +
                              std::to_string(head.scheduled->value()));
     }
-    if (r.free_bytes * 4 > info.file_bytes && r.free_bytes > 1024 * 1024) {
+    if (r.free_bytes * 4 > info.file_bytes && r.free_bytes > std::uint64_t{1024} * 1024) {
         r.hints.push_back(format_bytes(r.free_bytes) +
                           " are free inside the file: kvctl vacuum gives them back");
     }

@@ -123,7 +123,7 @@ MainRevision target_of(const store::StoreInfo& info, const CompactOptions& optio
         }
         return *options.rev;
     }
-    const std::uint64_t span = static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
+    const auto span = static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
     if (*options.keep_last >= span) return head.compacted;
     return MainRevision(head.current.value() - static_cast<std::int64_t>(*options.keep_last));
 }
