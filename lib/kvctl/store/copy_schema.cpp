@@ -63,8 +63,8 @@ sqlite::Database create_like(const std::string& path, const sqlite::Database& so
     db.exec("PRAGMA application_id=" + pragma("application_id"));
     db.exec("PRAGMA user_version=" + pragma("user_version"));
     db.prepare("ATTACH ?1 AS src").bind_text(1, uri_of(source_path, detached)).run();
-    // Each index is built by reading the new table through; mapped, that is a third of the run less. Nobody else writes
-    // either file meanwhile, so neither can shrink under the map.
+    // Each index is built by reading the new table through; mapped, that is a third of the run less. Nobody
+    // else writes either file meanwhile, so neither can shrink under the map.
     db.exec("PRAGMA main.mmap_size=1099511627776");
     if (detached) db.exec("PRAGMA src.mmap_size=1099511627776");
     db.exec("PRAGMA src.cell_size_check=ON");
