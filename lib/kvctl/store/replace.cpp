@@ -49,11 +49,13 @@ bool exists_with_content(const std::string& path) {
 // header; a crash before the file is deleted leaves one that says nothing.
 bool holds_transaction(const std::string& journal) {
     const int fd = ::open(journal.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) return errno != ENOENT;
+    if (fd < 0 && errno == ENOENT) return false;
     char first = 0;
-    const ssize_t n = ::pread(fd, &first, 1, 0);
-    ::close(fd);
-    return n < 0 || (n == 1 && first != 0);
+    const ssize_t n = fd < 0 ? -1 : ::pread(fd, &first, 1, 0);
+    const int error = errno;
+    if (fd >= 0) ::close(fd);
+    if (n < 0) throw io_error(journal, "cannot read", error);
+    return n == 1 && first != 0;
 }
 
 }  // namespace

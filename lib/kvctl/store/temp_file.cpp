@@ -129,6 +129,7 @@ TempFile::TempFile(const std::string& beside) {
     const std::string stem = folder_of(beside) + "/" + prefix_beside(beside);
     for (int attempt = 0; fd_ < 0; ++attempt) {
         path_ = stem + random_name();
+        path_.reserve(path_.size() + 16);  // remove() needs no memory
         fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd_ < 0 && (errno != EEXIST || attempt > 10)) throw io_error(path_, "cannot create", errno);
     }
@@ -143,10 +144,20 @@ TempFile::~TempFile() {
     remove();
 }
 
-void TempFile::remove() noexcept {
-    if (!path_.empty()) {
-        for (const char* const suffix : {"", "-journal", "-wal", "-shm"}) ::unlink((path_ + suffix).c_str());
+void TempFile::forget_name(bool remove_file) noexcept {
+    const std::size_t n = path_.size();
+    if (n > 0 && remove_file) ::unlink(path_.c_str());
+    for (const char* const suffix : {"-journal", "-wal", "-shm"}) {
+        if (n == 0) break;
+        path_.resize(n);
+        path_ += suffix;
+        ::unlink(path_.c_str());
     }
+    path_.clear();
+}
+
+void TempFile::remove() noexcept {
+    forget_name(true);
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
 }
@@ -171,7 +182,7 @@ void TempFile::take_identity_of(const std::string& like) const {
 void TempFile::publish_over(const std::string& target) {
     if (::rename(path_.c_str(), target.c_str()) != 0)
         throw io_error(target, "cannot rename the new file into place", errno);
-    path_.clear();
+    forget_name(false);
     sync_folder(folder_of(target));
 }
 
@@ -183,10 +194,9 @@ void TempFile::publish_as_new(const std::string& target) {
         if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
             throw io_error(target, "cannot create", errno);
         }
-        path_.clear();
+        forget_name(false);
     } else {
-        ::unlink(path_.c_str());
-        path_.clear();
+        forget_name(true);
     }
     sync_folder(folder_of(target));
 }

@@ -33,6 +33,8 @@ class TempFile {
 
   private:
     void remove() noexcept;
+    // The name is done with; what SQLite put beside it goes too. Needs no memory.
+    void forget_name(bool remove_file) noexcept;
     std::string path_;
     int fd_ = -1;
 };

@@ -1,0 +1,201 @@
+#include <cerrno>
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+
+#include "tests/crash/allocator.hpp"
+#include "tests/crash/harness.hpp"
+#include "tests/crash/scenario.hpp"
+#include "tests/support/temp_dir.hpp"
+
+// Fault injection: the n-th call of a kind fails, once or from then on, for every n until a run has no n-th
+// call. The run must end with the documented code, leave the store as it was, as it becomes or resumable, and
+// nothing beside it; the next run must finish the work.
+namespace kvctl::crash {
+namespace {
+
+struct Fault {
+    std::string name;
+    std::optional<Call> call;  // nullopt: memory
+    Heap heap = Heap::sqlite;
+    int error = EIO;
+    bool short_write = false;
+    bool persistent = false;
+};
+
+std::vector<Fault> faults() {
+    std::vector<Fault> all;
+    for (const bool persistent : {false, true}) {
+        const std::string suffix = persistent ? ", and all behind it" : "";
+        const auto add = [&](Call call, const char* word, int error, bool short_write = false) {
+            all.push_back({std::string(name_of(call)) + " " + word + suffix, call, Heap::sqlite, error,
+                           short_write, persistent});
+        };
+        for (const Call call : {Call::open, Call::read, Call::write, Call::sync, Call::truncate, Call::remove,
+                                Call::rename, Call::link, Call::chmod, Call::folder_sync})
+            add(call, "EIO", EIO);
+        add(Call::map, "ENOMEM", ENOMEM);
+        add(Call::open, "EMFILE", EMFILE);
+        add(Call::write, "ENOSPC", ENOSPC);
+        add(Call::write, "short", ENOSPC, true);
+        if (!persistent) {
+            add(Call::read, "EINTR", EINTR);
+            add(Call::write, "EINTR", EINTR);
+        }
+        all.push_back({"SQLite's malloc" + suffix, std::nullopt, Heap::sqlite, ENOMEM, false, persistent});
+        all.push_back({"operator new" + suffix, std::nullopt, Heap::program, ENOMEM, false, persistent});
+    }
+    return all;
+}
+
+class Injector : public Watcher {
+  public:
+    Injector(const Fault& fault, std::uint64_t n) : fault_(fault), n_(n) {}
+    Verdict before(Call call, const std::string& /*path*/) override {
+        if (call != fault_.call) return {};
+        ++seen_;
+        const bool now = fault_.persistent ? seen_ >= n_ : seen_ == n_;
+        return now ? Verdict{fault_.error, fault_.short_write} : Verdict{};
+    }
+    [[nodiscard]] std::uint64_t seen() const noexcept { return seen_; }
+
+  private:
+    const Fault& fault_;
+    std::uint64_t n_;
+    std::uint64_t seen_ = 0;
+};
+
+struct Ran {
+    int code = 0;
+    std::string printed;
+    std::uint64_t seen = 0;  // calls of the kind
+};
+
+Ran run_with(const Scenario& scenario, const std::string& folder, const Fault& fault, std::uint64_t n) {
+    Ran ran;
+    Injector injector(fault, n);
+    const Watch watch(folder, injector);
+    if (fault.call) {
+        ran.code = run(scenario, folder, ran.printed);
+        ran.seen = injector.seen();
+        return ran;
+    }
+    const MemoryFault memory(fault.heap, n, fault.persistent);
+    try {
+        ran.code = run(scenario, folder, ran.printed);
+    } catch (const std::bad_alloc&) {
+        ran.code = 1;  // not even the message found memory; main ends with the same code
+    }
+    ran.seen = memory.seen();
+    return ran;
+}
+
+class Judge {
+  public:
+    Judge(const Scenario& scenario, std::string folder) : scenario_(scenario), folder_(std::move(folder)) {
+        write_folder(folder_, scenario.start);
+        before_ = read_state(path());
+        write_folder(folder_, scenario.start);
+        std::string printed;
+        if (const int code = run(scenario, folder_, printed); code != 0)
+            throw std::runtime_error(scenario.name + " ended with " + std::to_string(code) + ": " + printed);
+        after_ = read_state(path());
+        if (scenario.to_output) output_ = read_state(folder_ + "/" + k_output);
+    }
+
+    std::string judge(const Fault& fault, const Ran& ran, std::map<int, std::uint64_t>& codes) {
+        ++codes[ran.code];
+        const std::set<int> expected =
+            fault.error == ENOMEM && !fault.call ? std::set<int>{0, 1} : std::set<int>{0, 7};
+        if (!expected.contains(ran.code)) return "ends with " + std::to_string(ran.code) + ": " + ran.printed;
+        const Files left = read_folder(folder_);
+        const bool unlinks = fault.call == Call::remove;
+        for (const auto& [name, content] : left) {
+            const bool known = name == k_store || name == k_output || name == std::string(k_store) + "-wal" ||
+                               name == std::string(k_store) + "-journal";
+            if (!known && !unlinks) return "leaves " + name + " (code " + std::to_string(ran.code) + ")";
+        }
+        const State now = read_state(path());
+        if (!now.fault.empty()) return "the store is damaged: " + now.fault;
+        const bool sound = ran.code == 0 ? now == after_
+                                         : now == before_ || now == after_ ||
+                                               (scenario_.in_batches && between(before_, now, after_));
+        if (!sound)
+            return "code " + std::to_string(ran.code) +
+                   ", but the store is neither as it was nor as it becomes";
+        if (ran.code == 0 && scenario_.to_output && !left.contains(k_output))
+            return "code 0, but no new file";
+        return run_again(left, now == after_);
+    }
+
+  private:
+    [[nodiscard]] std::string path() const { return folder_ + "/" + k_store; }
+
+    std::string run_again(const Files& found, bool done) {
+        write_folder(folder_, found);
+        const bool published = found.contains(k_output);
+        if (published && read_state(folder_ + "/" + k_output) != output_)
+            return "the new file is not complete";
+        std::string printed;
+        const int code = run(scenario_, folder_, printed);
+        if (code != (published ? 4 : 0))
+            return "the next run ends with " + std::to_string(code) + ": " + printed;
+        Files left = read_folder(folder_);
+        if (read_state(path()) != after_) return "the next run does not finish it";
+        if (const std::string name = litter(std::move(left), scenario_, done); !name.empty())
+            return "the next run leaves " + name;
+        return {};
+    }
+
+    const Scenario& scenario_;
+    std::string folder_;
+    State before_;
+    State after_;
+    State output_;
+};
+
+}  // namespace
+
+int fault_points(const Settings& settings) {
+    const auto start = std::chrono::steady_clock::now();
+    std::uint64_t tried = 0;
+    std::uint64_t wrong = 0;
+    std::map<int, std::uint64_t> codes;
+    std::mt19937_64 random(settings.seed);
+    const std::vector<Fault> kinds = faults();
+    for (const Scenario& scenario : scenarios()) {
+        const test::TempDir dir;
+        const std::string folder = dir.path().string();
+        std::optional<Judge> judge;
+        for (const Fault& fault : kinds) {
+            const std::string name = scenario.name + ": " + fault.name;
+            if (name.find(settings.only) == std::string::npos) continue;
+            if (!settings.full && random() % 4 != 0) continue;
+            if (!judge) judge.emplace(scenario, folder);
+            write_folder(folder, scenario.start);
+            const std::uint64_t calls = run_with(scenario, folder, fault, UINT64_MAX).seen;
+            std::uint64_t n = settings.full || calls == 0 ? 1 : 1 + random() % calls;
+            for (;; ++n) {
+                write_folder(folder, scenario.start);
+                const Ran ran = run_with(scenario, folder, fault, n);
+                if (ran.seen < n) break;  // it went through
+                ++tried;
+                const std::string what = judge->judge(fault, ran, codes);
+                if (!what.empty() && ++wrong <= 40)
+                    std::cout << name << ", n = " << n << ": " << what << '\n';
+                if (!settings.full) break;
+            }
+        }
+    }
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - start);
+    std::cout << "fault injection: " << tried << " faults tried, exit codes";
+    for (const auto& [code, n] : codes) std::cout << ' ' << code << " (" << n << ")";
+    std::cout << ", " << wrong << " wrong (" << seconds.count() << " s)\n";
+    return wrong == 0 && tried > 0 ? 0 : 1;
+}
+
+}  // namespace kvctl::crash

@@ -1,0 +1,54 @@
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "tests/crash/harness.hpp"
+#include "tests/crash/watcher.hpp"
+
+namespace {
+
+constexpr const char* k_usage =
+    "usage: kvctl_crash points|faults|signals [--full] [--seed N] [--only TEXT]\n"
+    "  points   power loss at every point of a run\n"
+    "  faults   the n-th call fails, for every n\n"
+    "  signals  SIGINT, SIGTERM, SIGKILL, SIGPIPE, a full standard output\n"
+    "Without --full a sample is tried.\n";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using namespace kvctl::crash;
+    const std::vector<std::string> args(argv + 1, argv + argc);
+    Settings settings;
+    std::string what;
+    for (std::size_t i = 0; i < args.size(); ++i) {
+        if (args[i] == "--full") {
+            settings.full = true;
+        } else if (args[i] == "--seed" && i + 1 < args.size()) {
+            settings.seed = static_cast<std::uint32_t>(std::stoul(args[++i]));
+        } else if (args[i] == "--only" && i + 1 < args.size()) {
+            settings.only = args[++i];
+        } else if (what.empty()) {
+            what = args[i];
+        } else {
+            what = "?";
+        }
+    }
+    // The disk that is simulated needs no real one.
+    if (std::getenv("TMPDIR") == nullptr && std::filesystem::exists("/dev/shm"))
+        ::setenv("TMPDIR", "/dev/shm", 0);
+    try {
+        install_allocator();
+        install_vfs();
+        if (what == "points") return crash_points(settings);
+        if (what == "faults") return fault_points(settings);
+        if (what == "signals") return signal_points(settings);
+    } catch (const std::exception& e) {
+        std::cout << "kvctl_crash: " << e.what() << '\n';
+        return 1;
+    }
+    std::cerr << k_usage;
+    return 2;
+}

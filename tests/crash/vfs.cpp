@@ -1,0 +1,214 @@
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include "tests/crash/allocator.hpp"
+#include "tests/crash/watcher.hpp"
+
+// A VFS on top of SQLite's own that tells the watcher of every request, or fails it when the watcher says so.
+namespace kvctl::crash {
+namespace {
+
+struct File {
+    sqlite3_file base;
+    sqlite3_file* real;
+    std::string* path;  // empty: a temporary file of SQLite's, not watched
+    bool syncs_name;    // the first sync of a new journal also syncs the folder's entry
+};
+
+sqlite3_vfs* real_vfs = nullptr;
+
+File* self(sqlite3_file* file) {
+    return reinterpret_cast<File*>(file);
+}
+sqlite3_file* real(sqlite3_file* file) {
+    return self(file)->real;
+}
+const sqlite3_io_methods* methods(sqlite3_file* file) {
+    return self(file)->real->pMethods;
+}
+Watcher* watcher(sqlite3_file* file) {
+    return watcher_of(*self(file)->path);
+}
+
+Verdict ask(sqlite3_file* file, Call call) {
+    Watcher* const w = watcher(file);
+    const Verdict v = w != nullptr ? w->before(call, *self(file)->path) : Verdict{};
+    return v.error == EINTR ? Verdict{} : v;  // SQLite's own VFS tries again
+}
+
+int code(int error, int io_code) {
+    if (error == ENOSPC) return SQLITE_FULL;
+    return error == ENOMEM ? SQLITE_IOERR_NOMEM : io_code;
+}
+
+int x_close(sqlite3_file* file) {
+    const Calm calm;
+    const int rc = methods(file)->xClose(real(file));
+    delete self(file)->path;
+    return rc;
+}
+
+int x_read(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) {
+    const Calm calm;
+    if (const Verdict v = ask(file, Call::read); v.error != 0) return code(v.error, SQLITE_IOERR_READ);
+    return methods(file)->xRead(real(file), out, amount, offset);
+}
+
+int x_write(sqlite3_file* file, const void* data, int amount, sqlite3_int64 offset) {
+    const Calm calm;
+    const Verdict v = ask(file, Call::write);
+    if (v.error != 0 && !v.short_write) return code(v.error, SQLITE_IOERR_WRITE);
+    const int done = v.short_write ? amount / 2 : amount;
+    const int rc = methods(file)->xWrite(real(file), data, done, offset);
+    Watcher* const w = watcher(file);
+    if (rc == SQLITE_OK && w != nullptr) {
+        w->wrote(*self(file)->path, offset, {static_cast<const char*>(data), static_cast<std::size_t>(done)});
+    }
+    return v.short_write ? SQLITE_FULL : rc;
+}
+
+int x_truncate(sqlite3_file* file, sqlite3_int64 size) {
+    const Calm calm;
+    if (const Verdict v = ask(file, Call::truncate); v.error != 0)
+        return code(v.error, SQLITE_IOERR_TRUNCATE);
+    const int rc = methods(file)->xTruncate(real(file), size);
+    if (Watcher* const w = watcher(file); rc == SQLITE_OK && w != nullptr)
+        w->truncated(*self(file)->path, size);
+    return rc;
+}
+
+int x_sync(sqlite3_file* file, int flags) {
+    const Calm calm;
+    Watcher* const w = watcher(file);
+    if (w == nullptr) return methods(file)->xSync(real(file), flags);
+    if (const Verdict v = ask(file, Call::sync); v.error != 0) return code(v.error, SQLITE_IOERR_FSYNC);
+    w->synced(*self(file)->path, self(file)->syncs_name);
+    self(file)->syncs_name = false;
+    return SQLITE_OK;  // the disk is a simulated one
+}
+
+int x_size(sqlite3_file* file, sqlite3_int64* size) {
+    return methods(file)->xFileSize(real(file), size);
+}
+int x_lock(sqlite3_file* file, int level) {
+    return methods(file)->xLock(real(file), level);
+}
+int x_unlock(sqlite3_file* file, int level) {
+    return methods(file)->xUnlock(real(file), level);
+}
+int x_check_lock(sqlite3_file* file, int* out) {
+    return methods(file)->xCheckReservedLock(real(file), out);
+}
+
+int x_control(sqlite3_file* file, int operation, void* argument) {
+    // Growing a file ahead of its writes would go past the watcher.
+    if (operation == SQLITE_FCNTL_SIZE_HINT || operation == SQLITE_FCNTL_CHUNK_SIZE) return SQLITE_OK;
+    return methods(file)->xFileControl(real(file), operation, argument);
+}
+
+int x_sector(sqlite3_file* file) {
+    return methods(file)->xSectorSize(real(file));
+}
+int x_traits(sqlite3_file* file) {
+    return methods(file)->xDeviceCharacteristics(real(file));
+}
+int x_shm_map(sqlite3_file* file, int page, int size, int extend, void volatile** out) {
+    return methods(file)->xShmMap(real(file), page, size, extend, out);
+}
+int x_shm_lock(sqlite3_file* file, int offset, int n, int flags) {
+    return methods(file)->xShmLock(real(file), offset, n, flags);
+}
+void x_shm_barrier(sqlite3_file* file) {
+    methods(file)->xShmBarrier(real(file));
+}
+int x_shm_unmap(sqlite3_file* file, int remove) {
+    return methods(file)->xShmUnmap(real(file), remove);
+}
+
+int x_fetch(sqlite3_file* file, sqlite3_int64 offset, int amount, void** page) {
+    const Calm calm;
+    *page = nullptr;
+    // A map that cannot be had: SQLite reads instead.
+    if (const Verdict v = ask(file, Call::map); v.error != 0) return SQLITE_OK;
+    return methods(file)->xFetch(real(file), offset, amount, page);
+}
+int x_unfetch(sqlite3_file* file, sqlite3_int64 offset, void* page) {
+    return methods(file)->xUnfetch(real(file), offset, page);
+}
+
+const sqlite3_io_methods k_methods = {
+    3,          x_close,       x_read,       x_write,   x_truncate, x_sync,   x_size,
+    x_lock,     x_unlock,      x_check_lock, x_control, x_sector,   x_traits, x_shm_map,
+    x_shm_lock, x_shm_barrier, x_shm_unmap,  x_fetch,   x_unfetch,
+};
+
+int x_open(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int flags, int* out_flags) {
+    const Calm calm;
+    File* const f = new (file) File{};
+    f->real = reinterpret_cast<sqlite3_file*>(f + 1);
+    f->path = new std::string(name != nullptr ? name : "");
+    Watcher* const w = watcher_of(*f->path);
+    bool existed = true;
+    if (w != nullptr) {
+        if (const Verdict v = w->before(Call::open, *f->path); v.error != 0) {
+            delete f->path;
+            return v.error == ENOMEM ? SQLITE_NOMEM : SQLITE_CANTOPEN;
+        }
+        struct stat st {};  // xAccess takes an empty file for none
+        existed = ::stat(name, &st) == 0;
+    }
+    const int rc = real_vfs->xOpen(real_vfs, name, f->real, flags, out_flags);
+    if (rc != SQLITE_OK) {
+        if (f->real->pMethods != nullptr) f->real->pMethods->xClose(f->real);
+        delete f->path;
+        return rc;
+    }
+    f->base.pMethods = &k_methods;
+    if (w != nullptr && !existed) w->created(*f->path);
+    f->syncs_name = (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL)) != 0 &&
+                    (flags & SQLITE_OPEN_CREATE) != 0;
+    return SQLITE_OK;
+}
+
+int x_delete(sqlite3_vfs* /*vfs*/, const char* name, int sync_folder) {
+    const Calm calm;
+    Watcher* const w = watcher_of(name);
+    if (w == nullptr) return real_vfs->xDelete(real_vfs, name, sync_folder);
+    if (const Verdict v = w->before(Call::remove, name); v.error != 0) return SQLITE_IOERR_DELETE;
+    const int rc = real_vfs->xDelete(real_vfs, name, 0);
+    if (rc != SQLITE_OK) return rc;
+    w->removed(name);
+    if (sync_folder == 0) return rc;
+    if (const Verdict v = w->before(Call::folder_sync, name); v.error != 0) return SQLITE_IOERR_DIR_FSYNC;
+    w->folder_synced();
+    return rc;
+}
+
+}  // namespace
+
+void install_vfs() {
+    static sqlite3_vfs vfs;
+    real_vfs = sqlite3_vfs_find("unix");
+    if (real_vfs == nullptr) throw std::runtime_error("SQLite has no unix VFS here");
+    vfs = *real_vfs;
+    vfs.zName = "kvctl-watched";
+    vfs.szOsFile = static_cast<int>(sizeof(File)) + real_vfs->szOsFile;
+    vfs.pNext = nullptr;
+    vfs.xOpen = x_open;
+    vfs.xDelete = x_delete;
+    // Those that take the VFS hand on SQLite's own.
+    vfs.xAccess = [](sqlite3_vfs*, const char* name, int flags, int* out) {
+        return real_vfs->xAccess(real_vfs, name, flags, out);
+    };
+    vfs.xFullPathname = [](sqlite3_vfs*, const char* name, int size, char* out) {
+        return real_vfs->xFullPathname(real_vfs, name, size, out);
+    };
+    if (sqlite3_vfs_register(&vfs, 1) != SQLITE_OK) throw std::runtime_error("the VFS cannot be registered");
+}
+
+}  // namespace kvctl::crash

@@ -1,0 +1,58 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace kvctl::crash {
+
+/// What the program asks of the disk. SQLite's requests arrive through a VFS, the program's own through
+/// wrapped system calls.
+enum class Call { open, read, write, sync, truncate, map, remove, rename, link, chmod, folder_sync };
+inline constexpr std::size_t k_calls = 11;
+[[nodiscard]] const char* name_of(Call call) noexcept;
+
+/// What becomes of a request.
+struct Verdict {
+    int error = 0;             ///< errno; 0: it is carried out
+    bool short_write = false;  ///< half of it is carried out, and that many bytes are reported
+};
+
+/// Told of every request that concerns files of the watched folder. One at a time; not thread-safe.
+class Watcher {
+  public:
+    Watcher() = default;
+    Watcher(const Watcher&) = delete;
+    Watcher& operator=(const Watcher&) = delete;
+    virtual ~Watcher() = default;
+
+    virtual Verdict before(Call /*call*/, const std::string& /*path*/) { return {}; }
+    /// Below: after it was carried out. Paths are absolute.
+    virtual void created(const std::string& /*path*/) {}
+    virtual void wrote(const std::string& /*path*/, std::int64_t /*offset*/, std::string_view /*data*/) {}
+    virtual void truncated(const std::string& /*path*/, std::int64_t /*size*/) {}
+    /// `with_name`: the folder's entry of the file is on the disk as well.
+    virtual void synced(const std::string& /*path*/, bool /*with_name*/) {}
+    virtual void renamed(const std::string& /*from*/, const std::string& /*to*/) {}
+    virtual void linked(const std::string& /*from*/, const std::string& /*to*/) {}
+    virtual void removed(const std::string& /*path*/) {}
+    virtual void folder_synced() {}
+};
+
+/// Watches one folder from construction to destruction.
+class Watch {
+  public:
+    Watch(const std::string& folder, Watcher& watcher);
+    ~Watch();
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+};
+
+/// The watcher when `path` lies in the watched folder, else null.
+[[nodiscard]] Watcher* watcher_of(const std::string& path) noexcept;
+[[nodiscard]] Watcher* watcher_of_folder(const std::string& path) noexcept;
+
+/// Makes the watching VFS SQLite's default. Once, before anything opens a database.
+void install_vfs();
+
+}  // namespace kvctl::crash
