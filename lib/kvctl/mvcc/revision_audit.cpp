@@ -28,7 +28,8 @@ void RevisionAudit::note(Severity severity, const char* code, Revision at, std::
     findings_.add({severity, code, "revision " + text(at), std::move(what), at.main});
 }
 
-void RevisionAudit::forget(std::string_view key) {
+void RevisionAudit::forget(std::string_view key, std::optional<Revision> at) {
+    if (at && (!last_ || *at > *last_)) last_ = at;
     auto found = keys_.find(key);
     if (found == keys_.end()) found = keys_.emplace(key, Key{}).first;
     found->second.life = Life::unknown;
@@ -44,7 +45,7 @@ void RevisionAudit::forget_all() {
 void RevisionAudit::check_gap(Revision at) {
     if (!complete_ || at.main <= settled_.value()) return;
     const Revision before = last_ && last_->main > settled_.value() ? *last_ : Revision{settled_.value(), 0};
-    const bool first = !last_ || last_->main <= settled_.value();
+    const bool first = !last_ || last_->main <= std::max<std::int64_t>(settled_.value(), 0);
     if (first && settled_.value() < 1) {
         if (at.sub > 0)
             note(Severity::info, "sub-gap", at, "the changes of its request before it are missing");
@@ -131,7 +132,7 @@ bool RevisionAudit::add(const AuditRow& row) {
     if (last_ && row.revision < *last_) return false;
     if (last_ && row.revision == *last_) {
         note(Severity::error, "duplicate-revision", row.revision, "two rows have this revision");
-        forget(row.key);
+        forget(row.key, std::nullopt);
         return true;
     }
     if (row.revision.main < 0 || row.revision.sub < 0) {

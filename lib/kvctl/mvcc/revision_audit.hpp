@@ -45,8 +45,8 @@ class RevisionAudit {
     /// False, and nothing is noted, when the row stands before one that came already: the rows have to be
     /// sorted first.
     [[nodiscard]] bool add(const AuditRow& row);
-    /// A row of this key could not be read: the next one is taken as it is.
-    void forget(std::string_view key);
+    /// A row of this key could not be read: the next one is taken as it is. `at`: its revision, if known.
+    void forget(std::string_view key, std::optional<Revision> at);
     /// Rows of unknown keys could not be read: the next one of each key is taken as it is.
     void forget_all();
 

@@ -131,7 +131,7 @@ class Reader {
         }
         if (fault != nullptr) {
             return wrong("revision " + std::to_string(revision.main) + "." + std::to_string(revision.sub),
-                         fault, s, revision.main);
+                         fault, s, revision);
         }
         mvcc::AuditRow row;
         row.revision = revision;
@@ -148,12 +148,12 @@ class Reader {
 
   private:
     bool wrong(std::string where, const char* what, const sqlite::Statement& s,
-               std::optional<std::int64_t> main = std::nullopt) {
+               std::optional<mvcc::Revision> at = std::nullopt) {
         Finding f = finding(Severity::error, "wrong-type", std::move(where), what);
-        f.revision = main;
+        if (at) f.revision = at->main;
         log_.add(std::move(f));
         if (s.type(4) == Type::blob || s.type(4) == Type::text) {
-            audit_.forget(s.bytes(4));
+            audit_.forget(s.bytes(4), at);
         } else {
             audit_.forget_all();
         }

@@ -44,7 +44,7 @@ void HistoryWriter::add(const mvcc::Record& r) {
     op += base64_encode(r.key);
     op += R"(","value":")";
     op += base64_encode(r.value);
-    append_number(op, "\",\"lease\":", r.lease);
+    append_number(op, R"(","lease":)", r.lease);
     append_number(op, ",\"create_revision\":", r.create_revision);
     append_number(op, ",\"version\":", r.version);
     op += '}';
