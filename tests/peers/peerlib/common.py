@@ -182,13 +182,6 @@ def text(encoded):
 class Kvctl:
     def __init__(self, program):
         self.program = program
-        self.known = {}
-
-    def has(self, command):
-        """Whether this kvctl has the command yet."""
-        if command not in self.known:
-            self.known[command] = b"unknown command" not in self.run(command).stderr
-        return self.known[command]
 
     def run(self, *words):
         return subprocess.run([self.program, *words], capture_output=True, timeout=STEP_SECONDS)
