@@ -197,7 +197,8 @@ TEST_CASE("bbolt store: records, ranges and single revisions agree at every page
         CHECK_FALSE(store.record({52, 1}));
         CHECK_FALSE(store.record({1, 0}));
         CHECK_FALSE(store.record({400, 0}));
-        CHECK_FALSE(store.load_key("key1", mvcc::classic_rules()));
+        Findings none;
+        CHECK_FALSE(store.load_key("key1", mvcc::classic_rules(), none));
     }
 }
 

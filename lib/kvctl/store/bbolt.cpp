@@ -252,7 +252,8 @@ std::optional<mvcc::Record> BboltStore::record(mvcc::Revision revision) {
 }
 
 std::optional<mvcc::TreeIndex> BboltStore::load_key(std::string_view /*key*/,
-                                                    const mvcc::CompactionRules& /*rules*/) {
+                                                    const mvcc::CompactionRules& /*rules*/,
+                                                    Findings& /*findings*/) {
     return std::nullopt;
 }
 
