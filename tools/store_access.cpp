@@ -37,7 +37,7 @@ mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>&
                                  " was cut short; the next 'kvctl compact' finishes it");
     }
     if (key) {
-        if (auto tree = opened.store->load_key(*key, opened.rules)) return std::move(*tree);
+        if (auto tree = opened.store->load_key(*key, opened.rules, notes.findings)) return std::move(*tree);
     }
     return opened.store->load(opened.rules, notes.findings, progress);
 }

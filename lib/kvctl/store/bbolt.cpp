@@ -111,6 +111,7 @@ std::optional<mvcc::Record> BboltStore::decode(std::string_view row_key, std::st
 }
 
 Error BboltStore::damaged(std::string_view row_key, std::string_view fault) const {
+    file_.check_readable();  // zeros in place of a lost page are no damage
     return {ErrorKind::damaged, file_.path() + ": " + row_name(row_key) + ": " + std::string(fault)};
 }
 
@@ -236,9 +237,10 @@ void BboltStore::each_record(MainRevision from, MainRevision to,
         std::string_view fault;
         const auto r = cursor.is_bucket() ? std::nullopt : decode(cursor.key(), cursor.value(), fault);
         if (!r) throw damaged(cursor.key(), cursor.is_bucket() ? "is a bucket" : fault);
-        if (r->revision.main > to.value()) return;
+        if (r->revision.main > to.value()) break;
         f(*r);
     }
+    file_.check_readable();
 }
 
 std::optional<mvcc::Record> BboltStore::record(mvcc::Revision revision) {
@@ -252,7 +254,8 @@ std::optional<mvcc::Record> BboltStore::record(mvcc::Revision revision) {
 }
 
 std::optional<mvcc::TreeIndex> BboltStore::load_key(std::string_view /*key*/,
-                                                    const mvcc::CompactionRules& /*rules*/) {
+                                                    const mvcc::CompactionRules& /*rules*/,
+                                                    Findings& /*findings*/) {
     return std::nullopt;
 }
 

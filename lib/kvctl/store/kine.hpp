@@ -22,7 +22,8 @@ class KineStore final : public SqliteStore {
                      const std::function<void(const mvcc::Record&)>& f) override;
     [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
     [[nodiscard]] std::optional<mvcc::TreeIndex> load_key(std::string_view key,
-                                                          const mvcc::CompactionRules& rules) override;
+                                                          const mvcc::CompactionRules& rules,
+                                                          Findings& findings) override;
     [[nodiscard]] std::vector<Lease> leases() override { return {}; }
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override { return {}; }
 
@@ -38,6 +39,10 @@ class KineStore final : public SqliteStore {
     [[nodiscard]] bool with_prev_revision() const noexcept override { return true; }
 
   private:
+    /// take_row for either kind of row: sqlite::Values or sqlite::Row.
+    template <class Row>
+    static void place(const Row& row, Sink& sink);
+    [[nodiscard]] bool place_all(std::string_view key, const std::string& where, Sink& sink);
     std::optional<sqlite::Statement> by_revision_;
 };
 
