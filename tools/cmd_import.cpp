@@ -46,12 +46,6 @@ ImportOptions parse_import(const Args& args, const Io& io) {
     return o;
 }
 
-void refuse_existing(const std::string& path) {
-    struct stat st {};
-    if (::lstat(path.c_str(), &st) == 0)
-        throw Error(ErrorKind::refused, path + ": exists already and is never overwritten");
-}
-
 // Told by content; what cannot be read twice, a pipe, can only be a history.
 bool is_history(const std::string& path) {
     struct stat st {};
@@ -190,7 +184,7 @@ OptionTable import_options() {
 int import_store(const Args& args, Io& io) {
     const Clock::time_point start = Clock::now();
     const ImportOptions options = parse_import(args, io);
-    refuse_existing(options.output);
+    store::refuse_existing(options.output);
     report::ImportReport r;
     r.source = options.source;
     {

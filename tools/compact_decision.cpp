@@ -206,7 +206,7 @@ bool same_file(const std::string& a, const std::string& b) {
 void read_raft_log(store::Store& store, const CompactOptions& options, Decision& d) {
     LogTarget target{options.raft_index, options.raft_index_auto, options.raft_keep};
     // Too little to gain: then the log stays as well.
-    if (d.kind == Decision::Kind::below_min_gain) target = {std::nullopt, false, options.raft_keep};
+    if (d.too_little_gain) target = {std::nullopt, false, options.raft_keep};
     const bool own = !options.raft_log;
     // Opening the store once more and closing it again would drop the locks this process holds on it.
     const bool same = !own && same_file(*options.raft_log, store.info().real_path);
@@ -292,7 +292,18 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     if (d.kind == Decision::Kind::compact && options.min_gain) {
         const std::uint64_t after = d.shrunk_bytes.value_or(info.file_bytes);
         const std::uint64_t gain = info.file_bytes > after ? info.file_bytes - after : 0;
-        if (gain < options.min_gain->of(info.file_bytes)) d.kind = Decision::Kind::below_min_gain;
+        if (gain < options.min_gain->of(info.file_bytes)) {
+            d.too_little_gain = true;
+            if (head.pending()) {
+                // As etcd does at its start: what was begun is finished, whatever it gains.
+                d.plan = mvcc::plan_compaction(d.index, input_of(head), *head.scheduled);
+                d.shrunk_bytes = predictor.bytes(d.plan);
+                d.warnings.emplace_back(
+                    "less than --min-gain to gain: only the compaction that was cut short is finished");
+            } else {
+                d.kind = Decision::Kind::below_min_gain;
+            }
+        }
     }
     d.strategy = strategy_of(dynamic_cast<const store::SqliteStore*>(&store), options, d.plan);
     note_index_damage(d);

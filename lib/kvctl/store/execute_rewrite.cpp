@@ -6,6 +6,7 @@
 #include "kvctl/store/bookkeeping.hpp"
 #include "kvctl/store/copy_schema.hpp"
 #include "kvctl/store/execute.hpp"
+#include "kvctl/store/index_check.hpp"
 #include "kvctl/store/native_writer.hpp"
 #include "kvctl/store/replace.hpp"
 
@@ -88,7 +89,7 @@ void copy_survivors(sqlite::Database& db, const SqliteStore& store, const mvcc::
 
 void build(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& index,
            const mvcc::CompactionPlan& plan, const Execution& execution, bool detached) {
-    sqlite::Database db = create_like(path, store.db(), store.info().real_path, detached);
+    sqlite::Database db = create_like(path, store.db(), store.info(), detached);
     db.exec("BEGIN");
     copy_tables(db);
     copy_survivors(db, store, index, plan, execution);
@@ -197,7 +198,10 @@ void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::Com
 void shrink(WritableStore& writable, Progress* progress) {
     SqliteStore& store = writable.store();
     if (progress != nullptr) progress->update("shrinking", 0, 0);
+    // VACUUM copies an index as it stands, right or wrong.
+    check_indexes(store.db(), store.table(), store.info().path, IndexChoice::all);
     if (writable.hard_links() > 1 || !writable.idle_holders().empty()) {
+        writable.note_change();
         store.db().exec("VACUUM");
         writable.checkpoint();
         store.refresh_info();

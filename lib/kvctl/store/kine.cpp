@@ -82,11 +82,29 @@ std::vector<std::int64_t> KineStore::compact_rows() {
 StoreHead KineStore::head() {
     StoreHead head;
     head.current = MainRevision(db().integer("SELECT max(id) FROM kine").value_or(0));
-    head.compacted = MainRevision(
-        db().integer("SELECT max(prev_revision) FROM kine WHERE name = 'compact_rev_key'").value_or(0));
-    head.bookkeeping_rows = compact_rows().size();
+    head.compacted = MainRevision(0);
+    sqlite::Statement s =
+        db().prepare("SELECT id, prev_revision FROM kine WHERE name = 'compact_rev_key' ORDER BY id");
+    while (s.step()) {
+        ++head.bookkeeping_rows;
+        if (s.type(1) != Type::integer) {
+            throw Error(ErrorKind::damaged,
+                        info_.path + ": row " + std::to_string(s.integer(0)) +
+                            ": the compact row's prev_revision, the compact revision, is no integer");
+        }
+        head.compacted = std::max(head.compacted, MainRevision(s.integer(1)));
+    }
     head.bookkeeping_row_missing = head.bookkeeping_rows == 0;
     return head;
+}
+
+void KineStore::check_head(const mvcc::TreeIndex& /*index*/) {
+    const std::uint64_t seen = compact_rows_seen_;
+    const std::uint64_t found = compact_rows().size();
+    if (seen == found) return;
+    throw Error(ErrorKind::damaged, info_.path + ": an index by name finds " + std::to_string(found) +
+                                        " rows with the compact revision, the table holds " +
+                                        std::to_string(seen));
 }
 
 std::string KineStore::scan_columns() const {
@@ -97,7 +115,10 @@ void KineStore::take_row(const sqlite::Values& row, Sink& sink) const {
     IndexRow r;
     r.revision = {row[0].integer(), 0};
     r.key = row[1].bytes();
-    if (r.key == k_compact_row_name) return;
+    if (r.key == k_compact_row_name) {
+        if (row[1].type() == Type::text) ++compact_rows_seen_;
+        return;
+    }
     r.tombstone = row[2].integer() != 0;
     r.prev_revision = row[3].integer();
     const std::int64_t created = row[4].integer();

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,8 +37,11 @@ class KineStore final : public SqliteStore {
     [[nodiscard]] std::string scan_columns() const override;
     void take_row(const sqlite::Values& row, Sink& sink) const override;
     [[nodiscard]] bool with_prev_revision() const noexcept override { return true; }
+    void check_head(const mvcc::TreeIndex& index) override;
+    void begin_scan() override { compact_rows_seen_ = 0; }
 
   private:
+    mutable std::atomic<std::uint64_t> compact_rows_seen_{0};  // by the last scan, which two threads share
     std::optional<sqlite::Statement> by_revision_;
 };
 

@@ -37,6 +37,7 @@ class NativeStore final : public SqliteStore {
     [[nodiscard]] std::string scan_columns() const override;
     void take_row(const sqlite::Values& row, Sink& sink) const override;
     [[nodiscard]] bool with_prev_revision() const noexcept override { return false; }
+    void check_head(const mvcc::TreeIndex& index) override;
 
   private:
     std::optional<sqlite::Statement> by_revision_;

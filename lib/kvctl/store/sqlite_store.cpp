@@ -15,6 +15,7 @@
 
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/holders.hpp"
+#include "kvctl/store/index_check.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -98,6 +99,11 @@ StoreInfo inspect_file(const std::string& given_path, const std::string& real_pa
         throw Error(ErrorKind::damaged,
                     given_path + ": the header gives a page size of " + std::to_string(page_size));
     }
+    info.reserved_bytes = header[20];
+    if (info.usable_size() < 480) {
+        throw Error(ErrorKind::damaged, given_path + ": the header reserves " + std::to_string(header[20]) +
+                                            " of the " + std::to_string(info.page_size) + " bytes of a page");
+    }
     if (const std::uint32_t format = be32(&header[44]); format > 4) {
         throw Error(ErrorKind::damaged,
                     given_path + ": the header gives a schema format of " + std::to_string(format));
@@ -152,7 +158,9 @@ void SqliteStore::refresh_info() {
     info_.journal_bytes = size_of(info_.real_path + "-journal");
     info_.pages = static_cast<std::uint64_t>(db().integer("PRAGMA page_count").value_or(0));
     info_.free_pages = static_cast<std::uint64_t>(db().integer("PRAGMA freelist_count").value_or(0));
-    info_.auto_vacuum = db().integer("PRAGMA auto_vacuum").value_or(0) != 0;
+    const std::int64_t auto_vacuum = db().integer("PRAGMA auto_vacuum").value_or(0);
+    info_.auto_vacuum = auto_vacuum != 0;
+    info_.shrinks_itself = auto_vacuum == 1;
 }
 
 void SqliteStore::check_unchanged() const {
@@ -286,9 +294,13 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
     for (int attempt = 0;; ++attempt) {
         FindingLog log;
         mvcc::TreeIndex index(rules, with_prev_revision());
+        begin_scan();
         in_order_ = scan_all(index, log, progress);
         if (!in_order_) {
             log = {};
+            // What comes now is read by way of the primary key's index alone.
+            check_indexes(db(), table_, info_.path, IndexChoice::by_constraint);
+            begin_scan();
             scan_sorted(index, log, MainRevision(std::numeric_limits<std::int64_t>::max()));
         }
         if (connection_.access == Connection::Access::detached &&
@@ -299,6 +311,7 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
             refresh_info();
             continue;
         }
+        if (log.empty()) check_head(index);
         for (Finding& f : log.take()) findings.push_back(std::move(f));
         return index;
     }

@@ -84,6 +84,10 @@ class SqliteStore : public Store {
     [[nodiscard]] virtual std::string scan_columns() const = 0;
     virtual void take_row(const sqlite::Values& row, Sink& sink) const = 0;
     [[nodiscard]] virtual bool with_prev_revision() const noexcept = 0;
+    /// Behind a scan of sound rows: throws damaged where head(), which asks an index, says otherwise than the
+    /// rows.
+    virtual void check_head(const mvcc::TreeIndex& index) = 0;
+    virtual void begin_scan() {}
     /// Called before a scan; the counters a scan gathers beside the index start anew.
     void set_table(TableInfo table) { table_ = std::move(table); }
     /// Throws busy when a detached file changed since it was opened.

@@ -17,6 +17,9 @@ class TempFile {
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] int descriptor() const noexcept { return fd_; }
 
+    /// Whether it has a name for good: renamed over a file, or given a new name.
+    [[nodiscard]] bool published() const noexcept { return path_.empty(); }
+
     /// Writes everything to the disk.
     void sync() const;
     /// Gives the file the owner, group, mode and extended attributes of `like`; throws io when the owner
@@ -41,6 +44,8 @@ class TempFile {
 
 /// The folder of a path: "." for a bare name.
 [[nodiscard]] std::string folder_of(const std::string& path);
+/// Throws refused when `path` names anything, a symbolic link that leads nowhere included.
+void refuse_existing(const std::string& path);
 /// Syncs a folder, so that a name in it is on the disk.
 void sync_folder(const std::string& folder);
 /// Bytes an unprivileged writer may still use on the file system of `folder`.
@@ -63,8 +68,8 @@ class SourceFile {
     int fd_ = -1;
 };
 
-/// Copies all of `from` to a new file with mode 0600 and syncs it. Throws refused when it exists, io on
-/// failure (nothing is left).
+/// Copies all of `from` to a new file with mode 0600, which has its name only once it is complete and on the
+/// disk. Throws refused when it exists, io on failure (nothing is left).
 void copy_to_new_file(const SourceFile& from, const std::string& to);
 
 }  // namespace kvctl::store
