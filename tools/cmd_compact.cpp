@@ -168,7 +168,7 @@ int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
 }
 
 int write_output(const CompactOptions& options, Clock::time_point start, Io& io) {
-    store::refuse_existing(*options.output);
+    store::expect_new(*options.output);
     auto progress = make_progress(options.output_style, io);  // taken away before the report
     const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
     Decision d = decide(*store, options, progress.get());
@@ -261,7 +261,7 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
                                     : "another process has the file open: compacted in place");
     }
     if (changes(options, d)) {
-        if (options.backup) store::refuse_existing(*options.backup);
+        if (options.backup) store::expect_new(*options.backup);
         check_space_for(info, d, options);
     }
     const bool shrunk = carry_out(writable, options, d, progress.get());

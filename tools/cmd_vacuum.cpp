@@ -106,7 +106,7 @@ int vacuum(const Args& args, Io& io) {
         const std::uint64_t used = (info.pages - info.free_pages) * info.page_size;
         store::check_space({used, store::folder_of(info.real_path)}, path);
         if (const auto backup = parsed.value("backup")) {
-            store::refuse_existing(*backup);
+            store::expect_new(*backup);
             store::check_space({info.file_bytes, store::folder_of(*backup)}, *backup);
         }
         shrink(writable, parsed.value("backup"), progress.get());

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -16,6 +17,8 @@ namespace kvctl::cli {
 namespace {
 
 constexpr std::int64_t k_kine_keeps = 1000;  // revisions that kine itself never compacts
+
+constexpr std::int64_t k_last_revision = std::numeric_limits<std::int64_t>::max();
 
 std::string number(std::int64_t n) {
     return std::to_string(n);
@@ -265,6 +268,12 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
         throw Error(ErrorKind::usage, info.path + ": no target given; the current revision is " +
                                           number(head.current.value()) +
                                           "; say --rev N, --keep-last N or --target-size SIZE");
+    }
+    if (info.layout == store::Layout::kine && head.current == MainRevision(k_last_revision)) {
+        throw Error(ErrorKind::damaged,
+                    info.path + ": row " + number(k_last_revision) +
+                        " has the largest id there can be: kine can never write to this store again; remove "
+                        "that row first");
     }
     const MainRevision target = options.target_size ? head.compacted : target_of(info, options, head);
     Findings findings;

@@ -178,7 +178,7 @@ void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, cons
 
 void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                        const Execution& execution, const std::string& output) {
-    TempFile::remove_abandoned(output);
+    expect_new(output);
     auto* const sqlite_store = dynamic_cast<SqliteStore*>(&any);
     if (sqlite_store == nullptr) {
         write_native(any, index, plan, output);

@@ -100,9 +100,13 @@ void refuse_existing(const std::string& path) {
         throw Error(ErrorKind::refused, path + ": exists already and is never overwritten");
 }
 
+void expect_new(const std::string& path) {
+    TempFile::remove_abandoned(path);
+    refuse_existing(path);
+}
+
 void copy_to_new_file(const SourceFile& from, const std::string& to) {
-    refuse_existing(to);
-    TempFile::remove_abandoned(to);
+    expect_new(to);
     TempFile file(to);
     std::vector<char> buffer(std::size_t{1} << 20);
     for (;;) {

@@ -44,6 +44,9 @@ class TempFile {
 
 /// The folder of a path: "." for a bare name.
 [[nodiscard]] std::string folder_of(const std::string& path);
+/// Removes what a run that was killed left of its work on a new file `path`, and throws refused when `path`
+/// itself is there.
+void expect_new(const std::string& path);
 /// Throws refused when `path` names anything, a symbolic link that leads nowhere included.
 void refuse_existing(const std::string& path);
 /// Syncs a folder, so that a name in it is on the disk.
