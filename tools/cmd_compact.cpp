@@ -70,8 +70,13 @@ void print(const report::CompactionReport& r, const CompactOptions& options, Io&
     }
 }
 
+Error read_only_layout(const std::string& path) {
+    return {ErrorKind::read_only_layout,
+            path + ": an etcd db is never written; 'kvctl import' or 'compact -o NEW' makes a native store"};
+}
+
 // The list goes to its file before anything is changed, so that a full disk costs nothing.
-void write_list(const CompactOptions& options, const Decision& d) {
+void write_list(const CompactOptions& options, const Decision& d, Provisional& made) {
     if (!options.list_file) return;
     NewFile file(*options.list_file);
     if (options.output_style.format == Format::text) {
@@ -80,6 +85,34 @@ void write_list(const CompactOptions& options, const Decision& d) {
         report::write_list_jsonl(file.stream(), d.index, d.plan);
     }
     file.commit();
+    made.add(*options.list_file);
+}
+
+// True when the store's file will be another one afterwards.
+bool changes(const CompactOptions& options, const Decision& d) {
+    return d.works() || (options.vacuum && d.may_shrink());
+}
+
+// Why the real run would end without doing anything; empty: it would not. Damage of rows is a finding
+// already.
+std::string refusal(store::Store& store, const CompactOptions& options, Decision& d) {
+    try {
+        auto* const sqlite = dynamic_cast<store::SqliteStore*>(&store);
+        if (sqlite == nullptr && !options.output) throw read_only_layout(options.path);
+        if (sqlite != nullptr && !options.output && changes(options, d)) {
+            try {
+                store::check_executable(*sqlite);
+            } catch (const Error& e) {
+                d.findings.push_back({Finding::Severity::error, "not-executable",
+                                      "table " + sqlite->table().name, e.what(), std::nullopt});
+                throw;
+            }
+        }
+        check_decision(store.info(), d);
+    } catch (const Error& e) {
+        return e.what();
+    }
+    return {};
 }
 
 int finish(report::CompactionReport& r, Decision& d, const CompactOptions& options, Clock::time_point start,
@@ -116,14 +149,26 @@ int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
     const store::StoreInfo& info = store->info();
     report::CompactionReport r = start_report(info, options);
     const bool works = d.works();
-    const bool new_file = options.vacuum || (works && d.strategy == store::Strategy::rewrite);
+    const bool new_file =
+        (options.vacuum && d.may_shrink()) || (works && d.strategy == store::Strategy::rewrite);
     r.file_after = new_file ? d.shrunk_bytes : std::optional(bytes_now(info));
-    write_list(options, d);
+    if (works && !new_file && info.shrinks_itself) {
+        r.file_after.reset();
+        d.warnings.emplace_back(
+            "auto_vacuum gives pages back as they fall free; how many that are shows when it is done");
+    }
+    if (options.output) store::refuse_existing(*options.output);
+    if (options.backup && changes(options, d)) store::refuse_existing(*options.backup);
+    r.refusal = refusal(*store, options, d);
+    Provisional made;
+    write_list(options, d, made);
+    made.keep();
     progress.reset();
     return finish(r, d, options, start, io);
 }
 
 int write_output(const CompactOptions& options, Clock::time_point start, Io& io) {
+    store::expect_new(*options.output);
     auto progress = make_progress(options.output_style, io);  // taken away before the report
     const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
     Decision d = decide(*store, options, progress.get());
@@ -131,7 +176,8 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
     report::CompactionReport r = start_report(store->info(), options);
     r.output = *options.output;
     if (d.kind == Decision::Kind::below_min_gain) return finish(r, d, options, start, io);
-    write_list(options, d);
+    Provisional made;
+    write_list(options, d, made);
     if (d.shrunk_bytes)
         store::check_space({*d.shrunk_bytes, store::folder_of(*options.output)}, *options.output);
     store::Execution execution;
@@ -139,6 +185,7 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
     execution.raft_compact_to = d.raft_compact_to;
     execution.progress = progress.get();
     store::execute_to_output(*store, d.index, d.plan, execution, *options.output);
+    made.keep();
     r.predicted = false;
     r.file_after = r.file_after_vacuum = file_size(*options.output);
     progress.reset();
@@ -152,10 +199,52 @@ void check_space_for(const store::StoreInfo& info, const Decision& d, const Comp
         std::min(info.file_bytes, info.file_bytes / all * d.plan.removed.revisions * 5 / 4);
     const bool copy = d.strategy == store::Strategy::rewrite;
     std::uint64_t need = d.works() && !copy ? touched : 0;
-    if (copy || options.vacuum) need = std::max(need, d.shrunk_bytes.value_or(info.file_bytes));
+    // The -wal of the deletes is still there when the file is shrunk.
+    if (copy || options.vacuum)
+        need = (info.wal_mode ? need : 0) + std::max(need, d.shrunk_bytes.value_or(info.file_bytes));
     store::check_space({need, store::folder_of(info.real_path)}, info.path);
     if (options.backup)
         store::check_space({info.file_bytes, store::folder_of(*options.backup)}, *options.backup);
+}
+
+// The work itself. What was made before it goes again when it fails before the store may have changed.
+bool carry_out(store::WritableStore& writable, const CompactOptions& options, Decision& d,
+               Progress* progress) {
+    const bool works = d.works();
+    Provisional made;
+    bool shrunk = false;
+    try {
+        if (options.backup && changes(options, d)) {
+            writable.backup(*options.backup);
+            made.add(*options.backup);
+        }
+        write_list(options, d, made);
+        store::Execution execution;
+        execution.drop_old_values = options.drop_old_values;
+        execution.raft_compact_to = d.raft_compact_to;
+        execution.progress = progress;
+        if (works && d.strategy == store::Strategy::rewrite) {
+            store::execute_rewrite(writable, d.index, d.plan, execution);
+            shrunk = true;
+        } else if (works) {
+            store::execute_in_place(writable, d.index, d.plan, execution, options.batch);
+        }
+        if (!shrunk && options.vacuum && d.may_shrink()) {
+            store::shrink(writable, progress);
+            shrunk = true;
+        }
+        writable.close();
+    } catch (const Error& e) {
+        if (!writable.may_have_changed()) throw;
+        const std::string note = made.note();
+        made.keep();
+        throw Error(e.kind(), e.what() + note);
+    } catch (...) {
+        if (writable.may_have_changed()) made.keep();
+        throw;
+    }
+    made.keep();
+    return shrunk;
 }
 
 int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
@@ -166,33 +255,18 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
     check_decision(writable.info(), d);
     const store::StoreInfo info = writable.info();
     report::CompactionReport r = start_report(info, options);
-    const bool works = d.works();
-    if (works && d.strategy == store::Strategy::rewrite &&
+    if (d.works() && d.strategy == store::Strategy::rewrite &&
         (writable.hard_links() > 1 || !writable.idle_holders().empty())) {
         d.strategy = store::Strategy::in_place;
         d.warnings.emplace_back(writable.hard_links() > 1
                                     ? "the file has more than one name: compacted in place"
                                     : "another process has the file open: compacted in place");
     }
-    if (works || options.vacuum) check_space_for(info, d, options);
-    if (options.backup && (works || options.vacuum)) writable.backup(*options.backup);
-    write_list(options, d);
-    store::Execution execution;
-    execution.drop_old_values = options.drop_old_values;
-    execution.raft_compact_to = d.raft_compact_to;
-    execution.progress = progress.get();
-    bool shrunk = false;
-    if (works && d.strategy == store::Strategy::rewrite) {
-        store::execute_rewrite(writable, d.index, d.plan, execution);
-        shrunk = true;
-    } else if (works) {
-        store::execute_in_place(writable, d.index, d.plan, execution, options.batch);
+    if (changes(options, d)) {
+        if (options.backup) store::expect_new(*options.backup);
+        check_space_for(info, d, options);
     }
-    if (!shrunk && options.vacuum && d.kind != Decision::Kind::below_min_gain) {
-        store::shrink(writable, progress.get());
-        shrunk = true;
-    }
-    writable.close();
+    const bool shrunk = carry_out(writable, options, d, progress.get());
     r.predicted = false;
     r.file_after = file_size(info.real_path);
     if (shrunk) r.file_after_vacuum = r.file_after;
@@ -233,10 +307,7 @@ int compact(const Args& args, Io& io) {
     if (options.output) return write_output(options, start, io);
     if (store::is_bbolt(store::resolve_path(options.path))) {
         (void)store::open_store(options.path, options.open);  // a folder may hold no etcd db at all
-        throw Error(
-            ErrorKind::read_only_layout,
-            options.path +
-                ": an etcd db is never written; 'kvctl import' or 'compact -o NEW' makes a native store");
+        throw read_only_layout(options.path);
     }
     if (look_is_enough(options)) {
         const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);

@@ -46,12 +46,6 @@ ImportOptions parse_import(const Args& args, const Io& io) {
     return o;
 }
 
-void refuse_existing(const std::string& path) {
-    struct stat st {};
-    if (::lstat(path.c_str(), &st) == 0)
-        throw Error(ErrorKind::refused, path + ": exists already and is never overwritten");
-}
-
 // Told by content; what cannot be read twice, a pipe, can only be a history.
 bool is_history(const std::string& path) {
     struct stat st {};
@@ -190,12 +184,11 @@ OptionTable import_options() {
 int import_store(const Args& args, Io& io) {
     const Clock::time_point start = Clock::now();
     const ImportOptions options = parse_import(args, io);
-    refuse_existing(options.output);
+    store::expect_new(options.output);
     report::ImportReport r;
     r.source = options.source;
     {
         const auto progress = make_progress(options.display, io);
-        store::TempFile::remove_abandoned(options.output);
         const bool history = is_history(options.source);
         struct stat st {};
         if (history && ::stat(options.source.c_str(), &st) == 0 && S_ISREG(st.st_mode))

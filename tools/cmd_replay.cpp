@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -267,8 +269,14 @@ void forecast(const ReplayOptions& o, Progress* progress, report::ReplayReport& 
 }
 
 void execute(const ReplayOptions& o, Progress* progress, report::ReplayReport& r) {
-    check_layout(store::open_store(o.path, o.open)->info());
+    // A look first, so that no other layout is ever opened for writing. A transaction that was cut short
+    // cannot be looked at: the writer rolls it back.
+    struct stat st {};
+    const bool cut_short =
+        ::stat((store::resolve_path(o.path) + "-journal").c_str(), &st) == 0 && st.st_size > 0;
+    if (!cut_short) check_layout(store::open_store(o.path, o.open)->info());
     store::WritableStore writable = store::WritableStore::open(o.path, o.open);
+    check_layout(writable.info());
     store::check_executable(writable.store());
     describe(r, writable.info());
     const bool shared = same_file(o.log, o.path);

@@ -12,6 +12,7 @@
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
 #include "tools/compact_options.hpp"
+#include "tools/new_file.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/sizes.hpp"
@@ -29,6 +30,28 @@ std::uint64_t predicted_bytes(store::SqliteStore& store, Progress* progress) {
     const mvcc::TreeIndex index = store.load(rules, findings, progress);
     return store::predict_file_bytes(store, index, {}, store::other_pages(store), {},
                                      store::order_of_rows(store, index));
+}
+
+// A backup goes again when the work fails before the store may have changed.
+void shrink(store::WritableStore& writable, const std::optional<std::string>& backup, Progress* progress) {
+    Provisional made;
+    try {
+        if (backup) {
+            writable.backup(*backup);
+            made.add(*backup);
+        }
+        store::shrink(writable, progress);
+        writable.close();
+    } catch (const Error& e) {
+        if (!writable.may_have_changed()) throw;
+        const std::string note = made.note();
+        made.keep();
+        throw Error(e.kind(), e.what() + note);
+    } catch (...) {
+        if (writable.may_have_changed()) made.keep();
+        throw;
+    }
+    made.keep();
 }
 
 void refuse_bbolt(const std::string& path) {
@@ -73,6 +96,7 @@ int vacuum(const Args& args, Io& io) {
     if (!r.executed) {
         const std::unique_ptr<store::Store> store = store::open_store(path, options);
         describe(store->info());
+        if (const auto backup = parsed.value("backup")) store::refuse_existing(*backup);
         r.file_after = predicted_bytes(dynamic_cast<store::SqliteStore&>(*store), progress.get());
         r.command = "kvctl vacuum " + std::string(path.starts_with('-') ? "-- " : "") + shell_quoted(path);
     } else {
@@ -82,11 +106,10 @@ int vacuum(const Args& args, Io& io) {
         const std::uint64_t used = (info.pages - info.free_pages) * info.page_size;
         store::check_space({used, store::folder_of(info.real_path)}, path);
         if (const auto backup = parsed.value("backup")) {
+            store::expect_new(*backup);
             store::check_space({info.file_bytes, store::folder_of(*backup)}, *backup);
-            writable.backup(*backup);
         }
-        store::shrink(writable, progress.get());
-        writable.close();
+        shrink(writable, parsed.value("backup"), progress.get());
         struct stat st {};
         if (::stat(info.real_path.c_str(), &st) == 0) r.file_after = static_cast<std::uint64_t>(st.st_size);
     }

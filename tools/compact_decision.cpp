@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -16,6 +17,8 @@ namespace kvctl::cli {
 namespace {
 
 constexpr std::int64_t k_kine_keeps = 1000;  // revisions that kine itself never compacts
+
+constexpr std::int64_t k_last_revision = std::numeric_limits<std::int64_t>::max();
 
 std::string number(std::int64_t n) {
     return std::to_string(n);
@@ -206,7 +209,7 @@ bool same_file(const std::string& a, const std::string& b) {
 void read_raft_log(store::Store& store, const CompactOptions& options, Decision& d) {
     LogTarget target{options.raft_index, options.raft_index_auto, options.raft_keep};
     // Too little to gain: then the log stays as well.
-    if (d.kind == Decision::Kind::below_min_gain) target = {std::nullopt, false, options.raft_keep};
+    if (d.too_little_gain) target = {std::nullopt, false, options.raft_keep};
     const bool own = !options.raft_log;
     // Opening the store once more and closing it again would drop the locks this process holds on it.
     const bool same = !own && same_file(*options.raft_log, store.info().real_path);
@@ -266,6 +269,12 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
                                           number(head.current.value()) +
                                           "; say --rev N, --keep-last N or --target-size SIZE");
     }
+    if (info.layout == store::Layout::kine && head.current == MainRevision(k_last_revision)) {
+        throw Error(ErrorKind::damaged,
+                    info.path + ": row " + number(k_last_revision) +
+                        " has the largest id there can be: kine can never write to this store again; remove "
+                        "that row first");
+    }
     const MainRevision target = options.target_size ? head.compacted : target_of(info, options, head);
     Findings findings;
     mvcc::TreeIndex index = store.load(rules, findings, progress);
@@ -292,7 +301,18 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     if (d.kind == Decision::Kind::compact && options.min_gain) {
         const std::uint64_t after = d.shrunk_bytes.value_or(info.file_bytes);
         const std::uint64_t gain = info.file_bytes > after ? info.file_bytes - after : 0;
-        if (gain < options.min_gain->of(info.file_bytes)) d.kind = Decision::Kind::below_min_gain;
+        if (gain < options.min_gain->of(info.file_bytes)) {
+            d.too_little_gain = true;
+            if (head.pending()) {
+                // As etcd does at its start: what was begun is finished, whatever it gains.
+                d.plan = mvcc::plan_compaction(d.index, input_of(head), *head.scheduled);
+                d.shrunk_bytes = predictor.bytes(d.plan);
+                d.warnings.emplace_back(
+                    "less than --min-gain to gain: only the compaction that was cut short is finished");
+            } else {
+                d.kind = Decision::Kind::below_min_gain;
+            }
+        }
     }
     d.strategy = strategy_of(dynamic_cast<const store::SqliteStore*>(&store), options, d.plan);
     note_index_damage(d);

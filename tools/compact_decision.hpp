@@ -24,9 +24,11 @@ struct Decision {
     std::optional<LogIndex> raft_compact_to;  ///< entries of the store's own log up to it go
     Findings findings;
     std::vector<std::string> warnings;
+    bool too_little_gain = false;  ///< less than --min-gain: only what was cut short earlier is finished
 
     /// Whether anything is to be written beside shrinking the file.
     [[nodiscard]] bool works() const noexcept { return kind == Kind::compact || raft_compact_to.has_value(); }
+    [[nodiscard]] bool may_shrink() const noexcept { return !too_little_gain; }
 };
 
 /// Reads the store once and plans. Throws usage without a target, future_revision, refused for a size out of

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <string_view>
 
 #include "kvctl/base/interrupt.hpp"
 #include "tools/commands.hpp"
@@ -35,6 +36,14 @@ void set_up_signals() {
     action.sa_handler = SIG_IGN;
     ::sigaction(SIGPIPE, &action, nullptr);
     ::sigaction(SIGXFSZ, &action, nullptr);
+    // A mapped file was cut short under the reader, or its disk failed. Nothing is committed by then.
+    action.sa_handler = [](int) {
+        constexpr std::string_view k_message =
+            "kvctl: a file was cut short by another process, or its disk failed, while it was read\n";
+        (void)!::write(STDERR_FILENO, k_message.data(), k_message.size());
+        std::_Exit(7);
+    };
+    ::sigaction(SIGBUS, &action, nullptr);
 }
 
 }  // namespace

@@ -44,4 +44,14 @@ void NewFile::commit() {
     committed_ = true;
 }
 
+Provisional::~Provisional() {
+    for (const std::string& path : paths_) ::unlink(path.c_str());
+}
+
+std::string Provisional::note() const {
+    std::string text;
+    for (const std::string& path : paths_) text += "; " + path + " was kept";
+    return text;
+}
+
 }  // namespace kvctl::cli

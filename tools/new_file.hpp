@@ -2,6 +2,7 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 namespace kvctl::cli {
 
@@ -23,6 +24,23 @@ class NewFile {
     std::string path_;
     std::unique_ptr<Parts> parts_;
     bool committed_ = false;
+};
+
+/// Files that a run makes before its work; the destructor takes them away again unless keep() was called.
+class Provisional {
+  public:
+    Provisional() = default;
+    Provisional(const Provisional&) = delete;
+    Provisional& operator=(const Provisional&) = delete;
+    ~Provisional();
+
+    void add(const std::string& path) { paths_.push_back(path); }
+    void keep() noexcept { paths_.clear(); }
+    /// "; FILE was kept" for each, for the message of a failure that may have changed the store.
+    [[nodiscard]] std::string note() const;
+
+  private:
+    std::vector<std::string> paths_;
 };
 
 }  // namespace kvctl::cli

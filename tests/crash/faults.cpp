@@ -39,11 +39,12 @@ std::vector<Fault> faults() {
             add(call, "EIO", EIO);
         add(Call::map, "ENOMEM", ENOMEM);
         add(Call::open, "EMFILE", EMFILE);
-        add(Call::write, "ENOSPC", ENOSPC);
+        for (const Call call : {Call::open, Call::write, Call::sync, Call::truncate, Call::link})
+            add(call, "ENOSPC", ENOSPC);
         add(Call::write, "short", ENOSPC, true);
         if (!persistent) {
-            add(Call::read, "EINTR", EINTR);
-            add(Call::write, "EINTR", EINTR);
+            for (const Call call : {Call::open, Call::read, Call::write, Call::sync, Call::truncate})
+                add(call, "EINTR", EINTR);
         }
         all.push_back({"SQLite's malloc" + suffix, std::nullopt, Heap::sqlite, ENOMEM, false, persistent});
         all.push_back({"operator new" + suffix, std::nullopt, Heap::program, ENOMEM, false, persistent});
@@ -111,23 +112,25 @@ class Judge {
         const std::set<int> expected =
             fault.error == ENOMEM && !fault.call ? std::set<int>{0, 1} : std::set<int>{0, 7};
         if (!expected.contains(ran.code)) return "ends with " + std::to_string(ran.code) + ": " + ran.printed;
-        const Files left = read_folder(folder_);
+        Files left = read_folder(folder_);
         const bool unlinks = fault.call == Call::remove;
         for (const auto& [name, content] : left) {
             const bool known = name == k_store || name == k_output || name == std::string(k_store) + "-wal" ||
-                               name == std::string(k_store) + "-journal";
+                               name == std::string(k_store) + "-journal" || name == k_backup || name == k_log;
             if (!known && !unlinks) return "leaves " + name + " (code " + std::to_string(ran.code) + ")";
         }
         const State now = read_state(path());
         if (!now.fault.empty()) return "the store is damaged: " + now.fault;
-        const bool sound = ran.code == 0 ? now == after_
-                                         : now == before_ || now == after_ ||
-                                               (scenario_.in_batches && between(before_, now, after_));
+        const bool sound =
+            ran.code == 0 ? now == after_
+                          : now == before_ || now == after_ || resumable(scenario_, before_, now, after_);
         if (!sound)
             return "code " + std::to_string(ran.code) +
                    ", but the store is neither as it was nor as it becomes";
         if (ran.code == 0 && scenario_.to_output && !left.contains(k_output))
             return "code 0, but no new file";
+        if (left.erase(k_backup) > 0 && read_state(folder_ + "/" + k_backup) != before_)
+            return "the backup is not the store as it was";
         return run_again(left, now == after_);
     }
 

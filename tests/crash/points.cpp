@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <iostream>
@@ -54,7 +55,7 @@ class Judge {
             ++tally.after;
         } else if (now == before_) {
             ++tally.before;
-        } else if (scenario_.in_batches && between(before_, now, after_)) {
+        } else if (resumable(scenario_, before_, now, after_)) {
             ++tally.resumable;
         } else {
             return "the store is neither as it was nor as it becomes";
@@ -64,11 +65,23 @@ class Judge {
             const State out = read_state(folder_ + "/" + k_output);
             if (out != output_) return "the new file has its name but is not complete: " + out.fault;
         }
-        return run_again(disk, published, now == after_);
+        // A backup has its name when it is complete, and before the store changes. A run never overwrites it.
+        Files found = disk;
+        if (found.erase(k_backup) > 0) {
+            if (const State kept = read_state(folder_ + "/" + k_backup); kept != before_)
+                return "the backup is not the store as it was: " + kept.fault;
+        } else if (has_backup() && now == after_ && now != before_) {
+            return "the store is changed without its backup";
+        }
+        return run_again(found, published, now == after_);
     }
 
   private:
     [[nodiscard]] std::string path() const { return folder_ + "/" + k_store; }
+
+    [[nodiscard]] bool has_backup() const {
+        return std::find(scenario_.args.begin(), scenario_.args.end(), "BACKUP") != scenario_.args.end();
+    }
 
     std::string run_again(const Files& disk, bool published, bool done) {
         write_folder(folder_, disk);

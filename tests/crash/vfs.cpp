@@ -38,7 +38,8 @@ Watcher* watcher(sqlite3_file* file) {
 Verdict ask(sqlite3_file* file, Call call) {
     Watcher* const w = watcher(file);
     const Verdict v = w != nullptr ? w->before(call, *self(file)->path) : Verdict{};
-    return v.error == EINTR ? Verdict{} : v;  // SQLite's own VFS tries again
+    // SQLite's own VFS tries again, but for a sync.
+    return v.error == EINTR && call != Call::sync ? Verdict{} : v;
 }
 
 int code(int error, int io_code) {
@@ -155,7 +156,7 @@ int x_open(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int flags
     Watcher* const w = watcher_of(*f->path);
     bool existed = true;
     if (w != nullptr) {
-        if (const Verdict v = w->before(Call::open, *f->path); v.error != 0) {
+        if (const Verdict v = w->before(Call::open, *f->path); v.error != 0 && v.error != EINTR) {
             delete f->path;
             return v.error == ENOMEM ? SQLITE_NOMEM : SQLITE_CANTOPEN;
         }

@@ -147,6 +147,7 @@ void KineMaker::compact(std::int64_t revision) {
 void KineMaker::write(const std::string& path, const KineShape& shape) const {
     Database db = Database::open(path, Database::Mode::create);
     db.exec("PRAGMA page_size = " + std::to_string(shape.page_size));
+    if (shape.reserved > 0) db.reserve_bytes(shape.reserved);
     db.exec(shape.before);
     db.exec(shape.wal ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE");
     db.exec("BEGIN");

@@ -28,6 +28,7 @@ struct KineShape {
     KineAge age = KineAge::v0_16_3;
     bool wal = true;
     int page_size = 4096;
+    int reserved = 0;      ///< bytes kept free at the end of each page
     std::string before{};  ///< SQL run first: encoding, auto_vacuum
     std::string after{};   ///< SQL run last
 };

@@ -23,6 +23,7 @@ constexpr const char* k_schema =
 void make_native(const std::string& path, const std::vector<naive::Row>& rows, const NativeShape& shape) {
     Database db = Database::open(path, Database::Mode::create);
     db.exec("PRAGMA page_size = " + std::to_string(shape.page_size));
+    if (shape.reserved > 0) db.reserve_bytes(shape.reserved);
     db.exec(shape.before);
     db.exec(shape.wal ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE");
     db.exec("BEGIN");

@@ -15,6 +15,7 @@ struct NativeShape {
     bool wal = false;        ///< journal mode WAL
     bool raft = false;       ///< an empty raft_entry table
     int page_size = 4096;
+    int reserved = 0;      ///< bytes kept free at the end of each page
     std::string before{};  ///< SQL run first: encoding, auto_vacuum
     std::string after{};   ///< SQL run last
     std::vector<std::pair<std::string, std::int64_t>> meta{};

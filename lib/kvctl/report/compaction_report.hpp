@@ -47,6 +47,7 @@ struct CompactionReport {
     Findings findings;
     std::string output;   ///< path of a new file, when the store itself is left alone
     std::string command;  ///< what would do it; only for a forecast
+    std::string refusal;  ///< why that would be refused; empty: it would not
     bool list = false;    ///< name every removed revision
 };
 

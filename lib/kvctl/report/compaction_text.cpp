@@ -119,6 +119,10 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
         out << '\n';
         write_list_text(out, *r.index, p);
     }
+    if (!r.refusal.empty()) {
+        out << "\nRefused as it stands:\n  " << r.refusal << '\n';
+        return;
+    }
     if (!r.command.empty()) out << "\nTo do it:\n  " << r.command << '\n';
 }
 

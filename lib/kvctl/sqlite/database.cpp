@@ -315,6 +315,11 @@ void Database::busy_timeout(int milliseconds) const {
     sqlite3_busy_timeout(handle_, milliseconds);
 }
 
+void Database::reserve_bytes(int bytes) const {
+    const int rc = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_RESERVE_BYTES, &bytes);
+    if (rc != SQLITE_OK) fail(handle_, *path_, rc, nullptr);
+}
+
 void Database::scan(std::string_view columns, std::string_view source,
                     std::initializer_list<std::int64_t> parameters,
                     const std::function<void(const Values&)>& f) const {

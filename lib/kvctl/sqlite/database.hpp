@@ -141,6 +141,10 @@ class Database {
     /// How long to wait for a lock, in milliseconds.
     void busy_timeout(int milliseconds) const;
 
+    /// Leaves so many bytes at the end of each page unused, as whoever made the source of a copy asked for.
+    /// Only before the first write to a new file.
+    void reserve_bytes(int bytes) const;
+
     /// Hands every row of `SELECT columns FROM source` to `f` without a row leaving SQLite: `columns` become
     /// arguments of an aggregate function. A third faster than stepping. An exception from `f` ends the scan
     /// and comes out of here.

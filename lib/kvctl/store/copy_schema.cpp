@@ -48,12 +48,13 @@ std::string plain_columns(const sqlite::Database& db, const std::string& table) 
 }  // namespace
 
 sqlite::Database create_like(const std::string& path, const sqlite::Database& source,
-                             const std::string& source_path, bool detached) {
+                             const StoreInfo& source_info, bool detached) {
     sqlite::Database db = sqlite::Database::open(path, sqlite::Database::Mode::create);
     const auto pragma = [&](const char* name) {
         return source.text(std::string("PRAGMA main.") + name).value_or("");
     };
     db.exec("PRAGMA page_size=" + pragma("page_size"));
+    db.reserve_bytes(static_cast<int>(source_info.reserved_bytes));
     db.exec("PRAGMA encoding='" + pragma("encoding") + "'");
     db.exec("PRAGMA auto_vacuum=" + pragma("auto_vacuum"));
     // For all files or for the new one alone: without its own -shm a WAL is only read in this mode, and a
@@ -67,7 +68,7 @@ sqlite::Database create_like(const std::string& path, const sqlite::Database& so
     db.exec("PRAGMA cache_size=-4096");
     db.exec("PRAGMA application_id=" + pragma("application_id"));
     db.exec("PRAGMA user_version=" + pragma("user_version"));
-    db.prepare("ATTACH ?1 AS src").bind_text(1, uri_of(source_path, detached)).run();
+    db.prepare("ATTACH ?1 AS src").bind_text(1, uri_of(source_info.real_path, detached)).run();
     // Each index is built by reading the new table through; mapped, that is a third of the run less. Nobody
     // else writes either file meanwhile, so neither can shrink under the map.
     db.exec("PRAGMA main.mmap_size=1099511627776");

@@ -206,6 +206,8 @@ void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, cons
     const std::vector<IndexInfo> indexes = droppable_indexes(store.table());
     const bool rebuild =
         !indexes.empty() && plan.removed.revisions * k_rebuild_indexes_from > plan.before.revisions;
+    // Every index that stays is as good as its table, or nothing is done: a delete finds its way by them.
+    store.check_indexes(rebuild ? IndexChoice::by_constraint : IndexChoice::all);
     Verification verification(store, index, plan, !execution.drop_old_values);
     std::optional<Statistics> statistics;
     if (rebuild) {
@@ -233,7 +235,9 @@ void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, cons
     const bool moves = plan.kind == mvcc::CompactionPlan::Kind::compact;
     if (moves) record_compact_revision(db, store.info().layout, plan.compacted_after);
     verification.check(moves ? 1 - compact_rows : 0);
+    writable.note_change();
     transaction.commit();
+    store.trust_indexes();
 }
 
 void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
@@ -241,6 +245,8 @@ void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mv
     SqliteStore& store = writable.store();
     sqlite::Database& db = store.db();
     const bool kine = store.info().layout == Layout::kine;
+    // The store is this process's alone from before the first batch to behind the last: once is enough.
+    store.check_indexes(IndexChoice::all);
     std::vector<Slot> doomed;
     index.for_each_row(0, plan.above, [&](Slot s) {
         if (plan.removed_slots.contains(s)) doomed.push_back(s);
@@ -252,6 +258,7 @@ void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mv
         from = removable_from(index, plan);
         std::stable_sort(doomed.begin(), doomed.end(), [&](Slot a, Slot b) { return from[a] < from[b]; });
     } else {
+        writable.note_change();
         if (plan.kind == mvcc::CompactionPlan::Kind::compact)
             record_scheduled_revision(db, plan.compacted_after);
     }
@@ -288,6 +295,7 @@ void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mv
         } else if (kine && reached > plan.compacted_before) {
             record_compact_revision(db, store.info().layout, reached);
         }
+        writable.note_change();
         transaction.commit();
         at = end;
     } while (at < doomed.size());

@@ -89,7 +89,7 @@ void copy_survivors(sqlite::Database& db, const SqliteStore& store, const mvcc::
 
 void build(const TempFile& file, SqliteStore& store, const mvcc::TreeIndex& index,
            const mvcc::CompactionPlan& plan, const Execution& execution, bool detached) {
-    sqlite::Database db = create_like(file.path(), store.db(), store.info().real_path, detached);
+    sqlite::Database db = create_like(file.path(), store.db(), store.info(), detached);
     db.exec("BEGIN");
     copy_tables(db);
     copy_survivors(db, store, index, plan, execution);
@@ -182,7 +182,7 @@ void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, cons
 
 void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                        const Execution& execution, const std::string& output) {
-    TempFile::remove_abandoned(output);
+    expect_new(output);
     auto* const sqlite_store = dynamic_cast<SqliteStore*>(&any);
     if (sqlite_store == nullptr) {
         write_native(any, index, plan, output);
@@ -202,7 +202,10 @@ void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::Com
 void shrink(WritableStore& writable, Progress* progress) {
     SqliteStore& store = writable.store();
     if (progress != nullptr) progress->update("shrinking", 0, 0);
+    // VACUUM copies an index as it stands, right or wrong.
+    store.check_indexes(IndexChoice::all);
     if (writable.hard_links() > 1 || !writable.idle_holders().empty()) {
+        writable.note_change();
         store.db().exec("VACUUM");
         writable.checkpoint();
         store.refresh_info();
@@ -221,7 +224,7 @@ Strategy choose_strategy(const SqliteStore& store, const mvcc::CompactionPlan& p
     const std::uint64_t all = std::max<std::uint64_t>(1, plan.before.revisions);
     const std::uint64_t gone = plan.removed.revisions;
     if (store.info().layout == Layout::kine)
-        return shrink || gone * 10 > all ? Strategy::rewrite : Strategy::in_place;
+        return gone * 10 > all ? Strategy::rewrite : Strategy::in_place;
     return gone * (shrink ? 3 : 2) > all ? Strategy::rewrite : Strategy::in_place;
 }
 

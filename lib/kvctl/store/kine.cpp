@@ -82,11 +82,29 @@ std::vector<std::int64_t> KineStore::compact_rows() {
 StoreHead KineStore::head() {
     StoreHead head;
     head.current = MainRevision(db().integer("SELECT max(id) FROM kine").value_or(0));
-    head.compacted = MainRevision(
-        db().integer("SELECT max(prev_revision) FROM kine WHERE name = 'compact_rev_key'").value_or(0));
-    head.bookkeeping_rows = compact_rows().size();
+    head.compacted = MainRevision(0);
+    sqlite::Statement s =
+        db().prepare("SELECT id, prev_revision FROM kine WHERE name = 'compact_rev_key' ORDER BY id");
+    while (s.step()) {
+        ++head.bookkeeping_rows;
+        if (s.type(1) != Type::integer) {
+            throw Error(ErrorKind::damaged,
+                        info_.path + ": row " + std::to_string(s.integer(0)) +
+                            ": the compact row's prev_revision, the compact revision, is no integer");
+        }
+        head.compacted = std::max(head.compacted, MainRevision(s.integer(1)));
+    }
     head.bookkeeping_row_missing = head.bookkeeping_rows == 0;
     return head;
+}
+
+void KineStore::check_head(const mvcc::TreeIndex& /*index*/) {
+    const std::uint64_t seen = compact_rows_seen_;
+    const std::uint64_t found = compact_rows().size();
+    if (seen == found) return;
+    throw Error(ErrorKind::damaged, info_.path + ": an index by name finds " + std::to_string(found) +
+                                        " rows with the compact revision, the table holds " +
+                                        std::to_string(seen));
 }
 
 std::string KineStore::scan_columns() const {
@@ -94,6 +112,7 @@ std::string KineStore::scan_columns() const {
 }
 
 void KineStore::take_row(const sqlite::Values& row, Sink& sink) const {
+    if (row[1].type() == Type::text && row[1].bytes() == k_compact_row_name) ++compact_rows_seen_;
     place(row, sink);
 }
 

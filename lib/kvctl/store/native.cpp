@@ -13,6 +13,8 @@ using sqlite::Type;
 
 constexpr std::array<std::string_view, 8> k_columns{"main",    "sub",   "tombstone", "key", "create_revision",
                                                     "version", "lease", "value"};
+// Text sorts above every number: this asks for the largest integer.
+constexpr const char* k_last_revision = "SELECT max(main) FROM revision WHERE main <= 9223372036854775807";
 constexpr const char* k_record = "main, sub, tombstone, key, create_revision, version, lease, value";
 
 mvcc::Record record_of(const sqlite::Statement& s) {
@@ -78,12 +80,19 @@ StoreHead NativeStore::head() {
         if (name == "term") head.term = Term(static_cast<std::uint64_t>(value));
     }
     head.compacted = head.finished.value_or(MainRevision(-1));
-    // Text sorts above every number: ask for the largest integer.
-    const std::int64_t last =
-        db().integer("SELECT max(main) FROM revision WHERE main <= 9223372036854775807").value_or(1);
+    const std::int64_t last = db().integer(k_last_revision).value_or(1);
     head.current = std::max(
         {MainRevision(1), MainRevision(last), head.compacted, head.scheduled.value_or(MainRevision(1))});
     return head;
+}
+
+void NativeStore::check_head(const mvcc::TreeIndex& index) {
+    const std::int64_t found = db().integer(k_last_revision).value_or(-1);
+    const std::int64_t seen =
+        index.last_slot() == mvcc::k_no_slot ? -1 : index.revision(index.last_slot()).main;
+    if (seen == found) return;
+    throw Error(ErrorKind::damaged, info_.path + ": the index of the revisions ends at " +
+                                        std::to_string(found) + ", the table at " + std::to_string(seen));
 }
 
 std::vector<std::pair<std::string, std::int64_t>> NativeStore::meta() {

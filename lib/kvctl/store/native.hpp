@@ -38,6 +38,8 @@ class NativeStore final : public SqliteStore {
     [[nodiscard]] std::string scan_columns() const override;
     void take_row(const sqlite::Values& row, Sink& sink) const override;
     [[nodiscard]] bool with_prev_revision() const noexcept override { return false; }
+    [[nodiscard]] std::size_t identity_columns() const noexcept override { return 2; }
+    void check_head(const mvcc::TreeIndex& index) override;
 
   private:
     /// take_row for either kind of row: sqlite::Values or sqlite::Row.

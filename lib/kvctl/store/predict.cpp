@@ -44,7 +44,7 @@ struct IndexShape {
 }  // namespace
 
 std::uint64_t other_pages(SqliteStore& store) {
-    const std::uint64_t usable = store.info().page_size;
+    const std::uint64_t usable = store.info().usable_size();
     // Copied statement by statement in the order in which they stand: nothing packs them any better.
     const auto schema = store.db().integer(
         "SELECT pageno FROM dbstat WHERE name IN ('sqlite_schema', 'sqlite_master') AND aggregate = TRUE");
@@ -83,7 +83,7 @@ std::vector<std::uint32_t> old_value_bytes(SqliteStore& store, const mvcc::TreeI
 std::uint64_t predict_file_bytes(const SqliteStore& store, const mvcc::TreeIndex& index,
                                  const mvcc::CompactionPlan& plan, std::uint64_t other_pages,
                                  const std::vector<std::uint32_t>& old_values, const RowOrder& order) {
-    const std::uint64_t usable = store.info().page_size;
+    const std::uint64_t usable = store.info().usable_size();
     const bool kine = store.info().layout == Layout::kine;
     TablePages table(usable);
     std::vector<IndexShape> shapes;

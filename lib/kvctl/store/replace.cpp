@@ -6,6 +6,8 @@
 
 #include <array>
 #include <cerrno>
+#include <optional>
+#include <utility>
 
 #include "kvctl/base/error.hpp"
 
@@ -36,9 +38,24 @@ class LockBytes {
     LockBytes& operator=(const LockBytes&) = delete;
     ~LockBytes() { ::close(fd_); }
 
+    [[nodiscard]] int descriptor() const noexcept { return fd_; }
+
   private:
     int fd_;
 };
+
+// SQLite's header: the change counter, the number of pages, the schema's and the free list's state.
+using Header = std::array<char, 100>;
+
+Header read_header(int fd, const std::string& path) {
+    Header header{};
+    const ssize_t n = ::pread(fd, header.data(), header.size(), 0);
+    if (n < 0) throw io_error(path, "cannot read its header", errno);
+    if (n != static_cast<ssize_t>(header.size()))
+        throw Error(ErrorKind::in_use,
+                    path + ": another process cut it short just before it was to be replaced");
+    return header;
+}
 
 bool exists_with_content(const std::string& path) {
     struct stat st {};
@@ -65,11 +82,17 @@ void replace_store(WritableStore& writable, TempFile& replacement) {
     const std::string real_path = writable.info().real_path;
     writable.checkpoint();
     const Fingerprint before = fingerprint(real_path);
+    // Read while SQLite still holds the file; closed behind SQLite and before the lock, which any closing
+    // drops.
+    std::optional<SourceFile> source(std::in_place, real_path);
+    const Header header = read_header(source->descriptor(), path);
     writable.close();
+    source.reset();
     const LockBytes lock(real_path);
-    Fingerprint now = fingerprint(real_path);
-    if (exists_with_content(real_path + "-wal") || holds_transaction(real_path + "-journal") ||
-        now.inode != before.inode || now.size != before.size || now.modified_ns != before.modified_ns) {
+    const Fingerprint now = fingerprint(real_path);
+    if (read_header(lock.descriptor(), path) != header || exists_with_content(real_path + "-wal") ||
+        holds_transaction(real_path + "-journal") || now.inode != before.inode || now.size != before.size ||
+        now.modified_ns != before.modified_ns) {
         throw Error(ErrorKind::in_use,
                     path +
                         ": another process changed it just before it was to be replaced; it is as "
@@ -82,7 +105,13 @@ void replace_store(WritableStore& writable, TempFile& replacement) {
     ::unlink((real_path + "-shm").c_str());
     // A file system that loses these but keeps the rename would find the old file's -wal beside the new one.
     sync_folder(folder_of(real_path));
-    replacement.publish_over(real_path);
+    try {
+        replacement.publish_over(real_path);
+    } catch (...) {
+        if (replacement.published()) writable.note_change();
+        throw;
+    }
+    writable.note_change();
 }
 
 void mark_wal_mode(const TempFile& file) {

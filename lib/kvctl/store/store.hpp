@@ -27,12 +27,17 @@ struct StoreInfo {
     Layout layout = Layout::native;
     std::uint64_t file_bytes = 0;
     std::uint64_t page_size = 0;
+    std::uint64_t reserved_bytes = 0;  ///< at the end of each page, for extensions of SQLite
     std::uint64_t pages = 0;
     std::uint64_t free_pages = 0;
     std::uint64_t wal_bytes = 0;      ///< of a -wal beside it, 0 when there is none
     std::uint64_t journal_bytes = 0;  ///< of a -journal beside it
     bool wal_mode = false;
-    bool auto_vacuum = false;  ///< keeps pages of back pointers
+    bool auto_vacuum = false;     ///< keeps pages of back pointers
+    bool shrinks_itself = false;  ///< auto_vacuum is full: each commit gives its free pages back
+
+    /// Bytes of a page that SQLite itself may fill.
+    [[nodiscard]] std::uint64_t usable_size() const noexcept { return page_size - reserved_bytes; }
 };
 
 /// The store's counters.

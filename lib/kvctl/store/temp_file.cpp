@@ -94,35 +94,36 @@ SourceFile::~SourceFile() {
     if (fd_ >= 0) ::close(fd_);
 }
 
+void refuse_existing(const std::string& path) {
+    struct stat st {};
+    if (::lstat(path.c_str(), &st) == 0)
+        throw Error(ErrorKind::refused, path + ": exists already and is never overwritten");
+}
+
+void expect_new(const std::string& path) {
+    TempFile::remove_abandoned(path);
+    refuse_existing(path);
+}
+
 void copy_to_new_file(const SourceFile& from, const std::string& to) {
-    const int out = ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (out < 0) {
-        if (errno == EEXIST)
-            throw Error(ErrorKind::refused, to + ": exists already and is never overwritten");
-        throw io_error(to, "cannot create", errno);
-    }
-    int error = 0;
+    expect_new(to);
+    TempFile file(to);
     std::vector<char> buffer(std::size_t{1} << 20);
     for (;;) {
-        if (interrupt_signal() != 0) error = EINTR;
-        const ssize_t n = error == 0 ? ::read(from.descriptor(), buffer.data(), buffer.size()) : 0;
+        check_interrupt();
+        const ssize_t n = ::read(from.descriptor(), buffer.data(), buffer.size());
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) error = errno;
-        if (n <= 0) break;
-        for (ssize_t done = 0; done < n && error == 0;) {
-            const ssize_t w = ::write(out, buffer.data() + done, static_cast<std::size_t>(n - done));
+        if (n < 0) throw io_error(to, "cannot read what is to be copied", errno);
+        if (n == 0) break;
+        for (ssize_t done = 0; done < n;) {
+            const ssize_t w =
+                ::write(file.descriptor(), buffer.data() + done, static_cast<std::size_t>(n - done));
             if (w > 0) done += w;
-            if (w < 0 && errno != EINTR) error = errno;
+            if (w < 0 && errno != EINTR) throw io_error(to, "cannot write the copy", errno);
         }
     }
-    if (error == 0 && ::fsync(out) != 0) error = errno;
-    if (::close(out) != 0 && error == 0) error = errno;
-    if (error != 0) {
-        ::unlink(to.c_str());
-        check_interrupt();
-        throw io_error(to, "cannot write the copy", error);
-    }
-    sync_folder(folder_of(to));
+    file.sync();
+    file.publish_as_new(to);
 }
 
 TempFile::TempFile(const std::string& beside) {

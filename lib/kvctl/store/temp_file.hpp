@@ -17,6 +17,9 @@ class TempFile {
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] int descriptor() const noexcept { return fd_; }
 
+    /// Whether it has a name for good: renamed over a file, or given a new name.
+    [[nodiscard]] bool published() const noexcept { return path_.empty(); }
+
     /// Lets the system begin to write what is there, without waiting: sync() then finds less to do. A hint.
     void start_sync() const noexcept;
     /// Writes everything to the disk.
@@ -43,6 +46,11 @@ class TempFile {
 
 /// The folder of a path: "." for a bare name.
 [[nodiscard]] std::string folder_of(const std::string& path);
+/// Removes what a run that was killed left of its work on a new file `path`, and throws refused when `path`
+/// itself is there.
+void expect_new(const std::string& path);
+/// Throws refused when `path` names anything, a symbolic link that leads nowhere included.
+void refuse_existing(const std::string& path);
 /// Syncs a folder, so that a name in it is on the disk.
 void sync_folder(const std::string& folder);
 /// Bytes an unprivileged writer may still use on the file system of `folder`.
@@ -65,8 +73,8 @@ class SourceFile {
     int fd_ = -1;
 };
 
-/// Copies all of `from` to a new file with mode 0600 and syncs it. Throws refused when it exists, io on
-/// failure (nothing is left).
+/// Copies all of `from` to a new file with mode 0600, which has its name only once it is complete and on the
+/// disk. Throws refused when it exists, io on failure (nothing is left).
 void copy_to_new_file(const SourceFile& from, const std::string& to);
 
 }  // namespace kvctl::store

@@ -29,6 +29,10 @@ class WritableStore {
     void checkpoint();
     /// Copies the store as it is now to the new file `to`; throws as copy_to_new_file() does.
     void backup(const std::string& to);
+    /// Said by whoever changes the store, before the first commit may reach the disk.
+    void note_change() noexcept { changed_ = true; }
+    /// Whether the store may be another than it was: what was made for the case of a mishap is then kept.
+    [[nodiscard]] bool may_have_changed() const noexcept { return changed_; }
     /// Ends SQLite's hold on the file; the store is gone from here.
     void close();
 
@@ -40,6 +44,7 @@ class WritableStore {
     std::unique_ptr<SqliteStore> store_;
     std::vector<pid_t> idle_holders_;
     unsigned long hard_links_ = 1;
+    bool changed_ = false;
 };
 
 /// Throws refused when the revision table has a trigger, a generated column, or a column that is not the
