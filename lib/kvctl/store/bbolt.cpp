@@ -318,7 +318,7 @@ void BboltStore::check_received(Findings& findings) const {
         std::uint64_t index = 0;
         const auto [end, fault] = std::from_chars(name.data(), name.data() + k_digits, index, 16);
         if (fault != std::errc{} || end != name.data() + k_digits || index <= applied) continue;
-        findings.push_back({Severity::warning, "newer-snapshot-db", entry.path().string(),
+        findings.push_back({Severity::warning, "newer-snapshot-db", name,
                             "a db received from a leader, at raft index " + std::to_string(index) +
                                 "; this one is at " + std::to_string(applied) +
                                 ", and a server that starts from that snapshot replaces it"});
