@@ -190,7 +190,7 @@ int status(const Args& args, Io& io) {
             const bool with_options = e.kind() == ErrorKind::usage || e.kind() == ErrorKind::interrupted;
             if (parsed.operands().size() == 1 || with_options) throw;
             if (failed && output.format == Format::text) io.err << "kvctl: " << failed->what() << '\n';
-            if (!failed || output.format == Format::text) failed = e;
+            failed = e;
         }
     }
     write_reports(reports, parsed.operands().size() > 1, output, io);

@@ -311,9 +311,9 @@ TEST_CASE("status: stores that cannot be read do not hide the others") {
     CHECK(r.err.find(missing + ": cannot open") != std::string::npos);
     write_file(all.folder.file("text"), "hello");
     r = run_cli({"status", missing, all.folder.file("text"), all.kine, "--json"});
-    CHECK(r.code == 7);
+    CHECK(r.code == 6);
     CHECK(json::parse(r.out).size() == 1);
-    CHECK(json::parse(r.err).at("error").at("kind") == "io");
+    CHECK(json::parse(r.err).at("error").at("kind") == "not-a-store");
     r = run_cli({"status", missing, all.folder.file("text")});
     CHECK(r.code == 6);
     CHECK(r.out.empty());
