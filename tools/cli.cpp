@@ -130,6 +130,11 @@ std::span<const Command> commands() noexcept {
     return k_commands;
 }
 
+std::span<const Form> forms() noexcept {
+    static constexpr std::array k_forms{Form{"raft", "compact", raft_compact_options}};
+    return k_forms;
+}
+
 const Command* find_command(std::string_view name) noexcept {
     const auto found = std::find_if(k_commands.begin(), k_commands.end(), [&](const Command& c) {
         return c.name == name || (!c.alias.empty() && c.alias == name);

@@ -1,5 +1,7 @@
 #include "tools/store_access.hpp"
 
+#include <sys/stat.h>
+
 #include "kvctl/base/error.hpp"
 #include "kvctl/store/open.hpp"
 
@@ -27,6 +29,19 @@ OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
     opened.rules = rules_for(*opened.store, rules);
     opened.head = opened.store->head();
     return opened;
+}
+
+OpenedStore open_behind_key(const Parsed& parsed) {
+    const std::vector<std::string>& operands = parsed.operands();
+    try {
+        return open_for_command(parsed, operands.back());
+    } catch (const Error& e) {
+        struct stat st {};
+        const bool swapped = operands.size() > 1 && ::stat(operands.back().c_str(), &st) != 0 &&
+                             ::stat(operands.front().c_str(), &st) == 0;
+        if (!swapped) throw;
+        throw Error(e.kind(), std::string(e.what()) + "; the store is the last operand");
+    }
 }
 
 mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key, Progress* progress,

@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 
 #include "kvctl/base/bytes.hpp"
@@ -220,6 +222,7 @@ mvcc::TreeIndex BboltStore::load(const mvcc::CompactionRules& rules, Findings& f
                             std::to_string(index.duplicates()) + " rows repeat the revision of another"});
     }
     check_meta(findings);
+    check_received(findings);
     if (file_.changed()) {
         findings.push_back({Severity::warning, "changed-while-reading", file_.path(),
                             "the server committed while the file was read: the rows are not of one moment"});
@@ -298,6 +301,27 @@ void BboltStore::check_meta(Findings& findings) const {
     for (const std::string_view name : {"consistent_index", "term"}) {
         const auto value = meta_bytes(name);
         check(name, !value || number_of(value), "is no 8-byte number; it is taken as absent");
+    }
+}
+
+// A member that was far behind gets a whole db from its leader, as <raft index>.snap.db beside its own.
+void BboltStore::check_received(Findings& findings) const {
+    constexpr std::string_view k_suffix = ".snap.db";
+    constexpr std::size_t k_digits = 16;
+    const std::filesystem::path own(info_.real_path);
+    if (own.filename() != "db") return;
+    const std::uint64_t applied = number_of(meta_bytes("consistent_index")).value_or(0);
+    std::error_code unreadable;
+    for (const auto& entry : std::filesystem::directory_iterator(own.parent_path(), unreadable)) {
+        const std::string name = entry.path().filename().string();
+        if (name.size() != k_digits + k_suffix.size() || !name.ends_with(k_suffix)) continue;
+        std::uint64_t index = 0;
+        const auto [end, fault] = std::from_chars(name.data(), name.data() + k_digits, index, 16);
+        if (fault != std::errc{} || end != name.data() + k_digits || index <= applied) continue;
+        findings.push_back({Severity::warning, "newer-snapshot-db", name,
+                            "a db received from a leader, at raft index " + std::to_string(index) +
+                                "; this one is at " + std::to_string(applied) +
+                                ", and a server that starts from that snapshot replaces it"});
     }
 }
 

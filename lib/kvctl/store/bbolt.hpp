@@ -55,6 +55,7 @@ class BboltStore : public Store {
     void count_free_pages(std::uint64_t pages_of_rows, FindingLog& log);
     void fill_sorted(mvcc::TreeIndex& index);
     void check_meta(Findings& findings) const;
+    void check_received(Findings& findings) const;
 
     StoreInfo info_;
     bbolt::File file_;
