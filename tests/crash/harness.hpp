@@ -9,7 +9,7 @@ struct Settings {
     bool full = false;
     std::uint32_t seed = 1;
     std::size_t sample = 10;  ///< crash points a run, about, when not full
-    std::size_t repeats = 6;  ///< more disks a crash point, when full
+    std::size_t repeats = 0;  ///< more disks a crash point than four, when full
     std::string only;         ///< only runs whose name has this in it
 };
 
