@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <iostream>
@@ -185,7 +186,9 @@ int fault_points(const Settings& settings) {
             write_folder(folder, scenario.start);
             const std::uint64_t calls = run_with(scenario, folder, fault, UINT64_MAX).seen;
             std::uint64_t n = settings.full || calls == 0 ? 1 : 1 + random() % calls;
-            for (;; ++n) {
+            const std::uint64_t step =
+                settings.per_kind == 0 ? 1 : std::max<std::uint64_t>(1, calls / settings.per_kind);
+            for (;; n += step) {
                 write_folder(folder, scenario.start);
                 const Ran ran = run_with(scenario, folder, fault, n);
                 if (ran.seen < n) break;  // it went through
