@@ -3,9 +3,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <map>
 #include <string>
+#include <vector>
 
+#include "tests/support/native_maker.hpp"
 #include "tests/support/run_binary.hpp"
+#include "tests/support/sample_store.hpp"
+#include "tests/support/temp_dir.hpp"
+#include "tools/commands.hpp"
 
 using namespace kvctl::test;
 
@@ -47,4 +54,56 @@ TEST_CASE("binary: closed standard streams are not handed to the next file opene
     CHECK(run({.args = {"version"}, .closed = {1}}).code == 7);
     CHECK(run({.args = {"version", "-q"}, .closed = {0, 1, 2}}).code == 0);
     CHECK(run({.args = {"bogus"}, .closed = {2}}).code == 2);
+}
+
+TEST_CASE(
+    "binary: a full stdout is exit 7 for every command that reports, and what writes is done all the same") {
+    const TempDir folder;
+    const std::string db = folder.file("s.db");
+    const std::string log = folder.file("log.jsonl");
+    write_file(
+        log,
+        R"({"format":"kvctl.raftlog/1","snapshot":{"index":0,"term":0},"hard_state":{"term":3,"vote":1,"commit":1}})"
+        "\n"
+        R"({"index":1,"term":3,"type":"EntryNormal","data":"IgYKAWESAWI="})"
+        "\n");
+    const std::string key(long_history(1, 1).row_list().front().key);
+    const std::map<std::string, std::vector<std::string>> operands{
+        {"compact", {"--rev", "40", db}},
+        {"status", {db}},
+        {"du", {db}},
+        {"get", {"", "--prefix", db}},
+        {"history", {key, db}},
+        {"index", {db}},
+        {"explain", {key, db}},
+        {"check", {db}},
+        {"hash", {db}},
+        {"raft", {log}},
+        {"replay", {"-n", log, folder.file("empty.db")}},
+        {"import", {"-o", folder.file("new.db"), db}},
+        {"export", {db}},
+        {"vacuum", {db}},
+        {"completion", {"bash"}},
+        {"help", {}},
+        {"version", {}},
+    };
+    make_native(folder.file("empty.db"), {});
+    for (const kvctl::cli::Command& c : kvctl::cli::commands()) {
+        const std::string name(c.name);
+        CAPTURE(name);
+        REQUIRE(operands.contains(name));
+        for (const char* format : {"text", "json", "jsonl"}) {
+            CAPTURE(std::string(format));
+            for (const char* file : {"s.db", "new.db"}) std::filesystem::remove(folder.file(file));
+            make_native(db, long_history(60, 7).row_list());
+            std::vector<std::string> args{name};
+            // What prints no report has no format.
+            if (name != "help" && name != "completion") args.insert(args.end(), {"-w", format});
+            args.insert(args.end(), operands.at(name).begin(), operands.at(name).end());
+            const Result r = run({.args = args, .out_path = "/dev/full"});
+            CHECK_MESSAGE(r.code == 7, r.err);
+            if (name == "compact") CHECK(native_meta(db, "finished_compact_rev") == 40);
+            if (name == "import") CHECK(native_rows(folder.file("new.db")).size() == 60);
+        }
+    }
 }

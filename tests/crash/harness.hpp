@@ -8,9 +8,10 @@ namespace kvctl::crash {
 struct Settings {
     bool full = false;
     std::uint32_t seed = 1;
-    std::size_t sample = 10;  ///< crash points a run, about, when not full
-    std::size_t repeats = 6;  ///< more disks a crash point, when full
-    std::string only;         ///< only runs whose name has this in it
+    std::size_t sample = 10;     ///< crash points a run, about, when not full
+    std::size_t repeats = 0;     ///< more disks a crash point than four, when full
+    std::uint64_t per_kind = 0;  ///< faults a run and kind when full, spread over its calls; 0: every one
+    std::string only;            ///< only runs whose name has this in it
 };
 
 // Each prints a line for what is wrong and a summary line last; 0 when nothing is.

@@ -10,7 +10,8 @@
 namespace {
 
 constexpr const char* k_usage =
-    "usage: kvctl_crash points|faults|signals [--full] [--seed N] [--only TEXT]\n"
+    "usage: kvctl_crash points|faults|signals [--full] [--seed N] [--only TEXT] [--repeats N] [--per-kind "
+    "N]\n"
     "  points   power loss at every point of a run\n"
     "  faults   the n-th call fails, for every n\n"
     "  signals  SIGINT, SIGTERM, SIGKILL, SIGPIPE, a full standard output\n"
@@ -28,6 +29,10 @@ int main(int argc, char** argv) {
             settings.full = true;
         } else if (args[i] == "--seed" && i + 1 < args.size()) {
             settings.seed = static_cast<std::uint32_t>(std::stoul(args[++i]));
+        } else if (args[i] == "--repeats" && i + 1 < args.size()) {
+            settings.repeats = std::stoul(args[++i]);
+        } else if (args[i] == "--per-kind" && i + 1 < args.size()) {
+            settings.per_kind = std::stoull(args[++i]);
         } else if (args[i] == "--only" && i + 1 < args.size()) {
             settings.only = args[++i];
         } else if (what.empty()) {

@@ -215,7 +215,7 @@ void lose_output(const Bench& b, Report& report) {
 
 int signal_points(const Settings& settings) {
     const auto start = Clock::now();
-    const int rows = settings.full ? 200000 : 40000;
+    const int rows = settings.full ? 60000 : 40000;
     const std::vector<Work> works{
         {"in place, rollback", {"--strategy", "in-place"}, false, false},
         {"in place, WAL", {"--strategy", "in-place"}, true, false},

@@ -85,7 +85,10 @@ TEST_CASE(
         CAPTURE(c.change);
         const TempDir folder;
         const KineMaker maker = random_kine(7, 120, false);
-        maker.write(folder.file("s.db"), {.wal = false});
+        const bool compact_row = c.change.find("compact_rev_key") != std::string::npos;
+        // The oldest schema has one index that finds the compact row.
+        maker.write(folder.file("s.db"),
+                    {.age = compact_row ? KineAge::v0_1 : KineAge::v0_16_3, .wal = false});
         make_stale(folder.file("s.db"), "kine", c.index, c.change);
         const std::string few = std::to_string(maker.current() / 8);
         const std::string many = std::to_string(maker.current());
@@ -93,7 +96,7 @@ TEST_CASE(
         check_refused(folder, {"compact", "--rev", many, "--batch", "5", "--backup", folder.file("b.db")});
         check_refused(folder, {"vacuum"});
         check_refused(folder, {"vacuum", "--backup", folder.file("b.db")});
-        if (c.change.find("compact_rev_key") == std::string::npos) continue;
+        if (!compact_row) continue;
         check_refused(folder, {"compact", "--rev", few, "--strategy", "in-place"});
         check_refused(folder, {"compact", "--rev", many, "--strategy", "rewrite"});
     }
