@@ -161,7 +161,6 @@ std::vector<IndexInfo> droppable_indexes(const TableInfo& table) {
 class Statistics {
   public:
     explicit Statistics(const sqlite::Database& db) : db_(db) {
-        db.exec("PRAGMA temp_store=MEMORY");
         sqlite::Statement s =
             db.prepare("SELECT name FROM main.sqlite_schema WHERE name GLOB 'sqlite_stat[0-9]'");
         while (s.step()) tables_.emplace_back(s.bytes(0));
