@@ -1,6 +1,7 @@
 """The command line of the benchmark."""
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,6 +55,8 @@ def arguments():
     scale.add_argument("--full", dest="scale", action="store_const", const="full",
                        help="up to 10 million rows; wants 60 GB of disk and hours")
     p.add_argument("--only", default="", metavar="P1,P5", help="measure only what these targets need")
+    p.add_argument("--leave-out", type=re.compile, metavar="REGEX",
+                   help="comparisons and contenders that are not run, by their names in the table")
     p.add_argument("--runs", type=int, help="runs of each contender (default 5, quick 3)")
     p.add_argument("--build", default=os.path.join(SOURCE, "build"), help="build folder (default: build)")
     p.add_argument("--kvctl", default=os.environ.get("KVCTL"), help="kvctl to measure (default: $KVCTL or the build's)")
@@ -97,7 +100,7 @@ def main():
     os.makedirs(options.out, exist_ok=True)
     os.makedirs(options.data, exist_ok=True)
     about = report.machine(programs, kvctl, SOURCE)
-    measured = []
+    measured, text = [], ""
     with tempfile.TemporaryDirectory(dir=options.data, prefix="work-") as work:
         runner = measure.Runner(programs["stopwatch"], work, log)
         env = Environment(options, programs, kvctl, runner, log)
@@ -105,6 +108,10 @@ def main():
             if options.only and not ids & options.only:
                 continue
             for case in group(env):
+                if options.leave_out:
+                    case.contenders = [c for c in case.contenders if not options.leave_out.search(c.name)]
+                    if options.leave_out.search(case.title):
+                        continue
                 log(case.title)
                 runner.alternate(case.contenders, options.runs)
                 if case.finish:
@@ -113,7 +120,8 @@ def main():
                     with open(os.path.join(options.out, name), "w") as f:
                         f.write(svg)
                 measured.append(case)
-    print(report.write(options.out, about, measured))
+                text = report.write(options.out, about, measured)  # kept when a later one is interrupted
+    print(text)
     if any(c.skipped for case in measured for c in case.contenders):
         return 1
     missed = any(not f["reached"] for case in measured

@@ -42,6 +42,8 @@ def copy_store(source, target):
     """A copy whose pages are in memory and on disk, so that neither reading nor old writes disturb the run."""
     if os.path.isdir(target):
         shutil.rmtree(target)
+    elif os.path.exists(target):
+        os.unlink(target)
     for suffix in ("-wal", "-shm", "-journal"):
         if os.path.exists(target + suffix):
             os.unlink(target + suffix)
