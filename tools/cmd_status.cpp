@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <exception>
 #include <fstream>
 
 #include "kvctl/base/error.hpp"
@@ -181,7 +182,8 @@ int status(const Args& args, Io& io) {
     parsed.expect_operands(1, 10000, "STORE...");
     const auto progress = make_progress(output, io);
     std::vector<report::StatusReport> reports;
-    std::optional<Error> failed;
+    std::exception_ptr failed;
+    std::string why;
     for (const std::string& path : parsed.operands()) {
         // One that cannot be read keeps nobody from seeing the others.
         try {
@@ -189,12 +191,13 @@ int status(const Args& args, Io& io) {
         } catch (const Error& e) {
             const bool with_options = e.kind() == ErrorKind::usage || e.kind() == ErrorKind::interrupted;
             if (parsed.operands().size() == 1 || with_options) throw;
-            if (failed && output.format == Format::text) io.err << "kvctl: " << failed->what() << '\n';
-            failed = e;
+            if (failed && output.format == Format::text) io.err << "kvctl: " << why << '\n';
+            failed = std::current_exception();
+            why = e.what();
         }
     }
     write_reports(reports, parsed.operands().size() > 1, output, io);
-    if (failed) throw *failed;
+    if (failed) std::rethrow_exception(failed);
     return 0;
 }
 
