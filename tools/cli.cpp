@@ -8,6 +8,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/mapped_file.hpp"
 #include "tools/cmd_help.hpp"
 #include "tools/commands.hpp"
 #include "tools/error_report.hpp"
@@ -107,7 +108,11 @@ int report(const Args& args, Io& io, ErrorKind kind, const std::string& message)
 
 int guarded(const Args& args, Io& io) {
     try {
-        return run_command(args, io);
+        (void)MappedFile::take_any_lost();
+        const int code = run_command(args, io);
+        if (MappedFile::take_any_lost())
+            throw Error(ErrorKind::io, "a file was cut short while it was read, or its disk fails");
+        return code;
     } catch (const Error& e) {
         return report(args, io, e.kind(), e.what());
     } catch (const std::bad_alloc&) {
@@ -123,6 +128,11 @@ int guarded(const Args& args, Io& io) {
 
 std::span<const Command> commands() noexcept {
     return k_commands;
+}
+
+std::span<const Form> forms() noexcept {
+    static constexpr std::array k_forms{Form{"raft", "compact", raft_compact_options}};
+    return k_forms;
 }
 
 const Command* find_command(std::string_view name) noexcept {

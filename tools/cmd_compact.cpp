@@ -199,7 +199,9 @@ void check_space_for(const store::StoreInfo& info, const Decision& d, const Comp
         std::min(info.file_bytes, info.file_bytes / all * d.plan.removed.revisions * 5 / 4);
     const bool copy = d.strategy == store::Strategy::rewrite;
     std::uint64_t need = d.works() && !copy ? touched : 0;
-    if (copy || options.vacuum) need = std::max(need, d.shrunk_bytes.value_or(info.file_bytes));
+    // The -wal of the deletes is still there when the file is shrunk.
+    if (copy || options.vacuum)
+        need = (info.wal_mode ? need : 0) + std::max(need, d.shrunk_bytes.value_or(info.file_bytes));
     store::check_space({need, store::folder_of(info.real_path)}, info.path);
     if (options.backup)
         store::check_space({info.file_bytes, store::folder_of(*options.backup)}, *options.backup);

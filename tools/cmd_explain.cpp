@@ -47,7 +47,7 @@ int explain(const Args& args, Io& io) {
         rev ? std::optional(parse_revision("--rev", *rev)) : std::nullopt;
 
     const auto progress = make_progress(output, io);
-    OpenedStore opened = open_for_command(parsed, parsed.operands().back());
+    OpenedStore opened = open_behind_key(parsed);
     for (const auto& asked : {target, revision ? std::optional(revision->main) : std::nullopt}) {
         if (asked) refuse_future(opened, *asked);
     }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/mvcc/range_read.hpp"
 #include "kvctl/report/get_report.hpp"
@@ -16,7 +17,6 @@ using Order = mvcc::RangeRequest::Order;
 using Target = mvcc::RangeRequest::Target;
 
 struct GetOptions {
-    std::string path;
     mvcc::RangeRequest request;      // `at` is the revision asked for; 0: the current one
     std::optional<std::string> key;  // when it is about one key
     bool keys_only = false;
@@ -39,7 +39,7 @@ Value pick(const Parsed& parsed, const std::string& option, Value otherwise,
         if (word == upper) return value;
         list += (list.empty() ? "" : ", ") + word;
     }
-    throw Error(ErrorKind::usage, "--" + option + ": not one of " + list);
+    throw Error(ErrorKind::usage, "--" + option + ": '" + escape(*given) + "' is not one of " + list);
 }
 
 void parse_range(const Parsed& parsed, GetOptions& o) {
@@ -51,7 +51,6 @@ void parse_range(const Parsed& parsed, GetOptions& o) {
                            prefix || from_key ? "KEY STORE" : "KEY [END] STORE");
     mvcc::RangeRequest& r = o.request;
     r.key = operands.front();
-    o.path = operands.back();
     if (prefix) r.end = mvcc::prefix_end(r.key);
     if (from_key) r.end = "";
     // As in etcd, an open range from the empty key begins behind it.
@@ -112,7 +111,7 @@ int get(const Args& args, Io& io) {
     GetOptions options = parse_get(args, io);
     const Parsed parsed = parse(get_options(), args);
     const auto progress = make_progress(options.output, io);
-    OpenedStore opened = open_for_command(parsed, options.path);
+    OpenedStore opened = open_behind_key(parsed);
     mvcc::RangeRequest& request = options.request;
     if (request.at == MainRevision{0}) {
         request.at = opened.head.current;

@@ -1,3 +1,4 @@
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/report/index_report.hpp"
@@ -24,7 +25,7 @@ int index(const Args& args, Io& io) {
     const bool one = parsed.operands().size() == 2;
     const std::optional<std::string> key = one ? std::optional(parsed.operands().front()) : std::nullopt;
     const auto progress = make_progress(output, io);
-    OpenedStore opened = open_for_command(parsed, parsed.operands().back());
+    OpenedStore opened = open_behind_key(parsed);
     const mvcc::TreeIndex tree = load_keys(opened, key, progress.get(), io, output);
 
     std::vector<mvcc::KeyIndex> keys;
@@ -42,6 +43,7 @@ int index(const Args& args, Io& io) {
     switch (output.format) {
         case Format::text:
             report::write_index_text(io.out, keys);
+            if (key && keys.empty()) io.out << escape(*key) << ": not in the index\n";
             break;
         case Format::json:
             report::write_index_json(io.out, keys);

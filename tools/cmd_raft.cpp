@@ -288,6 +288,30 @@ int run_compact(const RaftOptions& o, Io& io) {
 
 }  // namespace
 
+namespace {
+
+OptionGroup compaction_options() {
+    return {"Compaction (raft compact)",
+            {
+                word("index", "I", "entry I becomes the snapshot position; entries above it stay"),
+                file("output", "NEW", "the new log, in JSON Lines; must not exist", 'o'),
+            }};
+}
+
+OptionGroup against_store_options() {
+    return {
+        "Store",
+        {
+            file("store", "DB", "hold the log against this store: what is applied, which revisions it made"),
+        }};
+}
+
+}  // namespace
+
+OptionTable raft_compact_options() {
+    return join({{compaction_options(), against_store_options()}, store_options(), output_options()});
+}
+
 OptionTable raft_options() {
     return join({{{"Entries",
                    {
@@ -298,16 +322,8 @@ OptionTable raft_options() {
                        word("term", "N", "only entries of this term"),
                        word("request", "NAME", "only this request: put, delete_range, txn, compaction, …"),
                    }},
-                  {"Compaction (raft compact)",
-                   {
-                       word("index", "I", "entry I becomes the snapshot position; entries above it stay"),
-                       file("output", "NEW", "the new log, in JSON Lines; must not exist", 'o'),
-                   }},
-                  {"Store",
-                   {
-                       file("store", "DB",
-                            "hold the log against this store: what is applied, which revisions it made"),
-                   }}},
+                  compaction_options(),
+                  against_store_options()},
                  store_options(),
                  rules_options(),
                  output_options()});

@@ -141,10 +141,32 @@ report::StatusReport status_of(const Parsed& parsed, const std::string& path, Pr
         r.raft_log = read_log(*source, "store", {}, head.consistent_index).facts;
     }
     add_hints(store, head, index, r);
-    if (!findings.empty()) {
-        r.hints.push_back(std::to_string(findings.size()) + " findings in the rows: kvctl check names them");
+    constexpr std::size_t k_told = 3;
+    for (std::size_t i = 0; i < std::min(findings.size(), k_told); ++i)
+        r.hints.push_back((findings[i].where.empty() ? "" : findings[i].where + ": ") + findings[i].what);
+    if (findings.size() > k_told) {
+        r.hints.push_back(std::to_string(findings.size() - k_told) +
+                          " more findings: kvctl check names them");
     }
     return r;
+}
+
+void write_reports(const std::vector<report::StatusReport>& reports, bool several, const Output& output,
+                   Io& io) {
+    if (output.quiet || reports.empty()) return;
+    if (output.format == Format::json) {
+        report::write_json(io.out, reports, several);
+        return;
+    }
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+        if (output.format == Format::jsonl) {
+            report::write_jsonl(io.out, reports[i]);
+        } else {
+            if (i > 0) io.out << '\n';
+            BoldFirstLine bold(io.out, output.color);
+            report::write_text(bold.stream(), reports[i], {output.raw_bytes, output.verbose, format_bytes});
+        }
+    }
 }
 
 }  // namespace
@@ -159,23 +181,20 @@ int status(const Args& args, Io& io) {
     parsed.expect_operands(1, 10000, "STORE...");
     const auto progress = make_progress(output, io);
     std::vector<report::StatusReport> reports;
+    std::optional<Error> failed;
     for (const std::string& path : parsed.operands()) {
-        reports.push_back(status_of(parsed, path, progress.get()));
-    }
-    if (output.quiet) return 0;
-    if (output.format == Format::json) {
-        report::write_json(io.out, reports);
-        return 0;
-    }
-    for (std::size_t i = 0; i < reports.size(); ++i) {
-        if (output.format == Format::jsonl) {
-            report::write_jsonl(io.out, reports[i]);
-        } else {
-            if (i > 0) io.out << '\n';
-            BoldFirstLine bold(io.out, output.color);
-            report::write_text(bold.stream(), reports[i], {output.raw_bytes, output.verbose, format_bytes});
+        // One that cannot be read keeps nobody from seeing the others.
+        try {
+            reports.push_back(status_of(parsed, path, progress.get()));
+        } catch (const Error& e) {
+            const bool with_options = e.kind() == ErrorKind::usage || e.kind() == ErrorKind::interrupted;
+            if (parsed.operands().size() == 1 || with_options) throw;
+            if (failed && output.format == Format::text) io.err << "kvctl: " << failed->what() << '\n';
+            failed = e;
         }
     }
+    write_reports(reports, parsed.operands().size() > 1, output, io);
+    if (failed) throw *failed;
     return 0;
 }
 

@@ -35,6 +35,14 @@ struct Command {
 /// By name or alias; null when there is none.
 [[nodiscard]] const Command* find_command(std::string_view name) noexcept;
 
+/// A word behind a command's name that gives it a form with options of its own.
+struct Form {
+    std::string_view command;
+    std::string_view word;
+    OptionTable (*options)();  ///< of those of the command, the ones that go with the word
+};
+[[nodiscard]] std::span<const Form> forms() noexcept;
+
 /// The whole program but for streams and argv: finds the command, catches, maps to exit codes, flushes
 /// `io.out`.
 int run(const Args& args, Io& io);
@@ -73,6 +81,7 @@ OptionTable help_options();
 OptionTable import_options();
 OptionTable index_options();
 OptionTable raft_options();
+OptionTable raft_compact_options();
 OptionTable replay_options();
 OptionTable status_options();
 OptionTable vacuum_options();

@@ -1,5 +1,7 @@
 #include "tools/store_access.hpp"
 
+#include <sys/stat.h>
+
 #include "kvctl/base/error.hpp"
 #include "kvctl/store/open.hpp"
 
@@ -29,6 +31,19 @@ OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
     return opened;
 }
 
+OpenedStore open_behind_key(const Parsed& parsed) {
+    const std::vector<std::string>& operands = parsed.operands();
+    try {
+        return open_for_command(parsed, operands.back());
+    } catch (const Error& e) {
+        struct stat st {};
+        const bool swapped = operands.size() > 1 && ::stat(operands.back().c_str(), &st) != 0 &&
+                             ::stat(operands.front().c_str(), &st) == 0;
+        if (!swapped) throw;
+        throw Error(e.kind(), std::string(e.what()) + "; the store is the last operand");
+    }
+}
+
 mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key, Progress* progress,
                           report::Notes& notes) {
     if (opened.head.pending()) {
@@ -37,7 +52,7 @@ mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>&
                                  " was cut short; the next 'kvctl compact' finishes it");
     }
     if (key) {
-        if (auto tree = opened.store->load_key(*key, opened.rules)) return std::move(*tree);
+        if (auto tree = opened.store->load_key(*key, opened.rules, notes.findings)) return std::move(*tree);
     }
     return opened.store->load(opened.rules, notes.findings, progress);
 }

@@ -32,6 +32,10 @@ struct OpenedStore {
 /// usage Error when either is given for one).
 [[nodiscard]] OpenedStore open_for_command(const Parsed& parsed, const std::string& path);
 
+/// The same for the last operand of KEY STORE; a message about a missing file then tells those who took KEY
+/// for the last.
+[[nodiscard]] OpenedStore open_behind_key(const Parsed& parsed);
+
 /// The index of the whole store, or of one key without a scan where the layout allows. Findings and a
 /// compaction that was cut short become warnings on stderr (in text, unless quiet).
 [[nodiscard]] mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key,

@@ -95,7 +95,7 @@ TEST_CASE("completion: fish is told every command, option and letter") {
         CHECK(script.find("-n __fish_use_subcommand -a " + std::string(c.name) + " -d ") !=
               std::string::npos);
         Words names;
-        const std::regex line("__fish_seen_subcommand_from " + std::string(c.name) + "[ ']" +
+        const std::regex line("__kvctl_command " + std::string(c.name) + "[ ';]" +
                               R"([^\n]* -l ([a-z-]+)(?: -s (.))?)");
         for (auto it = std::sregex_iterator(script.begin(), script.end(), line); it != std::sregex_iterator();
              ++it) {
@@ -114,7 +114,9 @@ TEST_CASE("completion: zsh is told every command and option") {
         CHECK(script.find("        '" + name + ":") != std::string::npos);
         const std::size_t from = script.find("    " + name + (c.alias.empty() ? ")" : "|"));
         REQUIRE(from != std::string::npos);
-        const std::string part = script.substr(from, script.find(";;", from) - from);
+        std::string part = script.substr(from, script.find(";;", from) - from);
+        // A form of the command comes before its own options, and ends with a return.
+        if (const std::size_t form = part.find("return\n"); form != std::string::npos) part.erase(0, form);
         Words names;
         const std::regex item(R"((?:'|,)(--[a-z-]+)[=[{\}])");
         for (auto it = std::sregex_iterator(part.begin(), part.end(), item); it != std::sregex_iterator();
@@ -122,6 +124,50 @@ TEST_CASE("completion: zsh is told every command and option") {
             names.insert((*it)[1]);
         CHECK(names == names_in(c.options(), false));
     }
+}
+
+TEST_CASE("completion: a form of a command has options of its own, and its word stands beside files") {
+    const TempDir folder;
+    write_file(folder.file("commit.log"), "");
+    const std::string here = folder.path().string();
+    REQUIRE(cli::forms().size() == 1);
+    const Words own = names_in(cli::raft_compact_options(), true);
+    CHECK(own.contains("--index"));
+    CHECK_FALSE(own.contains("--request"));
+    const Words all = names_in(cli::raft_options(), true);
+    for (const std::string& name : own) CHECK(all.contains(name));
+    CHECK(bash_offers({"kvctl", "raft", "com"}, here) == Words{"compact", "commit.log"});
+    CHECK(bash_offers({"kvctl", "raft", "compact", "com"}, here) == Words{"commit.log"});
+    CHECK(bash_offers({"kvctl", "raft", "compact", "-"}, here) == own);
+    CHECK(bash_offers({"kvctl", "raft", "--json", "compact", "x", "--in"}, here) == Words{"--index"});
+    CHECK(bash_offers({"kvctl", "raft", "compact", "-o", ""}, here) == Words{"commit.log"});
+    // The command of that name keeps its own.
+    CHECK(bash_offers({"kvctl", "compact", "--re"}, here) == Words{"--rev"});
+    CHECK(bash_offers({"kvctl", "compact", "compact", "--re"}, here) == Words{"--rev"});
+}
+
+TEST_CASE("completion: fish offers what it was told") {
+    if (!installed("fish")) return;
+    const TempDir folder;
+    write_file(folder.file("kvctl.fish"), cli::fish_completion());
+    write_file(folder.file("commit.log"), "");
+    const auto offers = [&](const std::string& line) {
+        const Result r = run({.args = {"--no-config", "-c", "source kvctl.fish; complete -C '" + line + "'"},
+                              .program = "fish",
+                              .environment = {{"HOME", folder.path().string()}},
+                              .folder = folder.path().string()});
+        CHECK(r.code == 0);
+        Words words;
+        std::istringstream in(r.out);
+        for (std::string l; std::getline(in, l);) words.insert(l.substr(0, l.find('\t')));
+        return words;
+    };
+    CHECK(offers("kvctl raft com") == Words{"compact", "commit.log"});
+    CHECK(offers("kvctl raft compact com") == Words{"commit.log"});
+    CHECK(offers("kvctl raft compact x --") == names_in(cli::raft_compact_options(), false));
+    CHECK(offers("kvctl compact --") == names_in(cli::compact_options(), false));
+    CHECK(offers("kvctl get --order ").contains("commit.log") == false);
+    CHECK(offers("kvctl completion ") == Words{"bash", "zsh", "fish"});
 }
 
 TEST_CASE("completion: the shells themselves read their scripts") {

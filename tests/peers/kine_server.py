@@ -14,7 +14,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from peerlib.common import (Failure, Kvctl, Server, find_etcdctl, find_kvctl, find_peer, free_port, main, skip)  # noqa: E402
+from peerlib.common import (Failure, Kvctl, Server, find_etcdctl, find_kvctl, find_peer, free_port, main)  # noqa: E402
 
 KEYS = ["/registry/%s/ns-%d/obj-%d" % (kind, i % 2, i) for kind in ("pods", "leases", "configmaps") for i in range(5)]
 WRITES = 70         # each round
@@ -127,8 +127,6 @@ def one_round(checks, kvctl, server, writer, database, how):
 def test(folder, checks):
     kvctl = Kvctl(find_kvctl())
     kine, etcdctl = find_peer("KVCTL_KINE", "kine"), find_etcdctl()
-    if not kvctl.has("compact"):
-        skip("this kvctl has no command compact")
     address = "127.0.0.1:%d" % free_port()
     server = Server([kine, "--listen-address", "tcp://" + address, "--metrics-bind-address", "0"], "http://" + address,
                     etcdctl, folder)

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/crc32c.hpp"
 #include "tests/support/bbolt_image.hpp"
+#include "tests/support/check_error.hpp"
 #include "tests/support/real_data.hpp"
 
 using namespace kvctl;
@@ -197,7 +199,35 @@ TEST_CASE("bbolt store: records, ranges and single revisions agree at every page
         CHECK_FALSE(store.record({52, 1}));
         CHECK_FALSE(store.record({1, 0}));
         CHECK_FALSE(store.record({400, 0}));
-        CHECK_FALSE(store.load_key("key1", mvcc::classic_rules()));
+        Findings none;
+        CHECK_FALSE(store.load_key("key1", mvcc::classic_rules(), none));
+    }
+}
+
+TEST_CASE("bbolt store: a file cut short while it is open is an I/O error, whatever is read") {
+    constexpr std::size_t k_pages = 65536;  // no machine's memory pages are larger
+    const std::string value(200, 'v');
+    std::vector<Record> records;
+    for (int i = 2; i < 4000; ++i) records.push_back(put({i, 0}, "key", value, 2, i - 1));
+    const std::string bytes = test::etcd_image(records).build();
+    const auto reads = std::vector<std::function<void(BboltStore&)>>{
+        [](BboltStore& s) {
+            Findings findings;
+            (void)s.load(mvcc::classic_rules(), findings, nullptr);
+        },
+        [](BboltStore& s) { s.each_record(MainRevision{2}, MainRevision{3000}, [](const Record&) {}); },
+        [](BboltStore& s) {
+            (void)s.record({3000, 0});
+        },
+        [](BboltStore& s) { (void)s.head(); },
+        [](BboltStore& s) { (void)s.leases(); },
+    };
+    for (const auto& read : reads) {
+        const TempFile path(bytes);
+        BboltStore store(path.path());
+        std::filesystem::resize_file(path.path(), k_pages);
+        test::check_error(ErrorKind::io, path.path() + ": a part of it could not be read",
+                          [&] { read(store); });
     }
 }
 

@@ -8,6 +8,7 @@ Cursor::Cursor(const File& file, const Bucket& bucket, FindingLog* log)
     : file_(&file), bucket_(bucket), log_(log) {}
 
 bool Cursor::none() {
+    file_->check_readable();
     leaf_ = {};
     element_ = {};
     depth_ = 0;

@@ -2,11 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <system_error>
 
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/bbolt/sha256.hpp"
@@ -29,14 +29,12 @@ File::File(const std::string& path) : path_(path) {
         map();
         choose_meta();
     } catch (...) {
-        if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
         ::close(fd_);
         throw;
     }
 }
 
 File::~File() {
-    ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
     ::close(fd_);
 }
 
@@ -46,14 +44,19 @@ void File::map() {
     if (!S_ISREG(st.st_mode)) throw Error(ErrorKind::not_a_store, path_ + ": is not a regular file");
     const auto size = static_cast<std::size_t>(st.st_size);
     if (size == 0) throw Error(ErrorKind::not_a_store, path_ + ": is empty");
-    void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd_, 0);
-    if (at == MAP_FAILED) throw io_error(path_, "cannot map", errno);
-    bytes_ = {static_cast<const char*>(at), size};
+    try {
+        map_ = MappedFile(fd_, size);
+    } catch (const std::system_error& e) {
+        throw io_error(path_, "cannot map", e.code().value());
+    }
+    bytes_ = map_.bytes();
     data_ = size % 512 == k_digest_bytes ? bytes_.substr(0, size - k_digest_bytes) : bytes_;
 }
 
 void File::choose_meta() {
-    if (!looks_like_bbolt(data_)) throw Error(ErrorKind::not_a_store, path_ + ": is not a bbolt file");
+    const bool recognised = looks_like_bbolt(data_);
+    check_readable();
+    if (!recognised) throw Error(ErrorKind::not_a_store, path_ + ": is not a bbolt file");
     metas_[0] = decode_meta(data_, meta_faults_[0]);
     if (metas_[0]) {
         metas_[1] = decode_meta(from(data_, metas_[0]->page_size), meta_faults_[1]);
@@ -98,7 +101,9 @@ std::optional<std::uint64_t> File::stored_free_pages() const try {
 }
 
 bool File::digest_matches() const {
-    return has_digest() && sha256(data_) == bytes_.substr(data_.size());
+    const bool matches = has_digest() && sha256(data_) == bytes_.substr(data_.size());
+    check_readable();
+    return matches;
 }
 
 bool File::changed() const noexcept {
@@ -110,6 +115,13 @@ bool File::changed() const noexcept {
     return false;
 }
 
+void File::check_readable() const {
+    if (!map_.lost()) return;
+    throw Error(
+        ErrorKind::io,
+        path_ + ": a part of it could not be read: it was cut short while it was read, or its disk fails");
+}
+
 std::string_view File::page_bytes(PageId id) const {
     if (id.value() < 2 || id >= meta_.high_water) {
         throw PageError(
@@ -118,6 +130,7 @@ std::string_view File::page_bytes(PageId id) const {
     }
     const std::string_view rest = data_.substr(id.value() * meta_.page_size);
     const std::uint64_t stored = load_u64(rest.data());
+    check_readable();
     if (stored != id.value()) throw PageError(path_, id, "carries the id " + std::to_string(stored));
     const std::uint64_t span = std::uint64_t{load_u32(rest.data() + 12)} + 1;
     if (span > meta_.high_water.value() - id.value()) {
@@ -128,7 +141,9 @@ std::string_view File::page_bytes(PageId id) const {
 
 Page File::page(PageId id) const {
     const Page page(id, page_bytes(id));
-    if (const std::string fault = page.fault(); !fault.empty()) throw PageError(path_, id, fault);
+    const std::string fault = page.fault();
+    check_readable();
+    if (!fault.empty()) throw PageError(path_, id, fault);
     return page;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "kvctl/base/mapped_file.hpp"
 #include "kvctl/bbolt/format.hpp"
 #include "kvctl/bbolt/page.hpp"
 
@@ -61,6 +62,9 @@ class File {
     [[nodiscard]] bool locked() const noexcept { return locked_; }
     /// A transaction was committed since the file was opened.
     [[nodiscard]] bool changed() const noexcept;
+    /// Throws `io` when a part of the file could not be read through the map: whatever was taken from it
+    /// since may be zeros. Pages and the end of a walk are checked so; who stops in between calls it.
+    void check_readable() const;
 
     /// The page with this id, checked (Page::fault). Throws PageError.
     [[nodiscard]] Page page(PageId id) const;
@@ -83,6 +87,7 @@ class File {
     std::string path_;
     int fd_ = -1;
     bool locked_ = false;
+    MappedFile map_;
     std::string_view bytes_;
     std::string_view data_;
     Meta meta_;

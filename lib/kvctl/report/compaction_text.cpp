@@ -28,6 +28,7 @@ std::string headline(const CompactionReport& r) {
     if (r.result == "already-fits") return dry + path + ": already fits, nothing to compact";
     if (r.result == "below-min-gain")
         return dry + path + ": too little to gain, nothing " + (r.executed ? "done" : "would be done");
+    if (p.compacted_before.value() < 0) return dry + path + ": nothing to compact yet";
     return dry + path + ": already compacted to revision " + revision_text(p.compacted_before) +
            ", nothing to do";
 }

@@ -68,7 +68,10 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
     t.left_columns(2);
     const auto row = [&](const char* name, std::string value) { t.row({name, std::move(value)}); };
     row("layout", r.store.layout + (r.journal_mode.empty() ? "" : ", " + r.journal_mode + " journal"));
-    std::string file = bytes(r.store.file_bytes) + ", pages of " + std::to_string(r.store.page_size);
+    std::string file = bytes(r.store.file_bytes);
+    if (!style.raw_bytes && r.store.file_bytes >= 1024)
+        file += " (" + grouped(r.store.file_bytes) + " bytes)";
+    file += ", pages of " + std::to_string(r.store.page_size);
     if (r.wal_bytes > 0) file += ", -wal " + bytes(r.wal_bytes);
     if (r.journal_bytes > 0) file += ", -journal " + bytes(r.journal_bytes);
     row("file", file);
@@ -79,7 +82,7 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
     row("revisions", revisions);
     std::string counts =
         grouped(r.revisions) + " revisions, " + grouped(r.tombstones) + " of them tombstones";
-    if (r.gaps > 0) counts += ", " + grouped(r.gaps) + " gaps";
+    if (r.gaps > 0) counts += ", " + grouped(r.gaps) + (r.gaps == 1 ? " gap" : " gaps");
     row("rows", counts);
     row("keys", grouped(r.keys) + ", " + grouped(r.live_keys) + " of them live");
     row("bytes", bytes(r.live_bytes) + " live, " + bytes(r.history_bytes) + " history, " +
@@ -102,8 +105,8 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
     for (const std::string& h : r.hints) out << "  hint: " << h << '\n';
 }
 
-void write_json(std::ostream& out, const std::vector<StatusReport>& reports) {
-    if (reports.size() == 1) {
+void write_json(std::ostream& out, const std::vector<StatusReport>& reports, bool several) {
+    if (!several) {
         write_document(out, status_json(reports.front()));
         return;
     }

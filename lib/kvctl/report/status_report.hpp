@@ -39,8 +39,8 @@ struct StatusReport {
 };
 
 void write_text(std::ostream& out, const StatusReport& report, const TextStyle& style);
-/// One store: an object; several: an array.
-void write_json(std::ostream& out, const std::vector<StatusReport>& reports);
+/// One store asked for: an object; several: an array of those that could be read.
+void write_json(std::ostream& out, const std::vector<StatusReport>& reports, bool several);
 void write_jsonl(std::ostream& out, const StatusReport& report);
 
 }  // namespace kvctl::report

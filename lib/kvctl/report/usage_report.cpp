@@ -53,24 +53,28 @@ void write_text(std::ostream& out, const DuReport& r, const TextStyle& style) {
     Table table(0);
     table.row({"prefix", "keys", "revisions", "live", "history", "total", freed});
     const auto row = [&](Table& to, const std::string& name, const mvcc::Usage& u, bool with_keys) {
-        std::vector<std::string> cells{name,
-                                       grouped(u.keys),
-                                       grouped(u.revisions),
-                                       bytes(u.live_bytes),
-                                       bytes(u.history_bytes),
-                                       bytes(u.bytes()),
-                                       bytes(u.freed_bytes)};
+        std::vector<std::string> cells{
+            name.empty() ? "\"\"" : name, grouped(u.keys),  grouped(u.revisions), bytes(u.live_bytes),
+            bytes(u.history_bytes),       bytes(u.bytes()), bytes(u.freed_bytes)};
         if (!with_keys) cells.erase(cells.begin() + 1);
         to.row(cells);
     };
     for (const mvcc::NamedUsage& n : r.usage->prefixes) row(table, escape(n.name), n.usage, true);
     row(table, r.under.empty() ? "total" : "total under " + escape(r.under), r.usage->total, true);
     table.write(out);
+    if (!style.raw_bytes && r.usage->total.bytes() >= 1024) {
+        out << "(exactly " << grouped(r.usage->total.live_bytes) << " live, "
+            << grouped(r.usage->total.history_bytes) << " history, " << grouped(r.usage->total.bytes())
+            << " total, " << grouped(r.usage->total.freed_bytes) << " freed)\n";
+    }
     if (r.usage->prefixes.size() < r.usage->all_prefixes) {
         out << "(" << grouped(r.usage->all_prefixes - r.usage->prefixes.size())
             << " more prefixes; --top 0 shows all)\n";
     }
-    if (r.usage->gaps > 0) out << "(and " << grouped(r.usage->gaps) << " gap rows, of no key)\n";
+    if (r.usage->gaps > 0) {
+        out << "(and " << grouped(r.usage->gaps) << (r.usage->gaps == 1 ? " gap row" : " gap rows")
+            << ", of no key)\n";
+    }
     if (r.usage->keys.empty()) return;
     out << '\n';
     Table keys(0);

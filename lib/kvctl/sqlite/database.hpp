@@ -83,6 +83,29 @@ class Statement {
     const std::string* path_;  // of the database, for messages; it outlives its statements
 };
 
+/// The row a statement stands on, with the face of Values: what takes one kind of row takes both.
+class Row {
+  public:
+    class Cell {
+      public:
+        Cell(const Statement& statement, int column) : statement_(&statement), column_(column) {}
+        [[nodiscard]] Type type() const noexcept { return statement_->type(column_); }
+        [[nodiscard]] std::int64_t integer() const noexcept { return statement_->integer(column_); }
+        [[nodiscard]] std::string_view bytes() const noexcept { return statement_->bytes(column_); }
+        [[nodiscard]] bool null() const noexcept { return statement_->null(column_); }
+
+      private:
+        const Statement* statement_;
+        int column_;
+    };
+
+    explicit Row(const Statement& statement) : statement_(&statement) {}
+    [[nodiscard]] Cell operator[](std::size_t i) const { return {*statement_, static_cast<int>(i)}; }
+
+  private:
+    const Statement* statement_;
+};
+
 /// An open SQLite file. Not for sharing between threads.
 class Database {
   public:

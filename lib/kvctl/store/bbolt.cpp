@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 
 #include "kvctl/base/bytes.hpp"
@@ -111,6 +113,7 @@ std::optional<mvcc::Record> BboltStore::decode(std::string_view row_key, std::st
 }
 
 Error BboltStore::damaged(std::string_view row_key, std::string_view fault) const {
+    file_.check_readable();  // zeros in place of a lost page are no damage
     return {ErrorKind::damaged, file_.path() + ": " + row_name(row_key) + ": " + std::string(fault)};
 }
 
@@ -219,6 +222,7 @@ mvcc::TreeIndex BboltStore::load(const mvcc::CompactionRules& rules, Findings& f
                             std::to_string(index.duplicates()) + " rows repeat the revision of another"});
     }
     check_meta(findings);
+    check_received(findings);
     if (file_.changed()) {
         findings.push_back({Severity::warning, "changed-while-reading", file_.path(),
                             "the server committed while the file was read: the rows are not of one moment"});
@@ -236,9 +240,10 @@ void BboltStore::each_record(MainRevision from, MainRevision to,
         std::string_view fault;
         const auto r = cursor.is_bucket() ? std::nullopt : decode(cursor.key(), cursor.value(), fault);
         if (!r) throw damaged(cursor.key(), cursor.is_bucket() ? "is a bucket" : fault);
-        if (r->revision.main > to.value()) return;
+        if (r->revision.main > to.value()) break;
         f(*r);
     }
+    file_.check_readable();
 }
 
 std::optional<mvcc::Record> BboltStore::record(mvcc::Revision revision) {
@@ -252,7 +257,8 @@ std::optional<mvcc::Record> BboltStore::record(mvcc::Revision revision) {
 }
 
 std::optional<mvcc::TreeIndex> BboltStore::load_key(std::string_view /*key*/,
-                                                    const mvcc::CompactionRules& /*rules*/) {
+                                                    const mvcc::CompactionRules& /*rules*/,
+                                                    Findings& /*findings*/) {
     return std::nullopt;
 }
 
@@ -295,6 +301,27 @@ void BboltStore::check_meta(Findings& findings) const {
     for (const std::string_view name : {"consistent_index", "term"}) {
         const auto value = meta_bytes(name);
         check(name, !value || number_of(value), "is no 8-byte number; it is taken as absent");
+    }
+}
+
+// A member that was far behind gets a whole db from its leader, as <raft index>.snap.db beside its own.
+void BboltStore::check_received(Findings& findings) const {
+    constexpr std::string_view k_suffix = ".snap.db";
+    constexpr std::size_t k_digits = 16;
+    const std::filesystem::path own(info_.real_path);
+    if (own.filename() != "db") return;
+    const std::uint64_t applied = number_of(meta_bytes("consistent_index")).value_or(0);
+    std::error_code unreadable;
+    for (const auto& entry : std::filesystem::directory_iterator(own.parent_path(), unreadable)) {
+        const std::string name = entry.path().filename().string();
+        if (name.size() != k_digits + k_suffix.size() || !name.ends_with(k_suffix)) continue;
+        std::uint64_t index = 0;
+        const auto [end, fault] = std::from_chars(name.data(), name.data() + k_digits, index, 16);
+        if (fault != std::errc{} || end != name.data() + k_digits || index <= applied) continue;
+        findings.push_back({Severity::warning, "newer-snapshot-db", name,
+                            "a db received from a leader, at raft index " + std::to_string(index) +
+                                "; this one is at " + std::to_string(applied) +
+                                ", and a server that starts from that snapshot replaces it"});
     }
 }
 

@@ -36,7 +36,8 @@ class BboltStore : public Store {
     [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
     /// Always nullopt: etcd keeps no index by key on disk.
     [[nodiscard]] std::optional<mvcc::TreeIndex> load_key(std::string_view key,
-                                                          const mvcc::CompactionRules& rules) override;
+                                                          const mvcc::CompactionRules& rules,
+                                                          Findings& findings) override;
     [[nodiscard]] std::vector<Lease> leases() override;
     /// The bucket "meta" by its own names; values that are no number (confState, storageVersion) are left
     /// out.
@@ -54,6 +55,7 @@ class BboltStore : public Store {
     void count_free_pages(std::uint64_t pages_of_rows, FindingLog& log);
     void fill_sorted(mvcc::TreeIndex& index);
     void check_meta(Findings& findings) const;
+    void check_received(Findings& findings) const;
 
     StoreInfo info_;
     bbolt::File file_;

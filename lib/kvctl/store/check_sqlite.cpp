@@ -47,7 +47,9 @@ void check_sqlite_file(SqliteStore& store, FindingLog& log) {
         sqlite::Statement s =
             store.db().prepare("PRAGMA integrity_check(" + std::to_string(k_integrity_lines) + ")");
         while (s.step()) {
-            const std::string line(s.bytes(0));
+            std::string line(s.bytes(0));
+            // A heading that SQLite puts before the first fault of a database.
+            if (line.starts_with("***")) line.erase(0, std::min(line.find('\n'), line.size() - 1) + 1);
             if (line != "ok") log.add(finding(Severity::error, "sqlite-integrity", "file", line));
         }
     });

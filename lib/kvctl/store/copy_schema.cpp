@@ -62,7 +62,10 @@ sqlite::Database create_like(const std::string& path, const sqlite::Database& so
     db.exec(detached ? "PRAGMA locking_mode=EXCLUSIVE" : "PRAGMA main.locking_mode=EXCLUSIVE");
     db.exec("PRAGMA journal_mode=OFF");
     db.exec("PRAGMA synchronous=OFF");
-    db.exec("PRAGMA cache_size=-65536");
+    // Rows come in order, so few pages are wanted again, and indexes are sorted in pieces of this size:
+    // pieces that fit the processor's cache build the six of a kine store in two thirds of the time that 64
+    // MiB take.
+    db.exec("PRAGMA cache_size=-4096");
     db.exec("PRAGMA application_id=" + pragma("application_id"));
     db.exec("PRAGMA user_version=" + pragma("user_version"));
     db.prepare("ATTACH ?1 AS src").bind_text(1, uri_of(source_info.real_path, detached)).run();

@@ -20,9 +20,9 @@ struct Execution {
     Progress* progress = nullptr;
 };
 
-/// Chooses by what measurements say is faster: shrinking, a copy of the survivors wins from a third removed
-/// (native) or always (kine, whose six indexes make every deletion dear); not shrinking, from a half or a
-/// tenth.
+/// Chooses by what measurements say is faster. A copy of the survivors wins from a half removed (native), a
+/// third when shrinking as well, or a tenth (kine, whose six indexes make every deletion dear). For less,
+/// rows are deleted in place, and shrinking then copies indexes as they are instead of sorting them anew.
 [[nodiscard]] Strategy choose_strategy(const SqliteStore& store, const mvcc::CompactionPlan& plan,
                                        bool shrink) noexcept;
 

@@ -4,7 +4,6 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/store/bookkeeping.hpp"
 #include "kvctl/store/execute.hpp"
-#include "kvctl/store/index_check.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -208,8 +207,7 @@ void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, cons
     const bool rebuild =
         !indexes.empty() && plan.removed.revisions * k_rebuild_indexes_from > plan.before.revisions;
     // Every index that stays is as good as its table, or nothing is done: a delete finds its way by them.
-    check_indexes(db, store.table(), store.info().path,
-                  rebuild ? IndexChoice::by_constraint : IndexChoice::all);
+    store.check_indexes(rebuild ? IndexChoice::by_constraint : IndexChoice::all);
     Verification verification(store, index, plan, !execution.drop_old_values);
     std::optional<Statistics> statistics;
     if (rebuild) {
@@ -239,6 +237,7 @@ void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, cons
     verification.check(moves ? 1 - compact_rows : 0);
     writable.note_change();
     transaction.commit();
+    store.trust_indexes();
 }
 
 void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
@@ -247,7 +246,7 @@ void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mv
     sqlite::Database& db = store.db();
     const bool kine = store.info().layout == Layout::kine;
     // The store is this process's alone from before the first batch to behind the last: once is enough.
-    check_indexes(db, store.table(), store.info().path, IndexChoice::all);
+    store.check_indexes(IndexChoice::all);
     std::vector<Slot> doomed;
     index.for_each_row(0, plan.above, [&](Slot s) {
         if (plan.removed_slots.contains(s)) doomed.push_back(s);

@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <limits>
+#include <thread>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/bookkeeping.hpp"
 #include "kvctl/store/copy_schema.hpp"
 #include "kvctl/store/execute.hpp"
-#include "kvctl/store/index_check.hpp"
 #include "kvctl/store/native_writer.hpp"
 #include "kvctl/store/replace.hpp"
 
@@ -87,13 +87,16 @@ void copy_survivors(sqlite::Database& db, const SqliteStore& store, const mvcc::
     for (; next != extra.end(); ++next) copy(*next);
 }
 
-void build(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& index,
+void build(const TempFile& file, SqliteStore& store, const mvcc::TreeIndex& index,
            const mvcc::CompactionPlan& plan, const Execution& execution, bool detached) {
-    sqlite::Database db = create_like(path, store.db(), store.info(), detached);
+    sqlite::Database db = create_like(file.path(), store.db(), store.info(), detached);
     db.exec("BEGIN");
     copy_tables(db);
     copy_survivors(db, store, index, plan, execution);
     copy_other_rows(db, store.table().name);
+    // The disk takes the rows while their indexes are made: without it a kine run of 1.6 GB waits a second
+    // more.
+    const std::jthread early([&file] { file.start_sync(); });
     if (execution.progress != nullptr) execution.progress->update("indexing", 0, 0);
     copy_indexes(db);
     if (execution.raft_compact_to) compact_raft_table(db, *execution.raft_compact_to);
@@ -103,6 +106,7 @@ void build(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& i
     db.exec("COMMIT");
     db.exec("DETACH src");
     db.close();
+    file.start_sync();
 }
 
 // The new file read back must hold the rows the plan keeps, and count on from where the old one stood.
@@ -167,7 +171,7 @@ void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, cons
                      const Execution& execution) {
     SqliteStore& store = writable.store();
     TempFile file(store.info().real_path);
-    build(file.path(), store, index, plan, execution, true);
+    build(file, store, index, plan, execution, true);
     verify(file.path(), store, index, plan, execution);
     if (store.info().wal_mode) mark_wal_mode(file);
     file.take_identity_of(store.info().real_path);
@@ -186,7 +190,7 @@ void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::Com
     }
     SqliteStore& store = *sqlite_store;
     TempFile file(output);
-    build(file.path(), store, index, plan, execution, store.info().wal_mode && store.detached());
+    build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
     verify(file.path(), store, index, plan, execution);
     if (store.info().wal_mode) mark_wal_mode(file);
     file.take_identity_of(store.info().real_path);
@@ -199,7 +203,7 @@ void shrink(WritableStore& writable, Progress* progress) {
     SqliteStore& store = writable.store();
     if (progress != nullptr) progress->update("shrinking", 0, 0);
     // VACUUM copies an index as it stands, right or wrong.
-    check_indexes(store.db(), store.table(), store.info().path, IndexChoice::all);
+    store.check_indexes(IndexChoice::all);
     if (writable.hard_links() > 1 || !writable.idle_holders().empty()) {
         writable.note_change();
         store.db().exec("VACUUM");
@@ -220,7 +224,7 @@ Strategy choose_strategy(const SqliteStore& store, const mvcc::CompactionPlan& p
     const std::uint64_t all = std::max<std::uint64_t>(1, plan.before.revisions);
     const std::uint64_t gone = plan.removed.revisions;
     if (store.info().layout == Layout::kine)
-        return shrink || gone * 10 > all ? Strategy::rewrite : Strategy::in_place;
+        return gone * 10 > all ? Strategy::rewrite : Strategy::in_place;
     return gone * (shrink ? 3 : 2) > all ? Strategy::rewrite : Strategy::in_place;
 }
 

@@ -64,7 +64,10 @@ void Conversion::survey(Progress* progress) {
             index.for_each_row(0, index.slot_end(), [&](mvcc::Slot s) {
                 if (index.key_of(s) < mvcc::k_gap_key) last = index.revision(s).main;
             });
-            if (total.gaps > 0) warnings_.push_back(rows_text(total.gaps) + " that only fill a gap left out");
+            if (total.gaps > 0)
+                warnings_.push_back(rows_text(total.gaps) + (total.gaps == 1
+                                                                 ? " that only fills a gap left out"
+                                                                 : " that only fill gaps left out"));
             take_kine(MainRevision(last));
             break;
         }

@@ -1,7 +1,6 @@
 #include "kvctl/store/index_check.hpp"
 
 #include <algorithm>
-#include <vector>
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
@@ -13,6 +12,7 @@ namespace {
 // The one partial index that servers make. Others are left to SQLite: their condition is text of the file,
 // which is never run here.
 constexpr std::string_view k_known_condition = "name != 'compact_rev_key' AND prev_revision != 0";
+constexpr std::string_view k_compact_row_name = "compact_rev_key";
 
 std::uint64_t mixed(std::uint64_t h) noexcept {
     h ^= h >> 32;
@@ -22,44 +22,27 @@ std::uint64_t mixed(std::uint64_t h) noexcept {
     return h ^ (h >> 32);
 }
 
-std::uint64_t hash_of(const sqlite::Value& v, std::uint64_t h) noexcept {
+std::uint64_t hash_of(const sqlite::Value& v) noexcept {
     const sqlite::Type type = v.type();
-    h = mixed(h + static_cast<std::uint64_t>(type) + 1);
+    const std::uint64_t h = static_cast<std::uint64_t>(type) + 1;
     if (type == sqlite::Type::null) return h;
-    if (type == sqlite::Type::integer) return mixed(h ^ static_cast<std::uint64_t>(v.integer()));
-    const std::string_view bytes = v.bytes();
-    return mixed(h ^ std::hash<std::string_view>{}(bytes));
+    if (type == sqlite::Type::integer) return mixed(h ^ (static_cast<std::uint64_t>(v.integer()) << 3));
+    return mixed(h ^ std::hash<std::string_view>{}(v.bytes()));
 }
-
-// Rows in any order: what two sides hold is the same when both numbers are.
-struct Content {
-    std::uint64_t rows = 0;
-    std::uint64_t sum = 0;
-    // From `first` on, `count` columns and then the rowid, which is the first of all.
-    void add(const sqlite::Values& row, std::size_t first, std::size_t count) noexcept {
-        std::uint64_t h = mixed(static_cast<std::uint64_t>(row[0].integer()));
-        for (std::size_t i = 0; i < count; ++i) h = hash_of(row[first + i], h);
-        ++rows;
-        sum += h;
-    }
-};
-
-struct Checked {
-    const IndexInfo* index = nullptr;
-    bool conditional = false;
-    std::size_t first = 0;  // its columns among those of the pass over the table
-    Content in_table;
-};
 
 bool is_known_condition(const IndexInfo& index) {
     const std::string wanted = ") WHERE " + std::string(k_known_condition);
     return index.sql.ends_with(wanted) && std::count(index.sql.begin(), index.sql.end(), '(') == 1;
 }
 
-std::string columns_of(const IndexInfo& index) {
-    std::string list;
-    for (const std::string& c : index.columns) list += ", " + sqlite::quote_name(c);
-    return list;
+std::vector<std::string> split(std::string_view list) {
+    std::vector<std::string> all;
+    while (!list.empty()) {
+        const std::size_t comma = std::min(list.find(", "), list.size());
+        all.emplace_back(list.substr(0, comma));
+        list.remove_prefix(std::min(list.size(), comma + 2));
+    }
+    return all;
 }
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
@@ -68,60 +51,125 @@ std::string columns_of(const IndexInfo& index) {
                                         "indexes anew from the rows)");
 }
 
-// What SQLite alone can judge: indexes of expressions, and partial ones.
-void ask_sqlite(const sqlite::Database& db, const TableInfo& table, const std::string& path) {
-    sqlite::Statement s = db.prepare("PRAGMA integrity_check(" + sqlite::quote_name(table.name) + ")");
-    if (s.step() && s.bytes(0) != "ok") fail(path, "damaged: " + escape(s.bytes(0)));
-}
-
 }  // namespace
 
-void check_indexes(const sqlite::Database& db, const TableInfo& table, const std::string& path,
-                   IndexChoice choice) {
-    std::vector<Checked> all;
-    bool others = false;
-    std::string columns = "rowid";
-    std::size_t next = 1;
+IndexContents::IndexContents(const TableInfo& table, std::string_view scanned, std::size_t identity)
+    : table_(table.name), scanned_(split(scanned)), identity_(identity) {
+    for (std::size_t i = 0; i < identity; ++i) wanted_.push_back(i);
     for (const IndexInfo& i : table.indexes) {
-        if (choice == IndexChoice::by_constraint && !i.sql.empty()) continue;
         const auto is = [&](auto what) { return std::any_of(i.columns.begin(), i.columns.end(), what); };
-        const auto column = [&](const std::string& c) { return table.column(c); };
         // What a generated column holds is computed by text of the file.
-        if (is([&](const std::string& c) { return column(c) != nullptr && column(c)->generated; })) continue;
-        if (is([&](const std::string& c) { return column(c) == nullptr; }) ||
-            (i.partial && !is_known_condition(i))) {
-            others = true;
+        if (is([&](const std::string& c) {
+                const Column* const column = table.column(c);
+                return column != nullptr && column->generated;
+            })) {
             continue;
         }
-        all.push_back({&i, i.partial, next, {}});
-        if (i.partial) columns += ", " + std::string(k_known_condition);
-        columns += columns_of(i);
-        next += i.columns.size() + (i.partial ? 1 : 0);
+        Compared c{i.name, i.sql.empty(), i.partial, false, {}, {}};
+        for (const std::string& name : i.columns) {
+            const auto place = std::find(scanned_.begin(), scanned_.end(), name);
+            if (place == scanned_.end()) break;
+            c.columns.push_back(static_cast<std::size_t>(place - scanned_.begin()));
+        }
+        if (c.columns.size() != i.columns.size() || (i.partial && !is_known_condition(i))) {
+            others_ = true;
+            continue;
+        }
+        c.halves = c.columns.front() == 0 && !i.partial;
+        wanted_.insert(wanted_.end(), c.columns.begin(), c.columns.end());
+        compared_.push_back(std::move(c));
     }
-    const std::string name = sqlite::quote_name(table.name);
-    if (!all.empty()) {
-        db.scan(columns, name + " NOT INDEXED", {}, [&](const sqlite::Values& row) {
-            for (Checked& c : all) {
-                if (c.conditional && row[c.first].integer() == 0) continue;
-                c.in_table.add(row, c.first + (c.conditional ? 1 : 0), c.index->columns.size());
+    std::sort(wanted_.begin(), wanted_.end());
+    wanted_.erase(std::unique(wanted_.begin(), wanted_.end()), wanted_.end());
+}
+
+void IndexContents::add_entry(const Compared& index, const std::vector<std::uint64_t>& hashes,
+                              Sum& sum) const noexcept {
+    std::uint64_t h = 0;
+    for (std::size_t i = 0; i < identity_; ++i) h = mixed(h + hashes[i]);
+    for (const std::size_t c : index.columns) h = mixed(h + hashes[c]);
+    ++sum.rows;
+    sum.sum += h;
+}
+
+void IndexContents::add(const sqlite::Values& row, Sums& sums) const {
+    thread_local std::vector<std::uint64_t> hashes;
+    hashes.resize(scanned_.size());
+    for (const std::size_t c : wanted_) hashes[c] = hash_of(row[c]);
+    for (std::size_t i = 0; i < compared_.size(); ++i) {
+        const Compared& index = compared_[i];
+        if (index.conditional) {
+            const sqlite::Value name = row[1];
+            const sqlite::Value previous = row[3];
+            if (name.null() || (name.type() == sqlite::Type::text && name.bytes() == k_compact_row_name) ||
+                previous.null() || (previous.type() == sqlite::Type::integer && previous.integer() == 0)) {
+                continue;
             }
-        });
+        }
+        add_entry(index, hashes, sums[i]);
     }
-    for (const Checked& c : all) {
-        check_interrupt();
-        Content in_index;
-        std::string source = name + " INDEXED BY " + sqlite::quote_name(c.index->name);
-        if (c.conditional) source += " WHERE " + std::string(k_known_condition);
-        db.scan("rowid" + columns_of(*c.index), source, {},
-                [&](const sqlite::Values& row) { in_index.add(row, 1, c.index->columns.size()); });
-        if (in_index.rows != c.in_table.rows) {
-            fail(path, "the index " + escape(c.index->name) + " holds " + std::to_string(in_index.rows) +
+}
+
+void IndexContents::merge(const Sums& sums) {
+    for (std::size_t i = 0; i < compared_.size(); ++i) {
+        compared_[i].in_table.rows += sums[i].rows;
+        compared_[i].in_table.sum += sums[i].sum;
+    }
+}
+
+std::vector<IndexContents::Part> IndexContents::parts(IndexChoice choice, std::int64_t middle) const {
+    std::vector<Part> all;
+    for (std::size_t i = 0; i < compared_.size(); ++i) {
+        const Compared& c = compared_[i];
+        if (choice == IndexChoice::by_constraint && !c.by_constraint) continue;
+        const std::string source = sqlite::quote_name(table_) + " INDEXED BY " + sqlite::quote_name(c.name);
+        if (c.conditional) {
+            all.push_back({i, source + " WHERE " + std::string(k_known_condition), {}});
+        } else if (c.halves) {
+            const std::string at = std::to_string(middle);
+            all.push_back({i, source + " WHERE " + scanned_[0] + " <= " + at, {}});
+            all.push_back({i, source + " WHERE " + scanned_[0] + " > " + at, {}});
+        } else {
+            all.push_back({i, source, {}});
+        }
+    }
+    return all;
+}
+
+void IndexContents::read(const sqlite::Database& db, Part& part) const {
+    check_interrupt();
+    const Compared& index = compared_[part.which];
+    std::vector<std::size_t> columns;
+    for (std::size_t i = 0; i < identity_; ++i) columns.push_back(i);
+    columns.insert(columns.end(), index.columns.begin(), index.columns.end());
+    std::string list;
+    for (const std::size_t c : columns) list += (list.empty() ? "" : ", ") + scanned_[c];
+    std::vector<std::uint64_t> hashes(scanned_.size());
+    db.scan(list, part.source, {}, [&](const sqlite::Values& row) {
+        for (std::size_t i = 0; i < columns.size(); ++i) hashes[columns[i]] = hash_of(row[i]);
+        add_entry(index, hashes, part.found);
+    });
+}
+
+void IndexContents::compare(const std::vector<Part>& parts, const sqlite::Database& db,
+                            const std::string& path) const {
+    Sums found(compared_.size());
+    for (const Part& p : parts) {
+        found[p.which].rows += p.found.rows;
+        found[p.which].sum += p.found.sum;
+    }
+    for (const Part& p : parts) {
+        const Compared& c = compared_[p.which];
+        if (found[p.which].rows != c.in_table.rows) {
+            fail(path, "the index " + escape(c.name) + " holds " + std::to_string(found[p.which].rows) +
                            " rows where the table has " + std::to_string(c.in_table.rows));
         }
-        if (in_index.sum != c.in_table.sum)
-            fail(path, "the index " + escape(c.index->name) + " holds other values than the table");
+        if (found[p.which].sum != c.in_table.sum)
+            fail(path, "the index " + escape(c.name) + " holds other values than the table");
     }
-    if (others) ask_sqlite(db, table, path);
+    if (!others_) return;
+    sqlite::Statement s = db.prepare("PRAGMA integrity_check(" + sqlite::quote_name(table_) + ")");
+    if (s.step() && s.bytes(0) != "ok") fail(path, "damaged: " + escape(s.bytes(0)));
 }
 
 }  // namespace kvctl::store

@@ -1,5 +1,9 @@
 #pragma once
+#include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "kvctl/sqlite/database.hpp"
 #include "kvctl/store/schema.hpp"
@@ -12,10 +16,55 @@ enum class IndexChoice {
     by_constraint,  ///< only those that a constraint made: the others are about to be built anew
 };
 
-/// Compares what each index holds with the rows of the table, in one pass over either. Throws damaged, naming
-/// `path` and the index, where an index lacks a row, has one too many, or one with other values: SQLite reads
-/// an index without ever doubting it.
-void check_indexes(const sqlite::Database& db, const TableInfo& table, const std::string& path,
-                   IndexChoice choice);
+/// What the indexes of a table must hold, gathered from the rows of a scan, and compared with what they do
+/// hold: SQLite reads an index without ever doubting it.
+class IndexContents {
+  public:
+    /// Rows in any order: two sides hold the same when both numbers are the same.
+    struct Sum {
+        std::uint64_t rows = 0;
+        std::uint64_t sum = 0;
+    };
+    using Sums = std::vector<Sum>;  ///< one an index that is compared
+
+    /// `scanned`: the columns of the rows that add() gets, comma-separated; the first `identity` of them tell
+    /// a row from every other.
+    IndexContents(const TableInfo& table, std::string_view scanned, std::size_t identity);
+
+    [[nodiscard]] Sums no_rows() const { return Sums(compared_.size()); }
+    /// Of one stretch of the table; several threads may, with sums of their own.
+    void add(const sqlite::Values& row, Sums& sums) const;
+    void merge(const Sums& sums);
+
+    /// One index to read, or half of it.
+    struct Part {
+        std::size_t which = 0;  // among those compared
+        std::string source;     // FROM
+        Sum found;
+    };
+    /// The parts to read, in any order and on any connection; `middle`: a revision that halves the rows.
+    [[nodiscard]] std::vector<Part> parts(IndexChoice choice, std::int64_t middle) const;
+    void read(const sqlite::Database& db, Part& part) const;
+    /// Throws damaged, naming `path` and the index, where an index lacks a row, has one too many, or one with
+    /// other values. Indexes of expressions or of other columns are left to SQLite's own check.
+    void compare(const std::vector<Part>& parts, const sqlite::Database& db, const std::string& path) const;
+
+  private:
+    struct Compared {
+        std::string name;
+        bool by_constraint = false;
+        bool conditional = false;
+        bool halves = false;               // begins with the revision
+        std::vector<std::size_t> columns;  // places among the scanned ones
+        Sum in_table;
+    };
+    void add_entry(const Compared& index, const std::vector<std::uint64_t>& hashes, Sum& sum) const noexcept;
+    std::string table_;
+    std::vector<std::string> scanned_;
+    std::size_t identity_;
+    std::vector<std::size_t> wanted_;  // scanned columns that any index has
+    std::vector<Compared> compared_;
+    bool others_ = false;
+};
 
 }  // namespace kvctl::store

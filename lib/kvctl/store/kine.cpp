@@ -112,13 +112,16 @@ std::string KineStore::scan_columns() const {
 }
 
 void KineStore::take_row(const sqlite::Values& row, Sink& sink) const {
+    if (row[1].type() == Type::text && row[1].bytes() == k_compact_row_name) ++compact_rows_seen_;
+    place(row, sink);
+}
+
+template <class Row>
+void KineStore::place(const Row& row, Sink& sink) {
     IndexRow r;
     r.revision = {row[0].integer(), 0};
     r.key = row[1].bytes();
-    if (r.key == k_compact_row_name) {
-        if (row[1].type() == Type::text) ++compact_rows_seen_;
-        return;
-    }
+    if (r.key == k_compact_row_name) return;
     r.tombstone = row[2].integer() != 0;
     r.prev_revision = row[3].integer();
     const std::int64_t created = row[4].integer();
@@ -183,31 +186,59 @@ std::optional<mvcc::Record> KineStore::record(mvcc::Revision revision) {
     return record_of(*by_revision_);
 }
 
-std::optional<mvcc::TreeIndex> KineStore::load_key(std::string_view key, const mvcc::CompactionRules& rules) {
-    bool indexed = false;
-    for (const IndexInfo& i : table().indexes) {
-        indexed = indexed || (!i.columns.empty() && i.columns.front() == "name" && !i.partial);
-    }
-    if (!indexed || key == k_compact_row_name) return std::nullopt;
-    mvcc::TreeIndex index(rules, true);
-    index.add_segments(1);
-    Sink sink{index, 0, {}, {}};
-    sqlite::Statement s = db().prepare("SELECT " + scan_columns() + " FROM kine WHERE name = ?1 ORDER BY id");
-    s.bind_text(1, key);
+namespace {
+
+// A key (?1 as text, ?2 as a blob) in every way a row can hold it: affinity makes numbers of some names.
+constexpr const char* k_named = "name IN (?1, ?2, CAST(?1 AS NUMERIC))";
+// The rows that point at those, under whatever name.
+constexpr const char* k_pointing =
+    "SELECT p.id FROM kine AS k CROSS JOIN kine AS p"
+    " WHERE k.name IN (?1, ?2, CAST(?1 AS NUMERIC)) AND p.prev_revision = k.id"
+    " AND p.prev_revision <> 0";
+
+}  // namespace
+
+// True when each row but the last is pointed at by the next one, or is a tombstone: then no row of another
+// key can change what is said of them.
+bool KineStore::place_all(std::string_view key, const std::string& where, Sink& sink) {
+    sqlite::Statement s =
+        db().prepare("SELECT " + scan_columns() + " FROM kine WHERE " + where + " ORDER BY id");
+    s.bind_text(1, key).bind_blob(2, key);
+    bool whole = true;
+    std::int64_t live = 0;  // the row before, unless it is a tombstone
     while (s.step()) {
-        if (s.null(2)) continue;
-        const bool tombstone = s.integer(2) != 0;
-        const std::int64_t created = s.integer(4) == 0 ? s.integer(0) : s.integer(4);
-        sink.push({.revision = {s.integer(0), 0},
-                   .tombstone = tombstone,
-                   .key = key,
-                   .create_revision = tombstone ? 0 : created,
-                   .version = tombstone ? 0 : 1,
-                   .bytes = key.size() + static_cast<std::uint64_t>(s.integer(6) + s.integer(7)),
-                   .prev_revision = s.integer(3)});
+        const sqlite::Row row(s);
+        place(row, sink);
+        if (row[1].bytes() != key) continue;
+        whole = whole && (live == 0 || row[3].integer() == live);
+        live = row[2].integer() == 0 ? row[0].integer() : 0;
     }
-    index.add(0, sink.batch);
+    return whole;
+}
+
+std::optional<mvcc::TreeIndex> KineStore::load_key(std::string_view key, const mvcc::CompactionRules& rules,
+                                                   Findings& findings) {
+    if (!table().indexed_by("name")) return std::nullopt;
+    mvcc::TreeIndex index(rules, true);
+    FindingLog log;
+    const auto place_rows = [&](const std::string& where) {
+        index.clear();
+        index.add_segments(1);
+        Sink sink{index, 0, {}, {}};
+        const bool whole = place_all(key, where, sink);
+        index.add(0, sink.batch);
+        log = {};
+        log.add(sink.findings);
+        return whole;
+    };
+    if (!place_rows(k_named)) {
+        if (!table().indexed_by("prev_revision")) return std::nullopt;
+        (void)place_rows("id IN (SELECT id FROM kine WHERE " + std::string(k_named) + " UNION " + k_pointing +
+                         ")");
+    }
     if (!index.seal()) throw Error(ErrorKind::damaged, info_.path + ": table kine is out of order");
+    for (Finding& f : log.take()) findings.push_back(std::move(f));
+    check_unchanged();
     return index;
 }
 

@@ -23,7 +23,8 @@ class KineStore final : public SqliteStore {
                      const std::function<void(const mvcc::Record&)>& f) override;
     [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
     [[nodiscard]] std::optional<mvcc::TreeIndex> load_key(std::string_view key,
-                                                          const mvcc::CompactionRules& rules) override;
+                                                          const mvcc::CompactionRules& rules,
+                                                          Findings& findings) override;
     [[nodiscard]] std::vector<Lease> leases() override { return {}; }
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override { return {}; }
 
@@ -37,10 +38,15 @@ class KineStore final : public SqliteStore {
     [[nodiscard]] std::string scan_columns() const override;
     void take_row(const sqlite::Values& row, Sink& sink) const override;
     [[nodiscard]] bool with_prev_revision() const noexcept override { return true; }
+    [[nodiscard]] std::size_t identity_columns() const noexcept override { return 1; }
     void check_head(const mvcc::TreeIndex& index) override;
     void begin_scan() override { compact_rows_seen_ = 0; }
 
   private:
+    /// take_row for either kind of row: sqlite::Values or sqlite::Row.
+    template <class Row>
+    static void place(const Row& row, Sink& sink);
+    [[nodiscard]] bool place_all(std::string_view key, const std::string& where, Sink& sink);
     mutable std::atomic<std::uint64_t> compact_rows_seen_{0};  // by the last scan, which two threads share
     std::optional<sqlite::Statement> by_revision_;
 };

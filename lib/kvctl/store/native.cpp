@@ -122,8 +122,13 @@ std::string NativeStore::scan_columns() const {
 }
 
 void NativeStore::take_row(const sqlite::Values& row, Sink& sink) const {
-    const sqlite::Value main = row[0];
-    const sqlite::Value sub = row[1];
+    place(row, sink);
+}
+
+template <class Row>
+void NativeStore::place(const Row& row, Sink& sink) {
+    const auto main = row[0];
+    const auto sub = row[1];
     if (main.type() != Type::integer || sub.type() != Type::integer) {
         sink.findings.add({Finding::Severity::error, "wrong-type", "table revision",
                            "a row whose main or sub is not an integer: it has no place in the order",
@@ -211,31 +216,24 @@ std::optional<mvcc::Record> NativeStore::record(mvcc::Revision revision) {
     return record_of(*by_revision_);
 }
 
-std::optional<mvcc::TreeIndex> NativeStore::load_key(std::string_view key,
-                                                     const mvcc::CompactionRules& rules) {
-    std::string by_key;
-    for (const IndexInfo& i : table().indexes) {
-        if (!i.columns.empty() && i.columns.front() == "key" && !i.partial) by_key = i.name;
-    }
-    if (by_key.empty()) return std::nullopt;
+std::optional<mvcc::TreeIndex> NativeStore::load_key(std::string_view key, const mvcc::CompactionRules& rules,
+                                                     Findings& findings) {
+    if (!table().indexed_by("key")) return std::nullopt;
     mvcc::TreeIndex index(rules);
     index.add_segments(1);
     Sink sink{index, 0, {}, {}};
-    sqlite::Statement s = db().prepare(std::string("SELECT main, sub, tombstone, create_revision, version, "
-                                                   "length(value) FROM revision INDEXED BY ") +
-                                       sqlite::quote_name(by_key) + " WHERE key = ?1 ORDER BY main, sub");
-    s.bind_blob(1, key);
-    while (s.step()) {
-        sink.push({.revision = {s.integer(0), s.integer(1)},
-                   .tombstone = s.integer(2) != 0,
-                   .key = key,
-                   .create_revision = s.integer(3),
-                   .version = s.integer(4),
-                   .bytes = key.size() + static_cast<std::uint64_t>(s.integer(5))});
-    }
+    // A key that is no blob is a finding, but a key.
+    sqlite::Statement s = db().prepare("SELECT " + scan_columns() +
+                                       " FROM revision WHERE key IN (?1, ?2, CAST(?2 AS NUMERIC))"
+                                       " ORDER BY main, sub");
+    s.bind_blob(1, key).bind_text(2, key);
+    while (s.step()) place(sqlite::Row(s), sink);
     index.add(0, sink.batch);
-    if (!index.seal())
-        throw Error(ErrorKind::damaged, info_.path + ": the index " + by_key + " is out of order");
+    if (!index.seal()) throw Error(ErrorKind::damaged, info_.path + ": table revision is out of order");
+    FindingLog log;
+    log.add(sink.findings);
+    for (Finding& f : log.take()) findings.push_back(std::move(f));
+    check_unchanged();
     return index;
 }
 

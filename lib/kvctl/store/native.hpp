@@ -26,7 +26,8 @@ class NativeStore final : public SqliteStore {
                       const std::function<void()>& restart) override;
     [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
     [[nodiscard]] std::optional<mvcc::TreeIndex> load_key(std::string_view key,
-                                                          const mvcc::CompactionRules& rules) override;
+                                                          const mvcc::CompactionRules& rules,
+                                                          Findings& findings) override;
     [[nodiscard]] std::vector<Lease> leases() override;
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
 
@@ -37,9 +38,13 @@ class NativeStore final : public SqliteStore {
     [[nodiscard]] std::string scan_columns() const override;
     void take_row(const sqlite::Values& row, Sink& sink) const override;
     [[nodiscard]] bool with_prev_revision() const noexcept override { return false; }
+    [[nodiscard]] std::size_t identity_columns() const noexcept override { return 2; }
     void check_head(const mvcc::TreeIndex& index) override;
 
   private:
+    /// take_row for either kind of row: sqlite::Values or sqlite::Row.
+    template <class Row>
+    static void place(const Row& row, Sink& sink);
     std::optional<sqlite::Statement> by_revision_;
 };
 

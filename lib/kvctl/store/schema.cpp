@@ -65,6 +65,12 @@ std::optional<TableInfo> read_table(const sqlite::Database& db, const std::strin
     return table;
 }
 
+bool TableInfo::indexed_by(std::string_view wanted) const noexcept {
+    return std::any_of(indexes.begin(), indexes.end(), [&](const IndexInfo& i) {
+        return !i.partial && !i.columns.empty() && i.columns.front() == wanted;
+    });
+}
+
 std::vector<std::string> table_names(const sqlite::Database& db) {
     std::vector<std::string> names;
     sqlite::Statement s = db.prepare(

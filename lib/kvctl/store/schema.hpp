@@ -35,6 +35,8 @@ struct TableInfo {
     bool without_rowid = false;
 
     [[nodiscard]] const Column* column(std::string_view wanted) const noexcept;
+    /// Whether an index over all rows begins with this column.
+    [[nodiscard]] bool indexed_by(std::string_view wanted) const noexcept;
     /// Quoted and comma-separated, generated ones left out.
     [[nodiscard]] std::string column_list() const;
 };

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <exception>
@@ -15,7 +14,6 @@
 
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/holders.hpp"
-#include "kvctl/store/index_check.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -24,6 +22,7 @@ constexpr std::string_view k_magic{"SQLite format 3\0", 16};
 // Below this many rowids a second thread costs more than it brings.
 constexpr std::int64_t k_parallel_from = 50000;
 constexpr std::int64_t k_chunks = 64;
+constexpr std::uint64_t k_parallel_from_pages = 5000;
 
 std::uint32_t be32(const unsigned char* p) noexcept {
     return static_cast<std::uint32_t>(p[0]) << 24 | static_cast<std::uint32_t>(p[1]) << 16 |
@@ -185,12 +184,12 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
     const std::uint64_t step = span / static_cast<std::uint64_t>(chunks) + 1;
     index.add_segments(static_cast<std::size_t>(chunks));
 
-    // A second connection sees the same rows unless a live WAL moves on between the two.
-    const bool two = many && usable_cores() > 1 && connection_.access != Connection::Access::live;
     std::atomic<std::int64_t> next{0};
-    std::atomic<bool> failed{false};
     std::array<FindingLog, 2> logs;
-    const auto work = [&](const sqlite::Database& connection, FindingLog& log, Progress* report) {
+    std::array<IndexContents::Sums, 2> sums;
+    if (contents_) sums.fill(contents_->no_rows());
+    on_connections(many, [&](const sqlite::Database& connection, std::size_t which,
+                             const std::atomic<bool>& failed) {
         for (std::int64_t i = next++; i < chunks && !failed; i = next++) {
             check_interrupt();
             Sink sink{index, static_cast<std::size_t>(i), {}, {}};
@@ -199,26 +198,43 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
             const std::uint64_t to = i + 1 == chunks ? static_cast<std::uint64_t>(highest) : from + step - 1;
             connection.scan(scan_columns(), table + " WHERE rowid BETWEEN ?1 AND ?2",
                             {static_cast<std::int64_t>(from), static_cast<std::int64_t>(to)},
-                            [&](const sqlite::Values& row) { take_row(row, sink); });
+                            [&](const sqlite::Values& row) {
+                                take_row(row, sink);
+                                if (contents_) contents_->add(row, sums[which]);
+                            });
             index.add(sink.segment, sink.batch);
-            log.add(sink.findings);
-            if (report != nullptr) {
-                report->update("reading", static_cast<std::uint64_t>(i + 1),
-                               static_cast<std::uint64_t>(chunks));
+            logs[which].add(sink.findings);
+            if (progress != nullptr && which == 0) {
+                progress->update("reading", static_cast<std::uint64_t>(i + 1),
+                                 static_cast<std::uint64_t>(chunks));
             }
         }
-    };
+    });
+    for (const FindingLog& log : logs) findings.add(log);
+    if (contents_) {
+        for (const IndexContents::Sums& s : sums) contents_->merge(s);
+        gathered_ = true;
+    }
+    return index.seal();
+}
+
+// Calls `work` on this connection and, where a second one pays and sees the same rows, on that at the same
+// time. A live WAL may move on between the two.
+void SqliteStore::on_connections(
+    bool many,
+    const std::function<void(const sqlite::Database&, std::size_t, const std::atomic<bool>&)>& work) {
+    std::atomic<bool> failed{false};
     std::exception_ptr error;
     std::thread second;
-    if (two) {
+    if (many && usable_cores() > 1 && connection_.access != Connection::Access::live) {
         second = std::thread([&] {
             try {
                 // Without locks of its own: the first connection's lock (or the fact that nobody has the file
                 // open) stands for both. A second lock would wait for ever behind a writer that waits for the
                 // first.
-                sqlite::Database own =
+                const sqlite::Database own =
                     sqlite::Database::open(info_.real_path, sqlite::Database::Mode::detached);
-                work(own, logs[1], nullptr);
+                work(own, 1, failed);
             } catch (...) {
                 error = std::current_exception();
                 failed = true;
@@ -226,7 +242,7 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
         });
     }
     try {
-        work(db(), logs[0], progress);
+        work(db(), 0, failed);
     } catch (...) {
         failed = true;
         if (second.joinable()) second.join();
@@ -234,8 +250,33 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
     }
     if (second.joinable()) second.join();
     if (error) std::rethrow_exception(error);
-    for (const FindingLog& log : logs) findings.add(log);
-    return index.seal();
+}
+
+void SqliteStore::doubt_indexes() {
+    contents_.emplace(table_, scan_columns(), identity_columns());
+    gathered_ = false;
+}
+
+void SqliteStore::check_indexes(IndexChoice choice) {
+    if (indexes_sound_) return;
+    if (!gathered_) {
+        doubt_indexes();
+        IndexContents::Sums sums = contents_->no_rows();
+        db().scan(scan_columns(), sqlite::quote_name(table_.name) + " NOT INDEXED", {},
+                  [&](const sqlite::Values& row) { contents_->add(row, sums); });
+        contents_->merge(sums);
+        gathered_ = true;
+    }
+    std::vector<IndexContents::Part> parts = contents_->parts(choice, head().current.value() / 2);
+    std::atomic<std::size_t> next{0};
+    on_connections(info_.pages >= k_parallel_from_pages, [&](const sqlite::Database& connection, std::size_t,
+                                                             const std::atomic<bool>& failed) {
+        for (std::size_t i = next++; i < parts.size() && !failed; i = next++) {
+            contents_->read(connection, parts[i]);
+        }
+    });
+    contents_->compare(parts, db(), info_.path);
+    indexes_sound_ = choice == IndexChoice::all;
 }
 
 // Rows that do not stand in revision order: once more, through the primary key's index.
@@ -295,11 +336,12 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
         FindingLog log;
         mvcc::TreeIndex index(rules, with_prev_revision());
         begin_scan();
+        if (contents_) doubt_indexes();
         in_order_ = scan_all(index, log, progress);
         if (!in_order_) {
             log = {};
             // What comes now is read by way of the primary key's index alone.
-            check_indexes(db(), table_, info_.path, IndexChoice::by_constraint);
+            check_indexes(IndexChoice::by_constraint);
             begin_scan();
             scan_sorted(index, log, MainRevision(std::numeric_limits<std::int64_t>::max()));
         }

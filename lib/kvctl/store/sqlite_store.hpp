@@ -1,13 +1,16 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/sqlite/database.hpp"
+#include "kvctl/store/index_check.hpp"
 #include "kvctl/store/schema.hpp"
 #include "kvctl/store/store.hpp"
 
@@ -66,6 +69,15 @@ class SqliteStore : public Store {
     [[nodiscard]] bool detached() const noexcept {
         return connection_.access == Connection::Access::detached;
     }
+    /// From now on load() also gathers what the indexes must hold, for check_indexes(). For whoever is going
+    /// to change the store.
+    void doubt_indexes();
+    /// Throws damaged, with nothing changed, when an index does not hold what the table does. Reads the
+    /// indexes, and the table too where no load() gathered from it. What was found sound stays so: nobody
+    /// else changes the file.
+    void check_indexes(IndexChoice choice);
+    /// A change went through that checked some of the indexes and built the others anew.
+    void trust_indexes() noexcept { indexes_sound_ = true; }
     /// After an executor replaced or changed the file: sizes and counts as they are now.
     void refresh_info();
 
@@ -88,6 +100,8 @@ class SqliteStore : public Store {
     /// rows.
     virtual void check_head(const mvcc::TreeIndex& index) = 0;
     virtual void begin_scan() {}
+    /// How many of the scanned columns tell a row from every other.
+    [[nodiscard]] virtual std::size_t identity_columns() const noexcept = 0;
     /// Called before a scan; the counters a scan gathers beside the index start anew.
     void set_table(TableInfo table) { table_ = std::move(table); }
     /// Throws busy when a detached file changed since it was opened.
@@ -100,8 +114,14 @@ class SqliteStore : public Store {
   private:
     [[nodiscard]] bool scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress);
     void scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto);
+    void on_connections(
+        bool many,
+        const std::function<void(const sqlite::Database&, std::size_t, const std::atomic<bool>&)>& work);
     TableInfo table_;
     bool in_order_ = false;
+    std::optional<IndexContents> contents_;
+    bool gathered_ = false;  // contents_ covers every row
+    bool indexes_sound_ = false;
 };
 
 }  // namespace kvctl::store

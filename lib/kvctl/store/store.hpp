@@ -94,10 +94,12 @@ class Store {
     /// call.
     [[nodiscard]] virtual std::optional<mvcc::Record> record(mvcc::Revision revision) = 0;
 
-    /// The rows of one key into an index, without a scan where the layout has an index that helps; else
-    /// nullopt.
+    /// What load() would make of one key, without a scan where the layout has an index that helps; else
+    /// nullopt. The index also holds the rows of other keys that bear on a verdict about this one (kine's
+    /// pointers). `findings` are those of the rows read.
     [[nodiscard]] virtual std::optional<mvcc::TreeIndex> load_key(std::string_view key,
-                                                                  const mvcc::CompactionRules& rules) = 0;
+                                                                  const mvcc::CompactionRules& rules,
+                                                                  Findings& findings) = 0;
 
     /// Ascending by id. A kine store has none: its leases are TTLs on rows.
     [[nodiscard]] virtual std::vector<Lease> leases() = 0;

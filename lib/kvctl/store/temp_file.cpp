@@ -163,6 +163,10 @@ void TempFile::remove() noexcept {
     fd_ = -1;
 }
 
+void TempFile::start_sync() const noexcept {
+    (void)::sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 void TempFile::sync() const {
     if (::fsync(fd_) != 0) throw io_error(path_, "cannot sync", errno);
 }

@@ -58,6 +58,7 @@ WritableStore WritableStore::open(const std::string& path, const OpenOptions& op
                 if (::stat(real_path.c_str(), &st) == 0) w.hard_links_ = st.st_nlink;
                 c.db.exec("PRAGMA synchronous=FULL");
                 w.store_ = make_sqlite_store(std::move(info), std::move(c), options);
+                w.store_->doubt_indexes();
                 return w;
             }
         }

@@ -69,6 +69,12 @@ def dry_native(env):
                 case.contenders.append(Contender("etcd mvcc: open, restore", lambda s: [etcd, "restore", s], bolt))
                 case.notes.append("etcd's keep set is not reachable from outside its package and is left out, in its favour")
                 case.targets.append(Target("P4", "kvctl", "etcd mvcc: open, restore", 1 / 8))
+                server = env.etcd_server(case)
+                if server:
+                    members = env.data.etcd_dir(store, etcd, env.programs["etcdctl"])
+                    case.contenders.append(Contender("etcd server: start to ready", lambda s: [*server, s], members,
+                                                     writes=True))
+                    case.targets.append(Target("P4", "kvctl", "etcd server: start to ready", 1 / 8))
         yield case
 
 
@@ -155,6 +161,11 @@ def shrink_native(env):
                 case.contenders.append(Contender("etcd mvcc: restore, compact, defrag",
                                                  lambda s, at=at: [etcd, "compact", s, at], bolt, writes=True))
                 case.targets.append(Target("P8", "kvctl", "etcd mvcc: restore, compact, defrag", 1 / 6))
+                server = env.etcd_server(case)
+                if server:
+                    members = env.data.etcd_dir(store, etcd, env.programs["etcdctl"])
+                    case.contenders.append(Contender("etcd server: start, compact, defrag",
+                                                     lambda s, at=at: [*server, s, at], members, writes=True))
             yield case
 
 

@@ -38,6 +38,13 @@ class Environment:
             case.notes.append("etcd's mvcc package left out: it cannot be built here: " + self.etcd[1])
         return self.etcd[0]
 
+    def etcd_server(self, case):
+        """Debian's server and its etcdctl; None, with a note in the case, when they are not installed."""
+        if not self.programs["etcd"] or not self.programs["etcdctl"]:
+            case.notes.append("the etcd server is left out: etcd-server and etcd-client are not installed")
+            return None
+        return [os.path.join(HERE, "etcd_server.py"), self.programs["etcd"], self.programs["etcdctl"]]
+
 
 def arguments():
     p = argparse.ArgumentParser(prog="tests/bench/run", description="Measures kvctl against every alternative.")
@@ -73,6 +80,7 @@ def find_programs(build):
         if not os.path.exists(programs[key]):
             raise SystemExit("bench: %s is not built; build the project with its tests first, or name --build" % name)
     programs["go"] = shutil.which("go") or next(filter(os.path.exists, ["/usr/local/go/bin/go"]), None)
+    programs["etcd"], programs["etcdctl"] = shutil.which("etcd"), shutil.which("etcdctl")
     return programs
 
 

@@ -36,6 +36,7 @@ def machine(programs, kvctl, source_folder):
         "system": first_match(r'PRETTY_NAME="(.*)"', "/etc/os-release"),
         "sqlite": output_of("sqlite3", "--version").split(" ")[0],
         "compiler": output_of("c++", "--version").split("\n")[0],
+        "etcd": output_of("etcd", "--version").split("\n")[0],
         "go": output_of(programs["go"], "version") if programs.get("go") else "",
         "load_before": os.getloadavg()[0],
     }

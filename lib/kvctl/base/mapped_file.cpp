@@ -1,0 +1,109 @@
+#include "kvctl/base/mapped_file.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+namespace kvctl {
+namespace {
+
+// What the handler can see of a mapping: no locks, no memory of its own.
+struct Range {
+    std::atomic<std::uintptr_t> begin{0};  // 0: free; 1: being filled in
+    std::atomic<std::uintptr_t> end{0};
+    std::atomic<bool> lost{false};
+};
+static_assert(std::atomic<std::uintptr_t>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
+
+std::array<Range, 64> g_ranges;
+std::atomic<bool> g_any_lost{false};
+std::uintptr_t g_page = 4096;
+struct sigaction g_before;
+
+void on_bus_error(int signal, siginfo_t* info, void* context) {
+    const int saved_errno = errno;
+    const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
+    for (Range& r : g_ranges) {
+        if (r.begin <= 1 || at < r.begin || at >= r.end) continue;
+        void* const page = reinterpret_cast<void*>(at & ~(g_page - 1));  // NOLINT(performance-no-int-to-ptr)
+        if (::mmap(page, g_page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+            break;
+        r.lost = true;
+        g_any_lost = true;
+        errno = saved_errno;
+        return;
+    }
+    if ((g_before.sa_flags & SA_SIGINFO) != 0 && g_before.sa_sigaction != nullptr) {
+        g_before.sa_sigaction(signal, info, context);
+        return;
+    }
+    // The access is repeated when this returns, and then ends the process as it would have.
+    ::sigaction(SIGBUS, &g_before, nullptr);
+}
+
+void install_handler() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        g_page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+        struct sigaction action {};
+        action.sa_sigaction = on_bus_error;
+        action.sa_flags = SA_SIGINFO;
+        ::sigemptyset(&action.sa_mask);
+        ::sigaction(SIGBUS, &action, &g_before);
+    });
+}
+
+std::size_t enter(std::string_view bytes) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
+    for (std::size_t i = 0; i < g_ranges.size(); ++i) {
+        std::uintptr_t none = 0;
+        if (!g_ranges[i].begin.compare_exchange_strong(none, 1)) continue;
+        g_ranges[i].lost = false;
+        g_ranges[i].end = begin + bytes.size();
+        g_ranges[i].begin = begin;
+        return i + 1;
+    }
+    return 0;
+}
+
+}  // namespace
+
+MappedFile::MappedFile(int fd, std::size_t size) {
+    install_handler();
+    void* const at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+    bytes_ = {static_cast<const char*>(at), size};
+    slot_ = enter(bytes_);
+}
+
+MappedFile::~MappedFile() {
+    if (slot_ != 0) g_ranges[slot_ - 1].begin = 0;
+    if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : bytes_(std::exchange(other.bytes_, {})), slot_(std::exchange(other.slot_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(slot_, other.slot_);
+    return *this;
+}
+
+bool MappedFile::lost() const noexcept {
+    return slot_ != 0 && g_ranges[slot_ - 1].lost;
+}
+
+bool MappedFile::take_any_lost() noexcept {
+    return g_any_lost.exchange(false);
+}
+
+}  // namespace kvctl
