@@ -223,8 +223,7 @@ void shrink(WritableStore& writable, Progress* progress) {
 Strategy choose_strategy(const SqliteStore& store, const mvcc::CompactionPlan& plan, bool shrink) noexcept {
     const std::uint64_t all = std::max<std::uint64_t>(1, plan.before.revisions);
     const std::uint64_t gone = plan.removed.revisions;
-    if (store.info().layout == Layout::kine)
-        return gone * 10 > all ? Strategy::rewrite : Strategy::in_place;
+    if (store.info().layout == Layout::kine) return gone * 10 > all ? Strategy::rewrite : Strategy::in_place;
     return gone * (shrink ? 3 : 2) > all ? Strategy::rewrite : Strategy::in_place;
 }
 

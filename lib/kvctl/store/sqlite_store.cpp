@@ -269,12 +269,12 @@ void SqliteStore::check_indexes(IndexChoice choice) {
     }
     std::vector<IndexContents::Part> parts = contents_->parts(choice, head().current.value() / 2);
     std::atomic<std::size_t> next{0};
-    on_connections(info_.pages >= k_parallel_from_pages, [&](const sqlite::Database& connection, std::size_t,
-                                                             const std::atomic<bool>& failed) {
-        for (std::size_t i = next++; i < parts.size() && !failed; i = next++) {
-            contents_->read(connection, parts[i]);
-        }
-    });
+    on_connections(info_.pages >= k_parallel_from_pages,
+                   [&](const sqlite::Database& connection, std::size_t, const std::atomic<bool>& failed) {
+                       for (std::size_t i = next++; i < parts.size() && !failed; i = next++) {
+                           contents_->read(connection, parts[i]);
+                       }
+                   });
     contents_->compare(parts, db(), info_.path);
     indexes_sound_ = choice == IndexChoice::all;
 }
