@@ -313,7 +313,8 @@ Database Database::open(const std::string& path, Mode mode) {
     for (const auto& [limit, value] : k_limits) sqlite3_limit(handle, limit, value);
     sqlite3_progress_handler(handle, 10000, stop_when_interrupted, nullptr);
     db.exec("PRAGMA cell_size_check=ON");
-    db.exec("PRAGMA ignore_check_constraints=ON");
+    // What is read or copied is taken as it is; a row that is changed must still please its table.
+    if (mode != Mode::write) db.exec("PRAGMA ignore_check_constraints=ON");
     if (mode == Mode::detached) db.exec("PRAGMA locking_mode=EXCLUSIVE");
     return db;
 }
