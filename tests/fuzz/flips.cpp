@@ -213,7 +213,10 @@ std::vector<Subject> subjects() {
 Counts sweep(const Subject& s, bool full) {
     Counts c;
     unsigned turn = 0;
+    std::size_t n = 0;
     for (const std::size_t at : places(s, full)) {
+        // The sample: one place in eight.
+        if (!full && n++ % 8 != 0) continue;
         for (unsigned bit = full ? 0 : (at * 5 + 3) % 8; bit < 8; bit += full ? 1 : 8) {
             std::string flipped = s.bytes;
             flipped[at] = static_cast<char>(flipped[at] ^ (1 << bit));
