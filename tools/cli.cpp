@@ -97,7 +97,7 @@ int report(const Args& args, Io& io, ErrorKind kind, const std::string& message)
         io.err << error_json(code, kind, message) << std::endl;
         return code;
     }
-    io.err << "kvctl: " << message << '\n';
+    io.err << "kvctl: " << printable(message) << '\n';
     if (kind == ErrorKind::usage) {
         const bool known = !args.empty() && find_command(args.front()) != nullptr;
         io.err << "Try 'kvctl " << (known ? args.front() + " " : "") << "--help'.\n";

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <sstream>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/store/temp_file.hpp"
@@ -59,10 +60,10 @@ void print(const report::CompactionReport& r, const CompactOptions& options, Io&
     } else if (options.output_style.format == Format::jsonl) {
         report::write_jsonl(io.out, r);
     } else {
-        for (const std::string& w : r.warnings) io.err << "kvctl: warning: " << w << '\n';
+        for (const std::string& w : r.warnings) io.err << "kvctl: warning: " << printable(w) << '\n';
         for (const Finding& f : r.findings) {
             io.err << "kvctl: " << (f.severity == Finding::Severity::error ? "error: " : "warning: ")
-                   << f.code << ": " << (f.where.empty() ? "" : f.where + ": ") << f.what << '\n';
+                   << f.code << ": " << printable((f.where.empty() ? "" : f.where + ": ") + f.what) << '\n';
         }
         BoldFirstLine bold(io.out, options.output_style.color);
         report::write_text(bold.stream(), r,

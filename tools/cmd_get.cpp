@@ -130,6 +130,7 @@ int get(const Args& args, Io& io) {
     report.keys_only = options.keys_only;
     report.count_only = options.count_only;
     report.value_only = options.value_only;
+    report.to_terminal = io.out_is_terminal;
     print_notes(opened, report.notes, io, options.output);
     return write_report(report, options.output, io);
 }

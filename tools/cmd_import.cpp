@@ -3,6 +3,7 @@
 #include <chrono>
 #include <fstream>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raftlog/open.hpp"
@@ -201,9 +202,10 @@ int import_store(const Args& args, Io& io) {
                info.free_pages};
     r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
     if (options.display.format == Format::text && !options.display.quiet) {
-        for (const std::string& w : r.notes.warnings) io.err << "kvctl: warning: " << w << '\n';
+        for (const std::string& w : r.notes.warnings) io.err << "kvctl: warning: " << printable(w) << '\n';
         for (const Finding& f : r.notes.findings) {
-            io.err << "kvctl: warning: " << (f.where.empty() ? "" : f.where + ": ") << f.what << '\n';
+            io.err << "kvctl: warning: " << printable((f.where.empty() ? "" : f.where + ": ") + f.what)
+                   << '\n';
         }
     }
     return write_report(r, options.display, io);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raft/apply.hpp"
@@ -317,9 +318,10 @@ int replay(const Args& args, Io& io) {
     }
     r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
     if (options.display.format == Format::text && !options.display.quiet) {
-        for (const std::string& w : r.notes.warnings) io.err << "kvctl: warning: " << w << '\n';
+        for (const std::string& w : r.notes.warnings) io.err << "kvctl: warning: " << printable(w) << '\n';
         for (const Finding& f : r.notes.findings) {
-            io.err << "kvctl: warning: " << (f.where.empty() ? "" : f.where + ": ") << f.what << '\n';
+            io.err << "kvctl: warning: " << printable((f.where.empty() ? "" : f.where + ": ") + f.what)
+                   << '\n';
         }
     }
     return write_report(r, options.display, io);

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/store/open.hpp"
 
@@ -68,12 +69,14 @@ mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>&
 void print_notes(const OpenedStore& opened, const report::Notes& notes, Io& io, const Output& output) {
     if (output.format != Format::text || output.quiet) return;
     const std::string& path = opened.store->info().path;
-    for (const std::string& w : notes.warnings) io.err << "kvctl: warning: " << path << ": " << w << '\n';
+    for (const std::string& w : notes.warnings)
+        io.err << "kvctl: warning: " << printable(path + ": " + w) << '\n';
     for (const Finding& f : notes.findings) {
         // bbolt's findings name the file themselves: a data dir holds several.
         const bool named = f.where.find(path) != std::string::npos;
-        io.err << "kvctl: warning: " << (named ? "" : path + ": ") << (f.where.empty() ? "" : f.where + ": ")
-               << f.what << '\n';
+        io.err << "kvctl: warning: "
+               << printable((named ? "" : path + ": ") + (f.where.empty() ? "" : f.where + ": ") + f.what)
+               << '\n';
     }
 }
 

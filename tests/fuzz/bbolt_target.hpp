@@ -1,11 +1,12 @@
 #pragma once
+#include <string>
 #include <string_view>
 
-namespace kvctl::test {
+namespace kvctl::fuzz {
 
 /// Reads `bytes` as a bbolt file in every way the program does: metas, structure check, index, records,
-/// leases, seeks. Errors of kvctl's are the expected answer to damage; anything else escapes. Returns whether
-/// it opened as a store.
+/// leases, seeks, plans, hashes. Errors of kvctl's are the expected answer to damage; anything else is a
+/// BrokenPromise. Returns whether it opened as a store.
 bool read_as_bbolt(std::string_view bytes);
 
-}  // namespace kvctl::test
+}  // namespace kvctl::fuzz

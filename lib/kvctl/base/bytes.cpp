@@ -52,6 +52,30 @@ void append_hex_byte(std::string& out, unsigned char byte) {
     out += k_hex[byte & 15];
 }
 
+std::string escaped(std::string_view bytes, bool backslashes) {
+    std::string out;
+    out.reserve(bytes.size());
+    while (!bytes.empty()) {
+        const Decoded d = decode_utf8(bytes);
+        const std::size_t n = d.length == 0 ? 1 : d.length;
+        if (backslashes && d.length != 0 && d.code == '\\') {
+            out += "\\\\";
+        } else if (d.length != 0 && !is_unprintable(d.code)) {
+            out += bytes.substr(0, n);
+        } else if (bytes[0] == '\n') {
+            out += "\\n";
+        } else if (bytes[0] == '\r') {
+            out += "\\r";
+        } else if (bytes[0] == '\t') {
+            out += "\\t";
+        } else {
+            for (std::size_t i = 0; i < n; ++i) append_hex_byte(out, static_cast<unsigned char>(bytes[i]));
+        }
+        bytes.remove_prefix(n);
+    }
+    return out;
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view bytes) noexcept {
@@ -110,27 +134,11 @@ std::optional<std::string> base64_decode(std::string_view text) {
 }
 
 std::string escape(std::string_view bytes) {
-    std::string out;
-    out.reserve(bytes.size());
-    while (!bytes.empty()) {
-        const Decoded d = decode_utf8(bytes);
-        const std::size_t n = d.length == 0 ? 1 : d.length;
-        if (d.length != 0 && d.code == '\\') {
-            out += "\\\\";
-        } else if (d.length != 0 && !is_unprintable(d.code)) {
-            out += bytes.substr(0, n);
-        } else if (bytes[0] == '\n') {
-            out += "\\n";
-        } else if (bytes[0] == '\r') {
-            out += "\\r";
-        } else if (bytes[0] == '\t') {
-            out += "\\t";
-        } else {
-            for (std::size_t i = 0; i < n; ++i) append_hex_byte(out, static_cast<unsigned char>(bytes[i]));
-        }
-        bytes.remove_prefix(n);
-    }
-    return out;
+    return escaped(bytes, true);
+}
+
+std::string printable(std::string_view text) {
+    return escaped(text, false);
 }
 
 std::string hex(std::uint64_t value) {

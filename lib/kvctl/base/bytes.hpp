@@ -18,6 +18,9 @@ namespace kvctl {
 /// backslash and bytes that are not UTF-8 as `\n \r \t \\ \xHH`.
 [[nodiscard]] std::string escape(std::string_view bytes);
 
+/// The same but for backslashes, which stay: for a message, some parts of which are escaped already.
+[[nodiscard]] std::string printable(std::string_view text);
+
 /// Lower-case hex of a number, without leading zeros ("0" for 0).
 [[nodiscard]] std::string hex(std::uint64_t value);
 /// Eight lower-case hex digits.

@@ -97,7 +97,8 @@ KvHash::Result KvHash::finish() {
     if (index_needed_) {
         index_.add(0, batch_);
         if (!index_.seal())
-            throw Error(ErrorKind::internal, "records for a hash must come in revision order");
+            throw Error(ErrorKind::damaged,
+                        "the store's rows do not come in revision order: no hash is possible");
         // Keep may be empty: then etcd filters nothing.
         bool none = true;
         const SlotSet kept = keep_tree(index_, index_.bound(at_), none);

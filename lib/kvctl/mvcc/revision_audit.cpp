@@ -51,12 +51,13 @@ void RevisionAudit::check_gap(Revision at) {
             note(Severity::info, "sub-gap", at, "the changes of its request before it are missing");
         return;
     }
-    if (at.main > before.main + 1) {
+    if (at.main - 1 > before.main) {
         note(Severity::info, "revision-gap", at,
              "nothing is stored of revisions " + text(before.main + 1) + " to " + text(at.main - 1));
     }
-    const std::int64_t expected = !first && at.main == before.main ? before.sub + 1 : 0;
-    if (at.sub != expected)
+    const std::uint64_t expected =
+        !first && at.main == before.main ? static_cast<std::uint64_t>(before.sub) + 1 : 0;
+    if (static_cast<std::uint64_t>(at.sub) != expected)
         note(Severity::info, "sub-gap", at, "the changes of its request before it are missing");
 }
 
@@ -101,7 +102,7 @@ void RevisionAudit::check_put(const AuditRow& row, Key& key) {
     } else if (row.version < 1) {
         version = "its version is " + text(row.version) + "; the first is 1";
     } else if (key.life == Life::live) {
-        if (row.version != key.version + 1) {
+        if (row.version - 1 != key.version) {
             version = "its version is " + text(row.version) + " where version " + text(key.version) +
                       " at revision " + text(key.last) + " came before it";
         } else if (row.create_revision != key.create_revision) {

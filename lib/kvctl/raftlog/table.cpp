@@ -89,6 +89,12 @@ class Table final : public Source {
         if (!has_table(*db_)) {
             throw Error(ErrorKind::not_a_store, header_.path + ": holds no raft log (no table raft_entry)");
         }
+        for (const std::string table : {"raft_entry", "meta"}) {
+            if (!db_->integer("SELECT 1 FROM pragma_table_xinfo('" + table + "') WHERE hidden > 1")) continue;
+            throw Error(ErrorKind::not_a_store,
+                        header_.path + ": table " + table +
+                            " has a generated column: its values are computed, not stored");
+        }
         const auto meta = read_meta();
         const auto value = [&](std::string_view name) {
             const auto it = meta.find(name);

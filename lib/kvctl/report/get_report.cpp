@@ -20,6 +20,16 @@ void each(std::ostream& out, const GetReport& r, F f) {
     }
 }
 
+// A value for a terminal: its lines stay lines.
+std::string printable_lines(std::string_view value) {
+    std::string out;
+    for (std::size_t end = value.find('\n'); end != std::string_view::npos; end = value.find('\n')) {
+        out += printable(value.substr(0, end)) + '\n';
+        value.remove_prefix(end + 1);
+    }
+    return out + printable(value);
+}
+
 // The names and the order of mvccpb.KeyValue, as Go's encoding writes them.
 Json kv_json(const mvcc::Record& r) {
     Json kv = Json::object();
@@ -53,8 +63,8 @@ Json tail_json(const GetReport& r) {
 void write_text(std::ostream& out, const GetReport& r) {
     if (r.count_only) out << r.result->count << '\n';
     each(out, r, [&](const mvcc::Record& record) {
-        if (!r.value_only) out << record.key << '\n';
-        out << record.value << '\n';
+        if (!r.value_only) out << (r.to_terminal ? escape(record.key) : std::string(record.key)) << '\n';
+        out << (r.to_terminal ? printable_lines(record.value) : std::string(record.value)) << '\n';
     });
 }
 

@@ -16,11 +16,12 @@ struct GetReport {
     std::optional<Term> term;  ///< etcd's header.raft_term
     bool keys_only = false;
     bool count_only = false;
-    bool value_only = false;  ///< text
+    bool value_only = false;   ///< text
+    bool to_terminal = false;  ///< text: control characters and bytes that are not UTF-8 are escaped
     Notes notes;
 };
 
-/// As etcdctl prints: key and value, a line each, bytes as they are.
+/// As etcdctl prints: key and value, a line each, bytes as they are unless a terminal would act on them.
 void write_text(std::ostream& out, const GetReport& report);
 /// etcdctl's JSON: header, kvs, more, count; bytes in base64, zero fields left out.
 void write_json(std::ostream& out, const GetReport& report);

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <exception>
 #include <utility>
@@ -34,14 +35,22 @@ ErrorKind kind_of(int extended) noexcept {
         case SQLITE_LOCKED:
             return ErrorKind::busy;
         case SQLITE_CORRUPT:
+        // Rows that the file's own constraints do not allow, or longer than any row of a store.
+        case SQLITE_CONSTRAINT:
+        case SQLITE_MISMATCH:
+        case SQLITE_TOOBIG:
             return ErrorKind::damaged;
+        // The statements are ours; what they name is the file's: a function, collation, module or view of its
+        // schema that does not run here.
+        case SQLITE_ERROR:
+        case SQLITE_AUTH:
+            return ErrorKind::refused;
         case SQLITE_NOTADB:
             return ErrorKind::not_a_store;
         case SQLITE_FULL:
         case SQLITE_IOERR:
         case SQLITE_CANTOPEN:
         case SQLITE_PERM:
-        case SQLITE_AUTH:
         case SQLITE_READONLY:
             return ErrorKind::io;
         case SQLITE_INTERRUPT:
@@ -68,9 +77,39 @@ ErrorKind kind_of(int extended) noexcept {
     throw Error(kind_of(extended), message);
 }
 
+// Lets through what a CREATE TABLE or CREATE INDEX needs, and nothing that another statement would.
+int allow_schema(void* /*unused*/, int action, const char* /*unused*/, const char* /*unused*/,
+                 const char* /*unused*/, const char* /*unused*/) {
+    switch (action) {
+        case SQLITE_CREATE_TABLE:
+        case SQLITE_CREATE_INDEX:
+        case SQLITE_REINDEX:
+        case SQLITE_INSERT:  // into sqlite_schema
+        case SQLITE_UPDATE:
+        case SQLITE_READ:
+        case SQLITE_SELECT:
+        case SQLITE_FUNCTION:  // in an expression; the schema's are not trusted
+            return SQLITE_OK;
+        default:
+            return SQLITE_DENY;
+    }
+}
+
 int stop_when_interrupted(void* /*unused*/) {
     return interrupt_signal() != 0 ? 1 : 0;
 }
+
+// What the program's own statements and any store's rows stay below.
+constexpr std::array<std::pair<int, int>, 8> k_limits{{
+    {SQLITE_LIMIT_LENGTH, 256 << 20},  // a row; the longest line of a history file as well
+    {SQLITE_LIMIT_SQL_LENGTH, 1000000},
+    {SQLITE_LIMIT_EXPR_DEPTH, 100},
+    {SQLITE_LIMIT_COMPOUND_SELECT, 10},
+    {SQLITE_LIMIT_FUNCTION_ARG, 16},
+    {SQLITE_LIMIT_ATTACHED, 2},
+    {SQLITE_LIMIT_TRIGGER_DEPTH, 1},
+    {SQLITE_LIMIT_WORKER_THREADS, 0},
+}};
 
 struct ScanState {
     const std::function<void(const Values&)>* f;
@@ -259,16 +298,23 @@ Database Database::open(const std::string& path, Mode mode) {
     if ((mode == Mode::write || mode == Mode::create) && sqlite3_db_readonly(handle, "main") == 1) {
         throw Error(ErrorKind::io, path + ": cannot be written: permission denied or a read-only medium");
     }
-    // Nothing a file's schema says may run: no triggers, views or functions of its own, no writes to the
-    // schema by name. (A file being made needs no journal and takes over schema text that never runs, both of
-    // which DEFENSIVE forbids.)
+    // Nothing a file's schema says may run: no triggers, views, checks, virtual tables or functions of its
+    // own, no writes to the schema by name. (A file being made needs no journal and takes over schema text
+    // that never runs, both of which DEFENSIVE forbids.)
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, mode == Mode::create ? 0 : 1, nullptr);
     if (mode == Mode::create) detached_vfs();
     sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 0, nullptr);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, nullptr);
+    std::array<const char*, 2> modules{"dbstat", nullptr};  // all others go: full text, R-trees
+    sqlite3_drop_modules(handle, modules.data());
+    for (const auto& [limit, value] : k_limits) sqlite3_limit(handle, limit, value);
     sqlite3_progress_handler(handle, 10000, stop_when_interrupted, nullptr);
     db.exec("PRAGMA cell_size_check=ON");
+    // What is read or copied is taken as it is; a row that is changed must still please its table.
+    if (mode != Mode::write) db.exec("PRAGMA ignore_check_constraints=ON");
     if (mode == Mode::detached) db.exec("PRAGMA locking_mode=EXCLUSIVE");
     return db;
 }
@@ -291,6 +337,23 @@ void Database::exec(const std::string& sql) const {
         if (functions_->error) std::rethrow_exception(std::exchange(functions_->error, nullptr));
         fail(handle_, *path_, rc, sql.c_str());
     }
+}
+
+void Database::run_schema(const std::string& sql) const {
+    sqlite3_stmt* statement = nullptr;
+    const char* rest = nullptr;
+    sqlite3_set_authorizer(handle_, allow_schema, nullptr);
+    const int rc =
+        sqlite3_prepare_v2(handle_, sql.c_str(), static_cast<int>(sql.size()) + 1, &statement, &rest);
+    sqlite3_set_authorizer(handle_, nullptr, nullptr);
+    Statement s(handle_, statement, path_.get());
+    if (rc != SQLITE_OK) fail(handle_, *path_, rc, nullptr);
+    if (statement == nullptr ||
+        std::string_view(rest).find_first_not_of(" \t\r\n;") != std::string_view::npos) {
+        throw Error(ErrorKind::refused,
+                    *path_ + ": its schema holds more than the statement that made a table or index");
+    }
+    s.run();
 }
 
 std::optional<std::int64_t> Database::integer(std::string_view sql) const {

@@ -132,6 +132,9 @@ class Database {
 
     [[nodiscard]] Statement prepare(std::string_view sql) const;
     void exec(const std::string& sql) const;
+    /// Runs a CREATE TABLE or CREATE INDEX that stands in a file's schema. Throws refused when the text is
+    /// anything else or goes on behind it: SQLite itself never looks at more than the first statement.
+    void run_schema(const std::string& sql) const;
     /// First column of the first row; nullopt: no row, or NULL.
     [[nodiscard]] std::optional<std::int64_t> integer(std::string_view sql) const;
     [[nodiscard]] std::optional<std::string> text(std::string_view sql) const;
@@ -159,7 +162,6 @@ class Database {
                        std::function<bool(std::int64_t, std::int64_t)> f);
     void rethrow_function_error() const;
 
-    /// The largest blob, text or row SQLite will accept here.
     [[nodiscard]] sqlite3* handle() const noexcept { return handle_; }
 
   private:

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -14,7 +15,7 @@ using Severity = Finding::Severity;
 using sqlite::Type;
 
 // A watch delivers 500 rows a round: so many gap rows in a row are no accident of a single write.
-constexpr std::int64_t k_gap_run = 1000;
+constexpr std::uint64_t k_gap_run = 1000;
 
 std::string row_name(std::int64_t id) {
     return "row " + std::to_string(id);
@@ -152,7 +153,7 @@ class Chains {
         if (gap) {
             if (gap_first_ == 0) gap_first_ = id;
         } else {
-            end_gap_run(id);
+            end_gap_run(id == std::numeric_limits<std::int64_t>::min() ? id : id - 1);
         }
         if (name == k_compact_row_name || !check_types(s, id) || gap) return;
         if (s.bytes(2) == "integer" || s.bytes(2) == "real") {
@@ -167,7 +168,7 @@ class Chains {
         newest_ = 0;
     }
     void finish() {
-        end_gap_run(newest_ + 1);
+        end_gap_run(newest_);
         if (holes_ > 0 && complete_) {
             log_.add(finding(Severity::warning, "holes",
                              "rows " + std::to_string(hole_first_) + " to " + std::to_string(hole_last_),
@@ -203,19 +204,21 @@ class Chains {
 
     void check_hole(std::int64_t id) {
         const std::int64_t before = std::max(newest_, compact_.compacted);
-        if (!complete_ || id <= before + 1) return;
-        holes_ += id - before - 1;
+        if (!complete_ || id <= before || id - 1 == before) return;
+        holes_ += static_cast<std::uint64_t>(id) - static_cast<std::uint64_t>(before) - 1;
         if (hole_first_ == 0) hole_first_ = before + 1;
         hole_last_ = id - 1;
     }
 
-    void end_gap_run(std::int64_t next) {
+    // `last`: the id before the first that is no gap row. Ids may be any 64 bits.
+    void end_gap_run(std::int64_t last) {
         if (gap_first_ == 0) return;
-        const std::int64_t length = next - gap_first_;
+        const std::uint64_t length =
+            static_cast<std::uint64_t>(last) - static_cast<std::uint64_t>(gap_first_) + 1;
         if (length >= k_gap_run) {
             log_.add(
                 finding(Severity::warning, "gap-runs",
-                        "rows " + std::to_string(gap_first_) + " to " + std::to_string(next - 1),
+                        "rows " + std::to_string(gap_first_) + " to " + std::to_string(last),
                         std::to_string(length) +
                             " gap rows one after another: the sequence jumped; a compaction removes them"));
         }
@@ -306,7 +309,7 @@ class Chains {
     std::uint64_t rows_ = 0;
     std::int64_t newest_ = 0;
     std::int64_t gap_first_ = 0;
-    std::int64_t holes_ = 0;
+    std::uint64_t holes_ = 0;
     std::int64_t hole_first_ = 0;
     std::int64_t hole_last_ = 0;
     std::vector<std::pair<std::int64_t, std::int64_t>> unreferenced_;  // a put, and what came after it

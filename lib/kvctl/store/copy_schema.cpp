@@ -82,7 +82,7 @@ void copy_tables(const sqlite::Database& db) {
          column_of(db,
                    "SELECT sql FROM src.sqlite_schema WHERE type = 'table' AND rootpage > 0"
                    " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid")) {
-        db.exec(sql);
+        db.run_schema(sql);
     }
     // Tables of statistics cannot be made by name; analysing nothing makes them.
     if (has_table(db, "src", "sqlite_stat1")) db.exec("ANALYZE main.sqlite_schema");
@@ -107,7 +107,7 @@ void copy_indexes(const sqlite::Database& db) {
     for (const std::string& sql : column_of(
              db,
              "SELECT sql FROM src.sqlite_schema WHERE type = 'index' AND length(sql) > 0 ORDER BY rowid")) {
-        db.exec(sql);
+        db.run_schema(sql);
     }
     if (db.integer("SELECT count(*) FROM src.sqlite_schema WHERE type IN ('view', 'trigger')"
                    " OR (type = 'table' AND coalesce(rootpage, 0) = 0)")

@@ -128,7 +128,9 @@ class Verification {
 
   private:
     [[noreturn]] void fail(const std::string& what) const {
-        throw Error(ErrorKind::internal, store_.info().path + ": not committed: " + what);
+        // Rows were deleted by SQLite as planned: that others are left is the store's fault.
+        throw Error(ErrorKind::damaged, store_.info().path + ": not committed: " + what +
+                                            "; 'kvctl check' tells what is wrong with the store");
     }
     SqliteStore& store_;
     const mvcc::CompactionPlan& plan_;
@@ -218,15 +220,15 @@ void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, cons
         kine ? delete_kine(db, index, plan.removed_slots, plan.above)
              : delete_native(db, index, plan.removed_slots, plan.compacted_after, store.in_order());
     if (deleted != plan.removed.revisions) {
-        throw Error(ErrorKind::internal, store.info().path + ": not committed: " + std::to_string(deleted) +
-                                             " rows deleted where the plan removes " +
-                                             std::to_string(plan.removed.revisions));
+        throw Error(ErrorKind::damaged, store.info().path + ": not committed: " + std::to_string(deleted) +
+                                            " rows deleted where the plan removes " +
+                                            std::to_string(plan.removed.revisions));
     }
     if (execution.drop_old_values) drop_old_values(db, plan.compacted_after);
     if (execution.raft_compact_to) compact_raft_table(db, *execution.raft_compact_to);
     if (rebuild) {
         if (execution.progress != nullptr) execution.progress->update("indexing", 0, 0);
-        for (const IndexInfo& i : indexes) db.exec(i.sql);
+        for (const IndexInfo& i : indexes) db.run_schema(i.sql);
         statistics->put_back();
     }
     // A kine store without a compact row gains one, one with several loses the others.
@@ -281,9 +283,9 @@ void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mv
         const std::uint64_t deleted = kine ? delete_kine(db, index, part, limit)
                                            : delete_native(db, index, part, reached, store.in_order());
         if (deleted != end - at) {
-            throw Error(ErrorKind::internal, store.info().path + ": a batch deleted " +
-                                                 std::to_string(deleted) + " rows where the plan removes " +
-                                                 std::to_string(end - at));
+            throw Error(ErrorKind::damaged, store.info().path + ": a batch deleted " +
+                                                std::to_string(deleted) + " rows where the plan removes " +
+                                                std::to_string(end - at));
         }
         if (last) {
             if (execution.drop_old_values) drop_old_values(db, plan.compacted_after);

@@ -34,16 +34,16 @@ std::string selected_columns(const SqliteStore& store, const mvcc::CompactionPla
 
 // Copies the rows that stay. Rows the index does not know are kine's compact rows; those are few and all
 // copied.
-void copy_survivors(sqlite::Database& db, const SqliteStore& store, const mvcc::TreeIndex& index,
+void copy_survivors(sqlite::Database& db, SqliteStore& store, const mvcc::TreeIndex& index,
                     const mvcc::CompactionPlan& plan, const Execution& execution) {
     const bool kine = store.info().layout == Layout::kine;
     SlotCursor cursor(index);
     std::uint64_t seen = 0;
     db.add_predicate("kvctl_stays", kine ? 1 : 2, [&](std::int64_t main, std::int64_t sub) {
+        if (main > plan.current.value()) return false;  // written after the plan was made
         if ((++seen & 0xFFF) == 0 && execution.progress != nullptr) {
             execution.progress->update("copying", seen, plan.before.revisions);
         }
-        if (main > plan.current.value()) return false;  // written after the plan was made
         const Slot s = cursor.at({main, sub});
         return s == mvcc::k_no_slot ? kine : !plan.removed_slots.contains(s);
     });
@@ -54,6 +54,14 @@ void copy_survivors(sqlite::Database& db, const SqliteStore& store, const mvcc::
                                table;
     // Few rows among many are fetched one by one; else the whole table is read once.
     const bool few = kine && plan.kept.revisions * 8 < plan.before.revisions;
+    // Rows that the plan was made without would be lost.
+    const auto expect = [&](std::uint64_t rows) {
+        if (rows == store.rows_read()) return;
+        throw Error(ErrorKind::damaged, store.info().path + ": table " + store.table().name + " has " +
+                                            std::to_string(rows) + " rows, of which " +
+                                            std::to_string(store.rows_read()) +
+                                            " can be found by rowid; 'kvctl check' tells what is wrong");
+    };
     if (!few) {
         if (kine) {
             db.exec(select + " NOT INDEXED WHERE kvctl_stays(id) ORDER BY id");
@@ -61,8 +69,10 @@ void copy_survivors(sqlite::Database& db, const SqliteStore& store, const mvcc::
             db.exec(select + (store.in_order() ? " NOT INDEXED WHERE kvctl_stays(main, sub)"
                                                : " WHERE kvctl_stays(main, sub) ORDER BY main, sub"));
         }
+        expect(seen);
         return;
     }
+    expect(static_cast<std::uint64_t>(store.db().integer("SELECT count(*) FROM kine").value_or(0)));
     std::vector<std::int64_t> extra;
     sqlite::Statement compact_rows =
         db.prepare("SELECT id FROM src.kine WHERE name = 'compact_rev_key' ORDER BY id");
@@ -113,7 +123,9 @@ void build(const TempFile& file, SqliteStore& store, const mvcc::TreeIndex& inde
 void verify(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& index,
             const mvcc::CompactionPlan& plan, const Execution& execution) {
     const auto fail = [&](const std::string& what) {
-        throw Error(ErrorKind::internal, store.info().path + ": the new file was thrown away: " + what);
+        // What was copied is what SQLite read: that it is not what was planned is the store's fault.
+        throw Error(ErrorKind::damaged, store.info().path + ": the new file was thrown away: " + what +
+                                            "; 'kvctl check' tells what is wrong with the store");
     };
     OpenOptions options;
     options.layout = store.info().layout;
@@ -135,6 +147,19 @@ void verify(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& 
         fail("its counters are not the plan's");
 }
 
+// Runs `f`, which works on the new file: what is wrong with its content is wrong with the store.
+template <class F>
+void in_the_name_of(const SqliteStore& store, const TempFile& file, F f) {
+    try {
+        f();
+    } catch (const Error& e) {
+        const std::string message = e.what();
+        const bool content = e.kind() == ErrorKind::damaged || e.kind() == ErrorKind::refused;
+        if (!content || !message.starts_with(file.path())) throw;
+        throw Error(e.kind(), store.info().path + message.substr(file.path().size()));
+    }
+}
+
 // A store of a layout that is never written: its survivors become a native store.
 void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                   const std::string& output) {
@@ -149,9 +174,9 @@ void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::Compac
                           if ((++copied & 0xFFF) == 0) check_interrupt();
                       });
     if (copied != plan.kept.revisions) {
-        throw Error(ErrorKind::internal, store.info().path + ": " + std::to_string(copied) +
-                                             " rows were copied where the plan keeps " +
-                                             std::to_string(plan.kept.revisions));
+        throw Error(ErrorKind::damaged, store.info().path + ": " + std::to_string(copied) +
+                                            " rows were copied where the plan keeps " +
+                                            std::to_string(plan.kept.revisions));
     }
     for (const Lease& lease : store.leases()) writer.add(lease);
     const StoreHead head = store.head();
@@ -171,8 +196,10 @@ void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, cons
                      const Execution& execution) {
     SqliteStore& store = writable.store();
     TempFile file(store.info().real_path);
-    build(file, store, index, plan, execution, true);
-    verify(file.path(), store, index, plan, execution);
+    in_the_name_of(store, file, [&] {
+        build(file, store, index, plan, execution, true);
+        verify(file.path(), store, index, plan, execution);
+    });
     if (store.info().wal_mode) mark_wal_mode(file);
     file.take_identity_of(store.info().real_path);
     file.sync();
@@ -190,8 +217,10 @@ void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::Com
     }
     SqliteStore& store = *sqlite_store;
     TempFile file(output);
-    build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
-    verify(file.path(), store, index, plan, execution);
+    in_the_name_of(store, file, [&] {
+        build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
+        verify(file.path(), store, index, plan, execution);
+    });
     if (store.info().wal_mode) mark_wal_mode(file);
     file.take_identity_of(store.info().real_path);
     file.sync();

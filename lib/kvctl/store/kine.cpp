@@ -57,6 +57,7 @@ KineStore::KineStore(StoreInfo info, Connection connection, int timeout_ms)
         throw Error(ErrorKind::not_a_store,
                     info_.path + ": not a kine store: id is not the table's integer primary key");
     }
+    refuse_odd_columns(db(), info_.path, "kine", k_columns);
     set_table(std::move(*kine));
     if (legacy_rows().value_or(0) > 0 && !db().integer("SELECT 1 FROM kine LIMIT 1")) {
         throw Error(ErrorKind::refused,

@@ -68,6 +68,11 @@ NativeStore::NativeStore(StoreInfo info, Connection connection, int timeout_ms)
         throw Error(ErrorKind::not_a_store,
                     info_.path + ": not a native store: table revision is WITHOUT ROWID");
     }
+    constexpr std::array<std::string_view, 2> k_meta{"name", "value"};
+    constexpr std::array<std::string_view, 2> k_lease{"id", "ttl"};
+    refuse_odd_columns(db(), info_.path, "revision", k_columns);
+    refuse_odd_columns(db(), info_.path, "meta", k_meta);
+    refuse_odd_columns(db(), info_.path, "lease", k_lease);
     set_table(std::move(*revision));
 }
 

@@ -1,5 +1,7 @@
 #include "kvctl/store/schema.hpp"
 
+#include <strings.h>
+
 #include <algorithm>
 
 namespace kvctl::store {
@@ -69,6 +71,23 @@ bool TableInfo::indexed_by(std::string_view wanted) const noexcept {
     return std::any_of(indexes.begin(), indexes.end(), [&](const IndexInfo& i) {
         return !i.partial && !i.columns.empty() && i.columns.front() == wanted;
     });
+}
+
+void refuse_odd_columns(const sqlite::Database& db, const std::string& path, const std::string& table,
+                        std::span<const std::string_view> columns) {
+    const std::optional<TableInfo> found = read_table(db, table);
+    if (!found) return;
+    for (const Column& c : found->columns) {
+        if (c.name.size() != 5 || ::strcasecmp(c.name.c_str(), "rowid") != 0) continue;
+        throw Error(ErrorKind::not_a_store,
+                    path + ": table " + table + " has a column named rowid, which hides SQLite's own");
+    }
+    for (const std::string_view name : columns) {
+        const Column* const c = found->column(name);
+        if (c == nullptr || !c->generated) continue;
+        throw Error(ErrorKind::not_a_store, path + ": the column '" + std::string(name) + "' of table " +
+                                                table + " is generated: its values are computed, not stored");
+    }
 }
 
 std::vector<std::string> table_names(const sqlite::Database& db) {

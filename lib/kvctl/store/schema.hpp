@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,11 @@ struct TableInfo {
 
 /// nullopt: there is no ordinary table of that name (a view or virtual table is none).
 [[nodiscard]] std::optional<TableInfo> read_table(const sqlite::Database& db, const std::string& name);
+
+/// Throws not_a_store when one of a layout's own `columns` of this table is generated, so that reading it
+/// would run an expression of the file's, or when a column hides the rowid, by which rows are read.
+void refuse_odd_columns(const sqlite::Database& db, const std::string& path, const std::string& table,
+                        std::span<const std::string_view> columns);
 
 /// Names of the ordinary tables, SQLite's own left out.
 [[nodiscard]] std::vector<std::string> table_names(const sqlite::Database& db);

@@ -63,6 +63,10 @@ class SqliteStore : public Store {
     /// Whether the last load() found the rows standing in revision order.
     [[nodiscard]] bool in_order() const noexcept { return in_order_; }
 
+    /// Rows the last load() met in the table, those included that have no place in the index. A damaged table
+    /// can hide rows from a search by rowid: whoever copies it counts again.
+    [[nodiscard]] std::uint64_t rows_read() const noexcept { return rows_read_; }
+
     [[nodiscard]] sqlite::Database& db() noexcept { return connection_.db; }
     [[nodiscard]] const TableInfo& table() const noexcept { return table_; }
     /// Read without locks, because nobody had the WAL-mode file open.
@@ -113,12 +117,16 @@ class SqliteStore : public Store {
 
   private:
     [[nodiscard]] bool scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress);
-    void scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto);
+    /// Whether it met the revisions that scan_all() met.
+    bool scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto);
+    [[nodiscard]] std::uint64_t sum_of(const sqlite::Values& row) const noexcept;
     void on_connections(
         bool many,
         const std::function<void(const sqlite::Database&, std::size_t, const std::atomic<bool>&)>& work);
     TableInfo table_;
     bool in_order_ = false;
+    std::uint64_t rows_read_ = 0;
+    std::uint64_t revisions_sum_ = 0;  // over the rows of the last scan; the same for the same revisions
     std::optional<IndexContents> contents_;
     bool gathered_ = false;  // contents_ covers every row
     bool indexes_sound_ = false;

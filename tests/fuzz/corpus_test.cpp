@@ -1,0 +1,50 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/fuzz/sqlite_edit.hpp"
+#include "tests/fuzz/targets.hpp"
+#include "tests/support/data.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace fs = std::filesystem;
+using namespace kvctl;
+
+// What the fuzzers have found worth keeping, defects that were mended among them.
+TEST_CASE("fuzz: every input of the corpora is answered as promised") {
+    for (const fuzz::Target& target : fuzz::targets()) {
+        CAPTURE(target.name);
+        const fs::path folder = test::testdata("fuzz/" + std::string(target.name));
+        REQUIRE(fs::is_directory(folder));
+        std::size_t inputs = 0;
+        for (const auto& entry : fs::directory_iterator(folder)) {
+            CAPTURE(entry.path().filename().string());
+            const std::string bytes = test::read_file(entry.path());
+            CHECK(bytes.size() <= target.longest);
+            CHECK_NOTHROW(target.run(bytes));
+            ++inputs;
+        }
+        CHECK(inputs > 2);
+        CHECK_NOTHROW(target.run(""));
+    }
+}
+
+TEST_CASE("fuzz: each statement of the hostile SQL is answered as promised, on every template") {
+    for (const auto form : {fuzz::Form::native, fuzz::Form::kine}) {
+        for (unsigned which = 0; which < fuzz::k_templates; ++which) {
+            for (std::size_t i = 0; i < fuzz::hostile_sql(form).size(); ++i) {
+                CAPTURE(which);
+                CAPTURE(fuzz::hostile_sql(form)[i]);
+                // Compacted into another file; of the first template itself, too, in each way.
+                for (const char choice : {'\x2e', '\x0f', '\x2f', '\x4f', '\x6f'}) {
+                    if (which > 0 && choice != '\x2e') break;
+                    const std::string input{choice, '\0', static_cast<char>(which),
+                                            4,      0,    static_cast<char>(i)};
+                    CHECK_NOTHROW(
+                        (form == fuzz::Form::native ? fuzz::native_store : fuzz::kine_store)(input));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string_view>
+
+#include "tests/fuzz/targets.hpp"
+
+namespace {
+
+// One program for all targets: the environment says which.
+const kvctl::fuzz::Target& chosen() {
+    static const kvctl::fuzz::Target* const k_target = [] {
+        const char* const name = std::getenv("KVCTL_FUZZ_TARGET");
+        const auto* const target = kvctl::fuzz::find_target(name == nullptr ? "" : name);
+        if (target == nullptr) {
+            std::fputs("set KVCTL_FUZZ_TARGET to one of:", stderr);
+            for (const auto& t : kvctl::fuzz::targets())
+                std::fprintf(stderr, " %.*s", static_cast<int>(t.name.size()), t.name.data());
+            std::fputc('\n', stderr);
+            std::exit(2);
+        }
+        return target;
+    }();
+    return *k_target;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    if (size > chosen().longest) return 0;
+    try {
+        chosen().run(bytes);
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "broken promise: %s\n", e.what());
+        std::abort();
+    }
+    return 0;
+}

@@ -1,0 +1,153 @@
+#include <fstream>
+#include <memory>
+#include <vector>
+
+#include "kvctl/base/crc32c.hpp"
+#include "kvctl/base/proto.hpp"
+#include "kvctl/raft/audit.hpp"
+#include "kvctl/raft/revision_match.hpp"
+#include "kvctl/raftlog/dump_text.hpp"
+#include "kvctl/raftlog/jsonl.hpp"
+#include "kvctl/raftlog/open.hpp"
+#include "kvctl/raftlog/wal_dir.hpp"
+#include "tests/fuzz/promise.hpp"
+#include "tests/fuzz/targets.hpp"
+
+namespace kvctl::fuzz {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Reads a source twice, with and without data: both must tell the same of every entry.
+void read_all(raftlog::Source& source, std::size_t file_bytes) {
+    const raftlog::Header& h = source.header();
+    raft::AuditOptions options;
+    options.snapshot = h.snapshot;
+    options.snapshot_stored = h.snapshot_stored;
+    options.hard_state = h.hard_state;
+    options.newest_snapshot = h.newest_snapshot;
+    raft::Audit audit(options);
+    std::vector<raft::EntryFacts> facts;
+    source.each(raftlog::Want::facts, [&](const raftlog::Item& item) {
+        facts.push_back(item.facts);
+        audit.add(item.facts);
+        return true;
+    });
+    (void)audit.finish();
+    promise(facts.size() <= file_bytes, "more entries than bytes");
+    std::size_t i = 0;
+    std::size_t data_bytes = 0;
+    source.each(raftlog::Want::data, [&](const raftlog::Item& item) {
+        promise(i < facts.size() && facts[i] == item.facts, "two passes tell two things of an entry");
+        const raft::EntryView entry = item.entry();
+        promise(!h.has_data || raft::encoded_size(entry) == item.facts.bytes, "an entry's size is another");
+        data_bytes += entry.data.size();
+        ++i;
+        return true;
+    });
+    promise(i == facts.size(), "two passes find two numbers of entries");
+    // Every form spells a byte with one at least.
+    promise(data_bytes <= file_bytes, "entries hold more than the file");
+    (void)source.findings();
+}
+
+// The frames of a segment with the checksums their data asks for, as far as they can be told apart. `crc`
+// runs on through the segments.
+std::string mended(std::string_view bytes, std::uint32_t& crc) {
+    std::string out;
+    while (bytes.size() >= 8) {
+        const auto length = static_cast<unsigned char>(bytes[0]);
+        if (length == 0 || length > bytes.size() - 8) break;
+        std::int64_t type = 0;
+        std::string_view data;
+        proto::Reader r(bytes.substr(8, length));
+        while (r.next()) {
+            if (r.field() == 1) type = r.signed_number();
+            if (r.field() == 3) data = r.bytes();
+        }
+        if (type != 4) crc = crc32c(crc, data);
+        std::string record;
+        proto::append_number(record, 1, static_cast<std::uint64_t>(type));
+        proto::append_number(record, 2, crc);
+        if (type != 4) proto::append_bytes(record, 3, data);
+        out += static_cast<char>(record.size() & 0xFF);
+        out += static_cast<char>(record.size() >> 8);
+        out.append(6, '\0');
+        out += record;
+        bytes.remove_prefix(8 + std::size_t{length});
+    }
+    return out + std::string(bytes);
+}
+
+std::string hex16(std::uint64_t n) {
+    std::string digits(16, '0');
+    for (std::size_t i = 16; i-- > 0; n >>= 4) digits[i] = "0123456789abcdef"[n & 15];
+    return digits;
+}
+
+template <class Open>
+void read_file_with(Open open, std::string_view bytes) {
+    const MemoryFile file(bytes);
+    survives([&] { read_all(*open(file.path()), bytes.size()); });
+    // Whatever the form, recognising it must agree to be safe.
+    if (bytes.substr(0, 6) != "SQLite") survives([&] { (void)raftlog::open(file.path()); });
+}
+
+}  // namespace
+
+void jsonl_log(std::string_view bytes) {
+    read_file_with([](const std::string& path) { return raftlog::open_jsonl(path); }, bytes);
+}
+
+void dump_text_log(std::string_view bytes) {
+    read_file_with([](const std::string& path) { return raftlog::open_dump_text(path); }, bytes);
+}
+
+void dump_raw_log(std::string_view bytes) {
+    read_file_with([](const std::string& path) { return raftlog::open_dump_raw(path); }, bytes);
+}
+
+void wal_directory(std::string_view bytes) {
+    constexpr std::string_view k_cut = "\n%%\n";
+    constexpr std::size_t k_most_parts = 4;
+    const fs::path member = scratch_folder() / "member";
+    const fs::path wal = member / "wal";
+    const fs::path snap = member / "snap";
+    fs::remove_all(member);
+    fs::create_directories(wal);
+    fs::create_directories(snap);
+    const std::size_t size = bytes.size();
+    std::uint32_t crc = 0;
+    for (std::size_t part = 0; part < k_most_parts; ++part) {
+        const std::size_t end = std::min(bytes.find(k_cut), bytes.size());
+        const std::string_view content = bytes.substr(0, end);
+        bytes.remove_prefix(std::min(bytes.size(), end + k_cut.size()));
+        // The last part is a snapshot; what it does not take stands at the end of a segment.
+        const fs::path path = part + 1 == k_most_parts ? snap / (hex16(1) + "-" + hex16(part) + ".snap")
+                                                       : wal / (hex16(part) + "-" + hex16(part * 2) + ".wal");
+        std::ofstream(path, std::ios::binary)
+            << (size % 2 == 0 ? mended(content, crc) : std::string(content));
+        if (bytes.empty()) break;
+    }
+    survives([&] { read_all(*raftlog::open_wal_dir(wal), size + 4 * k_most_parts * 64); });
+}
+
+void raft_request(std::string_view bytes) {
+    for (const auto type :
+         {raft::EntryType::normal, raft::EntryType::conf_change, raft::EntryType::conf_change_v2}) {
+        const raft::EntryView entry{LogIndex{1}, Term{1}, type, bytes, true};
+        const raft::RequestKind kind = raft::classify(entry);
+        const raft::Request request = raft::decode_request(entry);
+        promise(request.kind == kind || request.kind == raft::RequestKind::undecodable,
+                "a request is of two kinds");
+        promise(raft::request_kind(raft::name_of(kind)) == kind, "a kind has no name");
+        raft::RevisionMatch match(MainRevision{1}, MainRevision{2});
+        match.add_change(MainRevision{2}, {false, "k", 0, 0});
+        match.add_entry(entry);
+        match.finish();
+    }
+    (void)raft::decode_entry(bytes);
+    (void)raft::decode_snapshot(bytes);
+}
+
+}  // namespace kvctl::fuzz

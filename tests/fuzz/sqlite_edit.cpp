@@ -1,0 +1,349 @@
+#include "tests/fuzz/sqlite_edit.hpp"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "tests/fuzz/promise.hpp"
+#include "tests/support/kine_maker.hpp"
+#include "tests/support/naive_store.hpp"
+#include "tests/support/native_maker.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace kvctl::fuzz {
+namespace {
+
+constexpr std::array<std::string_view, 8> k_native_columns{
+    "main", "sub", "tombstone", "key", "create_revision", "version", "lease", "value"};
+constexpr std::array<std::string_view, 9> k_kine_columns{
+    "id", "name", "created", "deleted", "create_revision", "prev_revision", "lease", "value", "old_value"};
+constexpr std::array<std::string_view, 8> k_counters{
+    "scheduled_compact_rev", "finished_compact_rev", "consistent_index", "term",
+    "raft_snapshot_index",   "raft_snapshot_term",   "raft_commit",      "surprise"};
+constexpr std::array<std::string_view, 4> k_keys{"/registry/a", "/registry/b", "gap-5", "compact_rev_key"};
+
+constexpr std::array<std::string_view, 33> k_native_sql{
+    "ALTER TABLE revision ADD COLUMN rowid INTEGER DEFAULT 5",
+    "ALTER TABLE meta ADD COLUMN x AS (zeroblob(900000))",
+    "CREATE TABLE pragma_table_list (schema, name, type, wr); INSERT INTO pragma_table_list VALUES"
+    " ('main', 'revision', 'table', 0), ('main', 'meta', 'table', 0); DROP TABLE meta;"
+    "CREATE VIEW meta AS SELECT 'term' AS name, 5 AS value",
+    "CREATE TRIGGER t AFTER DELETE ON revision BEGIN INSERT INTO meta VALUES ('ran', 1); END",
+    "CREATE TRIGGER t AFTER INSERT ON meta BEGIN DELETE FROM revision; END",
+    "CREATE VIEW v AS SELECT load_extension('x')",
+    "ALTER TABLE revision RENAME TO r2; CREATE VIEW revision AS SELECT * FROM r2",
+    "ALTER TABLE meta RENAME TO m2; CREATE VIEW meta AS SELECT * FROM m2",
+    "ALTER TABLE revision ADD COLUMN extra AS (zeroblob(900000))",
+    "ALTER TABLE revision ADD COLUMN extra TEXT",
+    "ALTER TABLE revision ADD COLUMN extra TEXT DEFAULT 'x'",
+    "ALTER TABLE revision ADD COLUMN extra INT CHECK (length(zeroblob(500000000)) > main)",
+    "ALTER TABLE revision DROP COLUMN value;"
+    "ALTER TABLE revision ADD COLUMN value AS (zeroblob(500000000))",
+    "CREATE INDEX i ON revision (hex(key))",
+    "CREATE INDEX i ON revision (key) WHERE length(zeroblob(400000000)) > main",
+    "CREATE UNIQUE INDEX i ON revision (key, main, sub)",
+    "CREATE INDEX i ON revision (key COLLATE NOCASE)",
+    "CREATE INDEX i ON revision (printf('%.*c', 30000, main))",
+    "CREATE VIRTUAL TABLE f USING fts5(a); INSERT INTO f VALUES ('x')",
+    "CREATE VIRTUAL TABLE f USING rtree(a, b, c)",
+    "CREATE VIRTUAL TABLE d USING dbstat",
+    "ANALYZE",
+    "CREATE TABLE kine (id INTEGER PRIMARY KEY, name, created, deleted, create_revision, prev_revision, "
+    "lease,"
+    " value, old_value)",
+    "DROP TABLE lease",
+    "CREATE TABLE r2 AS SELECT * FROM revision; DROP TABLE revision; ALTER TABLE r2 RENAME TO revision",
+    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = sql || '; DELETE FROM main.meta'",
+    "CREATE INDEX i ON revision (lease); PRAGMA writable_schema = ON;"
+    "UPDATE sqlite_schema SET sql = sql || '; ATTACH ''file:/nowhere/x?mode=rwc'' AS y' WHERE name = 'i'",
+    "CREATE INDEX i ON revision (lease); PRAGMA writable_schema = ON;"
+    "UPDATE sqlite_schema SET sql = 'CREATE INDEX i ON revision (nope(key))' WHERE name = 'i'",
+    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 2 WHERE name = 'lease'",
+    "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES ('table', 'vt', 'vt', 3,"
+    " 'CREATE VIRTUAL TABLE vt USING fts5(a)')",
+    "PRAGMA user_version = 7",
+    "CREATE TABLE j (main INTEGER REFERENCES revision (main) ON DELETE CASCADE, x CHECK (x = random()))",
+    "PRAGMA application_id = 5"};
+
+constexpr std::array<std::string_view, 20> k_kine_sql{
+    "CREATE TRIGGER t AFTER DELETE ON kine BEGIN INSERT INTO kine (name) VALUES ('ran'); END",
+    "CREATE VIEW v AS SELECT load_extension('x')",
+    "ALTER TABLE kine RENAME TO k2; CREATE VIEW kine AS SELECT * FROM k2",
+    "ALTER TABLE kine ADD COLUMN extra AS (zeroblob(900000))",
+    "ALTER TABLE kine ADD COLUMN extra TEXT DEFAULT 'x'",
+    "ALTER TABLE kine DROP COLUMN old_value; ALTER TABLE kine ADD COLUMN old_value AS (zeroblob(500000000))",
+    "CREATE INDEX i ON kine (hex(name))",
+    "CREATE INDEX i ON kine (name) WHERE length(zeroblob(400000000)) > id",
+    "CREATE INDEX i ON kine (name COLLATE NOCASE)",
+    "CREATE VIRTUAL TABLE f USING fts5(a); INSERT INTO f VALUES ('x')",
+    "ANALYZE",
+    "DROP INDEX kine_name_index",
+    "DROP INDEX kine_name_prev_revision_uindex",
+    "CREATE TABLE key_value (id INTEGER PRIMARY KEY, name)",
+    "CREATE TABLE revision (main, sub, tombstone, key, create_revision, version, lease, value);"
+    "CREATE TABLE meta (name, value)",
+    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = sql || '; DELETE FROM main.kine'",
+    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 3 WHERE name = 'sqlite_sequence'",
+    "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'name', 'naem') WHERE type = "
+    "'index'",
+    "DELETE FROM sqlite_sequence",
+    "UPDATE sqlite_sequence SET seq = 'many'"};
+
+struct Close {
+    void operator()(sqlite3* db) const noexcept { sqlite3_close_v2(db); }
+};
+using Handle = std::unique_ptr<sqlite3, Close>;
+
+// A database in memory with these bytes.
+Handle deserialized(const std::string& bytes) {
+    sqlite3* db = nullptr;
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK) throw std::runtime_error("SQLite has no memory");
+    Handle handle(db);
+    auto* const copy = static_cast<unsigned char*>(sqlite3_malloc64(bytes.size()));
+    std::memcpy(copy, bytes.data(), bytes.size());
+    const auto size = static_cast<sqlite3_int64>(bytes.size());
+    sqlite3_deserialize(db, "main", copy, size, size,
+                        SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE);
+    // Statements of an input must not take long.
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 1 << 20);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
+    return handle;
+}
+
+std::string serialized(sqlite3* db) {
+    sqlite3_int64 size = 0;
+    unsigned char* const bytes = sqlite3_serialize(db, "main", &size, 0);
+    if (bytes == nullptr) return {};
+    std::string copy(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    sqlite3_free(bytes);
+    return copy;
+}
+
+// A value as an SQL literal.
+std::string literal(Input& in) {
+    const auto text = [&](std::string_view bytes) {
+        std::string hex = "x'";
+        for (const char c : bytes) {
+            hex += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
+            hex += "0123456789abcdef"[static_cast<unsigned char>(c) & 15];
+        }
+        return hex + "'";
+    };
+    switch (in.byte() % 8) {
+        case 0:
+            return "NULL";
+        case 1:
+            return std::to_string(static_cast<std::int8_t>(in.byte()));
+        case 2:
+            return std::to_string(static_cast<std::int64_t>(in.number(8)));
+        case 3:
+            return std::to_string(in.byte()) + ".5";
+        case 4:
+            return "CAST(" + text(in.bytes(in.byte() % 16)) + " AS TEXT)";
+        case 5:
+            return text(in.bytes(in.byte() % 32));
+        case 6:
+            return "zeroblob(" + std::to_string(in.number(2)) + ")";
+        default:
+            return "'" + std::string(k_keys[in.byte() % k_keys.size()]) + "'";
+    }
+}
+
+std::string nth_row(Form form, unsigned n) {
+    return form == Form::kine ? "(SELECT rowid FROM kine LIMIT 1 OFFSET " + std::to_string(n) + ")"
+                              : "(SELECT rowid FROM revision LIMIT 1 OFFSET " + std::to_string(n) + ")";
+}
+
+class Editor {
+  public:
+    Editor(Form form, std::string bytes) : form_(form), bytes_(std::move(bytes)) {}
+
+    void edit(Input& in) {
+        const unsigned what = in.byte() % 11;
+        if (what < 5 || what == 9) {
+            by_sql(what, in);
+        } else {
+            by_bytes(what, in);
+        }
+    }
+    std::string finish() {
+        to_bytes();
+        return std::move(bytes_);
+    }
+
+  private:
+    void by_sql(unsigned what, Input& in) {
+        if (db_ == nullptr) db_ = deserialized(bytes_);
+        const std::string table = form_ == Form::kine ? "kine" : "revision";
+        const std::string row = nth_row(form_, in.byte() % 32);
+        switch (what) {
+            case 0: {
+                const unsigned c = in.byte();
+                const std::string column(form_ == Form::kine ? k_kine_columns[c % k_kine_columns.size()]
+                                                             : k_native_columns[c % k_native_columns.size()]);
+                return run("UPDATE " + table + " SET " + column + " = " + literal(in) +
+                           " WHERE rowid = " + row);
+            }
+            case 1:
+                if (form_ == Form::kine) {
+                    return run("INSERT INTO kine SELECT " + literal(in) +
+                               ", name, created, deleted, create_revision, prev_revision + 1, lease, value,"
+                               " old_value FROM kine WHERE rowid = " +
+                               row);
+                }
+                return run("INSERT INTO revision SELECT " + literal(in) + ", " + literal(in) +
+                           ", tombstone, key, create_revision, version + 1, lease, value FROM revision"
+                           " WHERE rowid = " +
+                           row);
+            case 2:
+                return run("DELETE FROM " + table + " WHERE rowid = " + row);
+            case 3:
+                if (form_ == Form::kine) {
+                    return run("UPDATE kine SET prev_revision = " + literal(in) +
+                               " WHERE name = 'compact_rev_key'");
+                }
+                return run("INSERT OR REPLACE INTO meta VALUES ('" +
+                           std::string(k_counters[in.byte() % k_counters.size()]) + "', " + literal(in) +
+                           ")");
+            case 4: {
+                const std::span<const std::string_view> all = hostile_sql(form_);
+                return run(std::string(all[in.byte() % all.size()]));
+            }
+            default:
+                run("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = substr(sql, 1, " +
+                    std::to_string(in.number(2) % 400) + ") || CAST(" + literal(in) +
+                    " AS TEXT) || substr(sql, " + std::to_string(in.number(2) % 400) +
+                    ") WHERE rowid = " + std::to_string(in.byte() % 8 + 1));
+        }
+    }
+
+    void by_bytes(unsigned what, Input& in) {
+        to_bytes();
+        if (bytes_.empty()) return;
+        const std::size_t at = (in.number(2) * 4 + in.byte() % 4) % bytes_.size();
+        switch (what) {
+            case 5:
+                bytes_[at] = static_cast<char>(bytes_[at] ^ static_cast<char>(in.byte()));
+                break;
+            case 6:
+                for (std::size_t i = at; i < std::min(bytes_.size(), at + 4); ++i)
+                    bytes_[i] = static_cast<char>(in.byte());
+                break;
+            case 7:
+                bytes_.resize(at);
+                break;
+            case 8:
+                bytes_[at % std::min<std::size_t>(100, bytes_.size())] = static_cast<char>(in.byte());
+                break;
+            default: {
+                const std::size_t page = 512;
+                const std::size_t other = in.byte() * page % bytes_.size();
+                const std::size_t first = at / page * page;
+                if (std::max(first, other) + page > bytes_.size() || first == 0 || other == 0) return;
+                std::swap_ranges(bytes_.begin() + static_cast<std::ptrdiff_t>(first),
+                                 bytes_.begin() + static_cast<std::ptrdiff_t>(first + page),
+                                 bytes_.begin() + static_cast<std::ptrdiff_t>(other));
+            }
+        }
+    }
+
+    void run(const std::string& sql) {
+        sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+        sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    }
+    void to_bytes() {
+        if (db_ == nullptr) return;
+        bytes_ = serialized(db_.get());
+        db_.reset();
+    }
+
+    Form form_;
+    std::string bytes_;
+    Handle db_;
+};
+
+std::vector<test::naive::Row> small_history() {
+    test::naive::Store s(test::naive::k_classic);
+    for (int i = 0; i < 24; ++i) {
+        const std::string key = "/registry/" + std::string(1, static_cast<char>('a' + i % 5));
+        if (i % 7 == 6) {
+            s.remove(key);
+        } else {
+            s.put(key, std::string(static_cast<std::size_t>(i % 4 == 3 ? 700 : 9), 'v'), i % 9 == 8 ? 7 : 0);
+        }
+        if (i % 3 != 1) s.end();
+    }
+    s.end();
+    return s.row_list();
+}
+
+std::string make_template(Form form, unsigned which) {
+    const std::string path = (scratch_folder() / "template").string();
+    const std::string suffix = which == 3 ? "PRAGMA encoding = 'UTF-16le';" : "";
+    if (form == Form::native) {
+        test::NativeShape shape;
+        shape.page_size = which == 2 ? 4096 : 512;
+        shape.shuffled = which == 1;
+        shape.key_index = which != 0;
+        shape.raft = which == 0;
+        shape.before = suffix + (which == 1 ? "PRAGMA auto_vacuum = 1;" : "");
+        shape.meta = {{"consistent_index", 9}, {"term", 2}};
+        shape.after = "INSERT INTO lease VALUES (7, 60);";
+        if (shape.raft) {
+            shape.after +=
+                "INSERT INTO raft_entry VALUES (8, 2, 0, x''), (9, 2, 0, x'0a00'), (10, 2, 1, x'0801');"
+                "INSERT INTO meta VALUES ('raft_commit', 10), ('raft_snapshot_index', 7),"
+                " ('raft_snapshot_term', 2)";
+        }
+        test::make_native(path, small_history(), shape);
+    } else {
+        test::KineMaker maker(which == 1);
+        for (int i = 0; i < 24; ++i) {
+            const std::string key = "/registry/" + std::string(1, static_cast<char>('a' + i % 5));
+            if (i % 7 == 6 && maker.live(key)) {
+                maker.remove(key);
+            } else if (i % 11 == 10) {
+                maker.gap();
+            } else {
+                maker.put(key, std::string(static_cast<std::size_t>(i % 4 == 3 ? 700 : 9), 'v'));
+            }
+        }
+        if (which == 2) maker.compact(9);
+        test::KineShape shape;
+        shape.age = test::k_kine_ages[which];
+        shape.wal = false;
+        shape.page_size = which == 2 ? 4096 : 512;
+        shape.before = suffix;
+        maker.write(path, shape);
+    }
+    std::string bytes = test::read_file(path);
+    std::filesystem::remove(path);
+    return bytes;
+}
+
+}  // namespace
+
+const std::string& template_store(Form form, unsigned which) {
+    static std::array<std::string, std::size_t{2} * k_templates> k_made;
+    std::string& bytes = k_made[(form == Form::kine ? k_templates : 0) + which % k_templates];
+    if (bytes.empty()) bytes = make_template(form, which % k_templates);
+    return bytes;
+}
+
+std::span<const std::string_view> hostile_sql(Form form) noexcept {
+    if (form == Form::kine) return k_kine_sql;
+    return k_native_sql;
+}
+
+std::string edited_store(Form form, std::string_view input) {
+    Input in(input);
+    Editor editor(form, template_store(form, in.byte()));
+    while (!in.empty()) editor.edit(in);
+    return editor.finish();
+}
+
+}  // namespace kvctl::fuzz
