@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -163,9 +164,13 @@ void TempFile::remove() noexcept {
     fd_ = -1;
 }
 
-void TempFile::start_sync() const noexcept {
-    (void)::sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE);
-}
+EarlySync::EarlySync(const TempFile& file)
+    : thread_([fd = file.descriptor()](const std::stop_token& stop) {
+          while (!stop.stop_requested()) {
+              (void)::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);  // a hint: sync() is what counts
+              std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          }
+      }) {}
 
 void TempFile::sync() const {
     if (::fsync(fd_) != 0) throw io_error(path_, "cannot sync", errno);
