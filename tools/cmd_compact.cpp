@@ -208,13 +208,12 @@ void check_space_for(const store::StoreInfo& info, const Decision& d, const Comp
         store::check_space({info.file_bytes, store::folder_of(*options.backup)}, *options.backup);
 }
 
-// The work itself. What was made before it goes again when it fails before the store may have changed.
+// The work itself; whether it made the file smaller.
 bool carry_out(store::WritableStore& writable, const CompactOptions& options, Decision& d,
                Progress* progress) {
-    const bool works = d.works();
-    Provisional made;
     bool shrunk = false;
-    try {
+    Provisional::carry_out(writable, [&](Provisional& made) {
+        const bool works = d.works();
         if (options.backup && changes(options, d)) {
             writable.backup(*options.backup);
             made.add(*options.backup);
@@ -235,16 +234,7 @@ bool carry_out(store::WritableStore& writable, const CompactOptions& options, De
             shrunk = true;
         }
         writable.close();
-    } catch (const Error& e) {
-        if (!writable.may_have_changed()) throw;
-        const std::string note = made.note();
-        made.keep();
-        throw Error(e.kind(), e.what() + note);
-    } catch (...) {
-        if (writable.may_have_changed()) made.keep();
-        throw;
-    }
-    made.keep();
+    });
     return shrunk;
 }
 

@@ -32,26 +32,15 @@ std::uint64_t predicted_bytes(store::SqliteStore& store, Progress* progress) {
                                      store::order_of_rows(store, index));
 }
 
-// A backup goes again when the work fails before the store may have changed.
 void shrink(store::WritableStore& writable, const std::optional<std::string>& backup, Progress* progress) {
-    Provisional made;
-    try {
+    Provisional::carry_out(writable, [&](Provisional& made) {
         if (backup) {
             writable.backup(*backup);
             made.add(*backup);
         }
         store::shrink(writable, progress);
         writable.close();
-    } catch (const Error& e) {
-        if (!writable.may_have_changed()) throw;
-        const std::string note = made.note();
-        made.keep();
-        throw Error(e.kind(), e.what() + note);
-    } catch (...) {
-        if (writable.may_have_changed()) made.keep();
-        throw;
-    }
-    made.keep();
+    });
 }
 
 void refuse_bbolt(const std::string& path) {

@@ -54,4 +54,20 @@ std::string Provisional::note() const {
     return text;
 }
 
+void Provisional::carry_out(store::WritableStore& writable, const std::function<void(Provisional&)>& work) {
+    Provisional made;
+    try {
+        work(made);
+    } catch (const Error& e) {
+        if (!writable.may_have_changed()) throw;
+        const std::string note = made.note();
+        made.keep();
+        throw Error(e.kind(), e.what() + note);
+    } catch (...) {
+        if (writable.may_have_changed()) made.keep();
+        throw;
+    }
+    made.keep();
+}
+
 }  // namespace kvctl::cli

@@ -1,8 +1,11 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
+
+#include "kvctl/store/writable.hpp"
 
 namespace kvctl::cli {
 
@@ -36,10 +39,13 @@ class Provisional {
 
     void add(const std::string& path) { paths_.push_back(path); }
     void keep() noexcept { paths_.clear(); }
-    /// "; FILE was kept" for each, for the message of a failure that may have changed the store.
-    [[nodiscard]] std::string note() const;
+
+    /// Runs `work` on a store. Files that it adds stay when it succeeds, and also when it fails after the
+    /// store may have changed: then the error names them.
+    static void carry_out(store::WritableStore& writable, const std::function<void(Provisional&)>& work);
 
   private:
+    [[nodiscard]] std::string note() const;
     std::vector<std::string> paths_;
 };
 
