@@ -12,15 +12,27 @@
 #include "kvctl/store/native.hpp"
 
 namespace kvctl::store {
+namespace {
+
+constexpr std::string_view k_sqlite_magic{"SQLite format 3\0", 16};
+
+}  // namespace
+
 bool is_bbolt(const std::string& real_path) {
     struct stat st {};
     if (::stat(real_path.c_str(), &st) != 0) return false;
     if (S_ISDIR(st.st_mode)) return true;
     if (!S_ISREG(st.st_mode)) return false;
-    std::string start(std::size_t{128} * 1024, '\0');
     std::ifstream file(real_path, std::ios::binary);
-    file.read(start.data(), static_cast<std::streamsize>(start.size()));
-    start.resize(static_cast<std::size_t>(file.gcount()));
+    std::string start;
+    // The second meta may stand as far as 64 KiB in. An SQLite file is told by its first bytes.
+    for (const std::size_t wanted : {k_sqlite_magic.size(), std::size_t{128} * 1024}) {
+        const std::size_t had = start.size();
+        start.resize(wanted);
+        file.read(start.data() + had, static_cast<std::streamsize>(wanted - had));
+        start.resize(had + static_cast<std::size_t>(file.gcount()));
+        if (start.starts_with(k_sqlite_magic)) return false;
+    }
     return looks_like_bbolt(start);
 }
 
