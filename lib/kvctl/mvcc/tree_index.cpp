@@ -224,7 +224,7 @@ void TreeIndex::append(std::size_t segment, const RowBatch::Row& row, KeyId id) 
     Key& k = keys_->at(id);
     ++k.rows;
     // What a restart knows of a key's first life comes from its first put.
-    if (!row.tombstone && row.main > 0 && segment < k.first_segment) {
+    if (!row.tombstone && rules_.sees(row.main) && segment < k.first_segment) {
         k.first_segment = static_cast<std::uint16_t>(segment);
         k.created = row.create_revision;
         k.version = row.version;
@@ -325,7 +325,7 @@ bool TreeIndex::place_by_key() {
             const bool exists = k.end > k.begin;
             const bool open = exists && (order_[k.end - 1] & 1U) == 0;
             const bool restored = !exists && rules_.restore_orphan_tombstone;
-            if (b.main(i) <= 0 || (dead && !open && !restored)) {
+            if (!rules_.sees(b.main(i)) || (dead && !open && !restored)) {
                 b.sub[i] |= k_unindexed;
                 continue;
             }

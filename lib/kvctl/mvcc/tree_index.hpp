@@ -149,8 +149,8 @@ class TreeIndex {
     /// many in all.
     [[nodiscard]] const std::vector<Slot>& version_breaks() const noexcept { return version_breaks_; }
     [[nodiscard]] std::uint64_t version_break_count() const noexcept { return version_break_count_; }
-    /// A row of a key that the index does not know: a tombstone of a key that does not exist, or a main of 0
-    /// and less.
+    /// A row of a key that the index does not know: a tombstone of a key that does not exist, or, but
+    /// for kine, a main of 0 and less.
     [[nodiscard]] bool is_indexed(Slot slot) const;
 
   private:
