@@ -87,7 +87,8 @@ std::uint64_t free_bytes(const std::string& folder) {
     return static_cast<std::uint64_t>(st.f_bavail) * st.f_frsize;
 }
 
-SourceFile::SourceFile(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+SourceFile::SourceFile(const std::string& path)
+    : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     if (fd_ < 0) throw io_error(path, "cannot open", errno);
 }
 
@@ -114,7 +115,7 @@ void copy_to_new_file(const SourceFile& from, const std::string& to) {
         check_interrupt();
         const ssize_t n = ::read(from.descriptor(), buffer.data(), buffer.size());
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) throw io_error(to, "cannot read what is to be copied", errno);
+        if (n < 0) throw io_error(from.path(), "cannot read", errno);
         if (n == 0) break;
         for (ssize_t done = 0; done < n;) {
             const ssize_t w =
