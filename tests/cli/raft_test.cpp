@@ -178,8 +178,8 @@ TEST_CASE("raft command: findings are exit 3, on stderr in text and in the docum
     const Result text = run_cli({"raft", dir.file("log")});
     CHECK(text.code == 3);
     CHECK(text.err ==
-          "kvctl: warning: index-gap: index 3: entries 2 to 2 are missing\n"
-          "kvctl: warning: term-falls: index 3: term 1 behind term 2\n");
+          "kvctl: error: index-gap: index 3: entries 2 to 2 are missing\n"
+          "kvctl: error: term-falls: index 3: term 1 behind term 2\n");
     const Result document = run_cli({"raft", "--json", dir.file("log")});
     CHECK(document.code == 3);
     CHECK(document.err.empty());
