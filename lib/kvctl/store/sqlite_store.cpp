@@ -1,7 +1,6 @@
 #include "kvctl/store/sqlite_store.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <limits>
 #include <thread>
 
+#include "kvctl/base/cores.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/holders.hpp"
 
@@ -36,12 +36,6 @@ std::int64_t ns_of(const timespec& t) noexcept {
 std::uint64_t size_of(const std::string& path) noexcept {
     struct stat st {};
     return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
-}
-
-int usable_cores() noexcept {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
 }  // namespace
