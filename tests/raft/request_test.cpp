@@ -77,8 +77,10 @@ TEST_CASE("raft request: the order in which etcd writes the fields is read like 
     for (std::uint32_t field = 1; field < 16; ++field) {
         CAPTURE(field);
         const std::string operation = Message().message(field, Message()).str();
-        const raft::Request usual = raft::decode_request(normal(operation + header));
-        const raft::Request turned = raft::decode_request(normal(header + operation));
+        const std::string as_written = operation + header;
+        const std::string turned_round = header + operation;
+        const raft::Request usual = raft::decode_request(normal(as_written));
+        const raft::Request turned = raft::decode_request(normal(turned_round));
         CHECK(raft::name_of(usual.kind) == raft::name_of(turned.kind));
         CHECK(usual.username == turned.username);
         CHECK(usual.id == turned.id);
@@ -89,7 +91,8 @@ TEST_CASE("raft request: the order in which etcd writes the fields is read like 
         CHECK(raft::classify(normal(operation + header.substr(0, header.size() - 1))) ==
               RequestKind::undecodable);
     }
-    CHECK(raft::decode_request(normal(Message().message(4, Message()).str() + header)).username == "root");
+    const std::string put = Message().message(4, Message()).str() + header;
+    CHECK(raft::decode_request(normal(put)).username == "root");
 }
 
 TEST_CASE("raft request: every kind has a name of its own that leads back to it") {

@@ -71,7 +71,7 @@ class WalFramer {
     /// The list must outlive the framer.
     explicit WalFramer(const std::vector<WalSegment>& segments) noexcept : segments_(segments) {}
 
-    /// Overwrites `batch` with the next frames: 256 KiB of them, more only where a single one is larger.
+    /// Overwrites `batch` with the next frames: 512 KiB of them, more only where a single one is larger.
     /// False behind the last segment. Throws `io`, `interrupted`.
     bool fill(WalBatch& batch);
 
