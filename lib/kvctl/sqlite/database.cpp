@@ -10,6 +10,7 @@
 
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/detached_vfs.hpp"
+#include "kvctl/sqlite/runs_vfs.hpp"
 
 namespace kvctl::sqlite {
 namespace {
@@ -292,7 +293,7 @@ Database Database::open(const std::string& path, Mode mode) {
     if (mode != Mode::create && ::stat(path.c_str(), &st) != 0) throw io_error(path, "cannot open", errno);
     sqlite3* handle = nullptr;
     const int rc =
-        sqlite3_open_v2(path.c_str(), &handle, flags, mode == Mode::detached ? detached_vfs() : nullptr);
+        sqlite3_open_v2(path.c_str(), &handle, flags, mode == Mode::detached ? detached_vfs() : runs_vfs());
     Database db(handle, path);
     if (rc != SQLITE_OK) fail(handle, path, rc, nullptr);
     if ((mode == Mode::write || mode == Mode::create) && sqlite3_db_readonly(handle, "main") == 1) {
