@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "kvctl/sqlite/runs_vfs.hpp"
+#include "kvctl/sqlite/vfs_shim.hpp"
 
 namespace kvctl::sqlite {
 namespace {
@@ -16,10 +17,6 @@ struct File {
     sqlite3_file* real;  // nullptr: an absent -wal, which reads as empty
     ReadRuns reads;
 };
-
-sqlite3_vfs* default_vfs() {
-    return static_cast<sqlite3_vfs*>(sqlite3_vfs_find(nullptr));
-}
 
 File* self(sqlite3_file* file) {
     return reinterpret_cast<File*>(file);
@@ -156,13 +153,7 @@ const char* detached_vfs() {
     static std::once_flag once;
     static sqlite3_vfs vfs;
     std::call_once(once, [] {
-        const sqlite3_vfs* const real = default_vfs();
-        vfs = *real;
-        vfs.iVersion = 2;
-        vfs.szOsFile = static_cast<int>(sizeof(File)) + real->szOsFile;
-        vfs.pNext = nullptr;
-        vfs.zName = k_name;
-        vfs.xOpen = open_file;
+        vfs = shim_over_default(k_name, sizeof(File), open_file);
         vfs.xDelete = refuse_delete;
         vfs.xAccess = access_file;
         vfs.xFullPathname = full_path;

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <new>
 
+#include "kvctl/sqlite/vfs_shim.hpp"
+
 namespace kvctl::sqlite {
 namespace {
 
@@ -62,10 +64,6 @@ struct File {
     ReadRuns reads;
     WriteRuns writes;
 };
-
-sqlite3_vfs* default_vfs() {
-    return sqlite3_vfs_find(nullptr);
-}
 
 File& self(sqlite3_file* file) {
     return *reinterpret_cast<File*>(file);
@@ -238,13 +236,7 @@ const char* runs_vfs() {
     static std::once_flag once;
     static sqlite3_vfs vfs;
     std::call_once(once, [] {
-        const sqlite3_vfs* const real = default_vfs();
-        vfs = *real;
-        vfs.iVersion = 2;
-        vfs.szOsFile = static_cast<int>(sizeof(File)) + real->szOsFile;
-        vfs.pNext = nullptr;
-        vfs.zName = k_name;
-        vfs.xOpen = open_file;
+        vfs = shim_over_default(k_name, sizeof(File), open_file);
         sqlite3_vfs_register(&vfs, 0);
     });
     return k_name;
