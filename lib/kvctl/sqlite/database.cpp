@@ -10,6 +10,7 @@
 
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/detached_vfs.hpp"
+#include "kvctl/sqlite/lost_reads.hpp"
 
 namespace kvctl::sqlite {
 namespace {
@@ -63,6 +64,9 @@ ErrorKind kind_of(int extended) noexcept {
 [[noreturn]] void fail(sqlite3* db, const std::string& path, int rc, const char* sql) {
     const int extended = db != nullptr ? sqlite3_extended_errcode(db) : rc;
     if ((extended & 0xFF) == SQLITE_INTERRUPT) check_interrupt();
+    if ((extended & 0xFF) == SQLITE_CORRUPT) {
+        if (const int error = take_lost_read(); error != 0) throw io_error(path, "cannot be read", error);
+    }
     std::string message = path + ": " + (db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
     message += " (SQLite " + std::to_string(extended) + ")";
     if ((extended & 0xFF) == SQLITE_BUSY) message += "; a server may still have the file open";
@@ -290,6 +294,7 @@ Database Database::open(const std::string& path, Mode mode) {
     // ask first.
     struct stat st {};
     if (mode != Mode::create && ::stat(path.c_str(), &st) != 0) throw io_error(path, "cannot open", errno);
+    watch_reads();
     sqlite3* handle = nullptr;
     const int rc =
         sqlite3_open_v2(path.c_str(), &handle, flags, mode == Mode::detached ? detached_vfs() : nullptr);
