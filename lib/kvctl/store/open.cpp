@@ -4,9 +4,9 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/read_start.hpp"
 #include "kvctl/store/bbolt.hpp"
 #include "kvctl/store/kine.hpp"
 #include "kvctl/store/native.hpp"
@@ -17,11 +17,7 @@ bool is_bbolt(const std::string& real_path) {
     if (::stat(real_path.c_str(), &st) != 0) return false;
     if (S_ISDIR(st.st_mode)) return true;
     if (!S_ISREG(st.st_mode)) return false;
-    std::string start(std::size_t{128} * 1024, '\0');
-    std::ifstream file(real_path, std::ios::binary);
-    file.read(start.data(), static_cast<std::streamsize>(start.size()));
-    start.resize(static_cast<std::size_t>(file.gcount()));
-    return looks_like_bbolt(start);
+    return looks_like_bbolt(read_start(real_path, std::size_t{128} * 1024));
 }
 
 std::string_view name_of(Layout layout) noexcept {
