@@ -204,6 +204,7 @@ std::vector<Scenario> scenarios() {
                     {"compact", "--rev", "60", "--strategy", "in-place", "--vacuum", "STORE"});
                 add("to another file", {"compact", "--rev", "60", "-o", "OUT", "STORE"});
                 add("import", {"import", "-o", "OUT", "STORE"});
+                if (wal || !left_over) add("check", {"check", "STORE"});
                 add("in place, backup",
                     {"compact", "--rev", "60", "--strategy", "in-place", "--backup", "BACKUP", "STORE"});
                 if (left_over) continue;
@@ -229,12 +230,15 @@ std::vector<Scenario> scenarios() {
     return all;
 }
 
-int run(const Scenario& scenario, const std::string& folder, std::string& printed) {
+std::vector<std::string> arguments(const Scenario& scenario, const std::string& folder) {
+    const Calm calm;
     std::vector<std::string> args;
-    {
-        const Calm calm;
-        for (const std::string& word : scenario.args) args.push_back(replaced(word, folder));
-    }
+    for (const std::string& word : scenario.args) args.push_back(replaced(word, folder));
+    return args;
+}
+
+int run(const Scenario& scenario, const std::string& folder, std::string& printed) {
+    const std::vector<std::string> args = arguments(scenario, folder);
     Printed to_out;
     Printed to_err;
     std::ostream out(&to_out);
