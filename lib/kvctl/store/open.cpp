@@ -2,7 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 
 #include "kvctl/base/error.hpp"
@@ -33,11 +35,9 @@ std::string_view name_of(Layout layout) noexcept {
 }
 
 std::string resolve_path(const std::string& path) {
-    char* const real = ::realpath(path.c_str(), nullptr);
-    if (real == nullptr) throw io_error(path, "cannot open", errno);
-    std::string result(real);
-    std::free(real);  // NOLINT: realpath's contract
-    return result;
+    std::array<char, PATH_MAX> real{};
+    if (::realpath(path.c_str(), real.data()) == nullptr) throw io_error(path, "cannot open", errno);
+    return real.data();
 }
 
 std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,
