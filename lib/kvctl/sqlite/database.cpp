@@ -254,10 +254,8 @@ struct Database::Functions {
     std::exception_ptr error;
 };
 
-Database::Database(sqlite3* handle, const std::string& path)
-    : handle_(handle),
-      path_(std::make_unique<std::string>(path)),
-      functions_(std::make_unique<Functions>()) {}
+Database::Database(const std::string& path)
+    : path_(std::make_unique<std::string>(path)), functions_(std::make_unique<Functions>()) {}
 
 Database::Database(Database&& other) noexcept
     : handle_(std::exchange(other.handle_, nullptr)),
@@ -295,10 +293,10 @@ Database Database::open(const std::string& path, Mode mode) {
     struct stat st {};
     if (mode != Mode::create && ::stat(path.c_str(), &st) != 0) throw io_error(path, "cannot open", errno);
     watch_reads();
-    sqlite3* handle = nullptr;
+    Database db(path);  // before there is a handle to lose
     const int rc =
-        sqlite3_open_v2(path.c_str(), &handle, flags, mode == Mode::detached ? detached_vfs() : nullptr);
-    Database db(handle, path);
+        sqlite3_open_v2(path.c_str(), &db.handle_, flags, mode == Mode::detached ? detached_vfs() : nullptr);
+    sqlite3* const handle = db.handle_;
     if (rc != SQLITE_OK) fail(handle, path, rc, nullptr);
     if ((mode == Mode::write || mode == Mode::create) && sqlite3_db_readonly(handle, "main") == 1) {
         throw Error(ErrorKind::io, path + ": cannot be written: permission denied or a read-only medium");
