@@ -27,6 +27,9 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using Ms = std::chrono::milliseconds;
+using Us = std::chrono::microseconds;
+
+constexpr int k_rows_killed = 20000;  // each is checked whole
 
 struct Close {
     void operator()(sqlite3* db) const noexcept { sqlite3_close(db); }
@@ -144,7 +147,7 @@ class Report {
     Ms slowest_{};
 };
 
-void interrupt(const Bench& b, int signal, Ms delay, Report& report) {
+void interrupt(const Bench& b, int signal, Us delay, Report& report) {
     b.reset();
     test::Child child({.args = b.args()});
     std::this_thread::sleep_for(delay);
@@ -153,7 +156,7 @@ void interrupt(const Bench& b, int signal, Ms delay, Report& report) {
     const test::Result r = child.wait();
     const Ms took = std::chrono::duration_cast<Ms>(Clock::now() - sent);
     const std::string name = std::string(b.work.name) + ", signal " + std::to_string(signal) + " after " +
-                             std::to_string(delay.count()) + " ms: ";
+                             std::to_string(delay.count()) + " us: ";
     if (r.code == 0) {
         report.expect(state_of(b.store) == b.after, name + "ended with 0, but is not done");
         return;
@@ -175,14 +178,14 @@ void interrupt(const Bench& b, int signal, Ms delay, Report& report) {
                   name + "the store is " + now);
 }
 
-void kill(const Bench& b, Ms delay, bool again, Report& report) {
+void kill(const Bench& b, Us delay, bool again, Report& report) {
     b.reset();
     test::Child child({.args = b.args()});
     std::this_thread::sleep_for(delay);
     child.send(SIGKILL);
     const test::Result r = child.wait();
     const std::string name =
-        std::string(b.work.name) + ", SIGKILL after " + std::to_string(delay.count()) + " ms: ";
+        std::string(b.work.name) + ", SIGKILL after " + std::to_string(delay.count()) + " us: ";
     if (r.code == 1000 + SIGKILL) ++report.stopped_;
     if (again) {
         const test::Result next = test::run_binary(b.args());
@@ -251,7 +254,12 @@ int signal_points(const Settings& settings) {
     const test::TempDir dir;
     std::mt19937 random(settings.seed);
     Report report;
-    for (const bool wal : {false, true}) make_store(dir.file(wal ? "wal.db" : "rollback.db"), wal, rows);
+    const auto store_of = [&](bool wal, int n) {
+        return dir.file((wal ? "wal" : "rollback") + std::to_string(n) + ".db");
+    };
+    for (const bool wal : {false, true}) {
+        for (const int n : {rows, k_rows_killed}) make_store(store_of(wal, n), wal, n);
+    }
     const int kills = (settings.full ? 1000 : 30) / static_cast<int>(works.size()) + 1;
     const int stops = settings.full ? 20 : 1;
     std::uint64_t killed = 0;
@@ -259,21 +267,28 @@ int signal_points(const Settings& settings) {
         if (std::string(work.name).find(settings.only) == std::string::npos) continue;
         const fs::path folder = dir.path() / "work";
         fs::create_directory(folder);
-        Bench b{folder,
-                dir.file(work.wal ? "wal.db" : "rollback.db"),
-                (folder / "s.db").string(),
-                std::to_string(1000 + rows * 7 / 10),
-                work,
-                {},
-                {}};
-        b.measure();
-        const auto moment = [&] { return Ms(static_cast<std::int64_t>(random()) % (b.alone.count() + 5)); };
+        const auto bench = [&](int n) {
+            Bench b{folder,
+                    store_of(work.wal, n),
+                    (folder / "s.db").string(),
+                    std::to_string(1000 + n * 7 / 10),
+                    work,
+                    {},
+                    {}};
+            b.measure();
+            return b;
+        };
+        const auto moment = [&](const Bench& b) {
+            return Us(static_cast<std::int64_t>(random()) % Us(b.alone + Ms(5)).count());
+        };
+        const Bench large = bench(rows);
         for (int i = 0; i < stops; ++i) {
-            interrupt(b, SIGINT, moment(), report);
-            interrupt(b, SIGTERM, moment(), report);
+            interrupt(large, SIGINT, moment(large), report);
+            interrupt(large, SIGTERM, moment(large), report);
         }
         const std::uint64_t stopped = report.stopped_;
-        for (int i = 0; i < kills; ++i) kill(b, moment(), i % 3 == 0, report);
+        const Bench small = bench(k_rows_killed);
+        for (int i = 0; i < kills; ++i) kill(small, moment(small), i % 3 == 0, report);
         killed += report.stopped_ - stopped;
         fs::remove_all(folder);
     }
