@@ -106,18 +106,18 @@ int report(const Args& args, Io& io, ErrorKind kind, const std::string& message)
     return code;
 }
 
-constexpr const char* k_lost = "a file was cut short while it was read, or its disk fails";
+constexpr const char* k_lost = "was cut short while it was read, or its disk fails";
 
 int guarded(const Args& args, Io& io) {
     try {
-        (void)MappedFile::take_any_lost();
+        (void)MappedFile::take_lost();
         const int code = run_command(args, io);
-        if (MappedFile::take_any_lost()) throw Error(ErrorKind::io, k_lost);
+        if (const auto lost = MappedFile::take_lost()) throw Error(ErrorKind::io, *lost + ": " + k_lost);
         return code;
     } catch (const Error& e) {
         // What cannot be read looks damaged.
-        if (e.kind() == ErrorKind::damaged && MappedFile::take_any_lost())
-            return report(args, io, ErrorKind::io, std::string(e.what()) + "; " + k_lost);
+        const auto lost = e.kind() == ErrorKind::damaged ? MappedFile::take_lost() : std::nullopt;
+        if (lost) return report(args, io, ErrorKind::io, std::string(e.what()) + "; " + *lost + " " + k_lost);
         return report(args, io, e.kind(), e.what());
     } catch (const std::bad_alloc&) {
         return report(args, io, ErrorKind::internal, "out of memory");

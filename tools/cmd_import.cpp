@@ -15,6 +15,7 @@
 #include "kvctl/store/open.hpp"
 #include "tools/commands.hpp"
 #include "tools/log_access.hpp"
+#include "tools/notes.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/store_access.hpp"
@@ -197,13 +198,7 @@ int import_store(const Args& args, Io& io) {
     r.store = {info.path, std::string(name_of(info.layout)), info.file_bytes, info.page_size,
                info.free_pages};
     r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
-    if (options.display.format == Format::text && !options.display.quiet) {
-        for (const std::string& w : r.notes.warnings) io.err << "kvctl: warning: " << printable(w) << '\n';
-        for (const Finding& f : r.notes.findings) {
-            io.err << "kvctl: warning: " << printable((f.where.empty() ? "" : f.where + ": ") + f.what)
-                   << '\n';
-        }
-    }
+    write_notes(r.notes, "", options.display, io);
     return write_report(r, options.display, io);
 }
 

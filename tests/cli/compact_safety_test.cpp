@@ -103,6 +103,7 @@ TEST_CASE("compact: a dry run says what the real one would refuse, and offers no
         REQUIRE(report.at("findings").size() == 1);
         CHECK(report.at("findings")[0].at("code") == "not-executable");
         CHECK(report.at("findings")[0].at("severity") == "error");
+        CHECK(report.at("refusal") == why);
     }
     const TempDir folder;
     const std::string db = folder.file("s.db");

@@ -11,6 +11,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/detached_vfs.hpp"
 #include "kvctl/sqlite/lost_reads.hpp"
+#include "kvctl/sqlite/runs_vfs.hpp"
 
 namespace kvctl::sqlite {
 namespace {
@@ -294,8 +295,8 @@ Database Database::open(const std::string& path, Mode mode) {
     if (mode != Mode::create && ::stat(path.c_str(), &st) != 0) throw io_error(path, "cannot open", errno);
     watch_reads();
     Database db(path);  // before there is a handle to lose
-    const int rc =
-        sqlite3_open_v2(path.c_str(), &db.handle_, flags, mode == Mode::detached ? detached_vfs() : nullptr);
+    const int rc = sqlite3_open_v2(path.c_str(), &db.handle_, flags,
+                                   mode == Mode::detached ? detached_vfs() : runs_vfs());
     sqlite3* const handle = db.handle_;
     if (rc != SQLITE_OK) fail(handle, path, rc, nullptr);
     if ((mode == Mode::write || mode == Mode::create) && sqlite3_db_readonly(handle, "main") == 1) {

@@ -14,6 +14,11 @@
 #include "kvctl/store/native.hpp"
 
 namespace kvctl::store {
+bool needs_rollback(const std::string& path) {
+    struct stat st {};
+    return ::stat((resolve_path(path) + "-journal").c_str(), &st) == 0 && st.st_size > 0;
+}
+
 bool is_bbolt(const std::string& real_path) {
     struct stat st {};
     if (::stat(real_path.c_str(), &st) != 0) return false;

@@ -171,20 +171,11 @@ void SqliteStore::check_unchanged() const {
     }
 }
 
-// A number for a row's revision, to be summed up in any order. Kine's is one number, the row's id.
-std::uint64_t SqliteStore::sum_of(const sqlite::Values& row) const noexcept {
-    const auto main = static_cast<std::uint64_t>(row[0].integer());
-    const std::uint64_t sub = with_prev_revision() ? 0 : static_cast<std::uint64_t>(row[1].integer());
-    const std::uint64_t mixed = (main ^ (sub + 1) * 0x9E3779B97F4A7C15U) * 0xD6E8FEB86659FD93U;
-    return mixed ^ (mixed >> 32U);
-}
-
 bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress) {
     const std::string table = sqlite::quote_name(table_.name);
     const std::int64_t lowest = db().integer("SELECT min(rowid) FROM " + table).value_or(0);
     const std::int64_t highest = db().integer("SELECT max(rowid) FROM " + table).value_or(-1);
     rows_read_ = 0;
-    revisions_sum_ = 0;
     if (highest < lowest) {
         index.add_segments(1);
         return index.seal();
@@ -197,7 +188,6 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
 
     std::atomic<std::int64_t> next{0};
     std::atomic<std::uint64_t> rows{0};
-    std::atomic<std::uint64_t> sum{0};
     std::array<FindingLog, 2> logs;
     std::array<IndexContents::Sums, 2> sums;
     if (contents_) sums.fill(contents_->no_rows());
@@ -207,7 +197,6 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
             check_interrupt();
             Sink sink{index, static_cast<std::size_t>(i), {}, {}};
             std::uint64_t seen = 0;
-            std::uint64_t seen_sum = 0;
             const std::uint64_t from =
                 static_cast<std::uint64_t>(lowest) + step * static_cast<std::uint64_t>(i);
             const std::uint64_t to = i + 1 == chunks ? static_cast<std::uint64_t>(highest) : from + step - 1;
@@ -215,12 +204,10 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
                             {static_cast<std::int64_t>(from), static_cast<std::int64_t>(to)},
                             [&](const sqlite::Values& row) {
                                 ++seen;
-                                seen_sum += sum_of(row);
                                 take_row(row, sink);
                                 if (contents_) contents_->add(row, sums[which]);
                             });
             rows += seen;
-            sum += seen_sum;
             index.add(sink.segment, sink.batch);
             logs[which].add(sink.findings);
             if (progress != nullptr && which == 0) {
@@ -235,7 +222,6 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
         gathered_ = true;
     }
     rows_read_ = rows;
-    revisions_sum_ = sum;
     return index.seal();
 }
 
@@ -280,6 +266,16 @@ void SqliteStore::doubt_indexes() {
 
 void SqliteStore::check_indexes(IndexChoice choice) {
     if (indexes_sound_) return;
+    const std::string fault = index_fault(choice);
+    if (!fault.empty()) {
+        throw Error(ErrorKind::damaged, info_.path + ": " + fault +
+                                            "; nothing was changed ('REINDEX' in sqlite3 builds indexes "
+                                            "anew from the rows)");
+    }
+    indexes_sound_ = choice == IndexChoice::all;
+}
+
+std::string SqliteStore::index_fault(IndexChoice choice) {
     if (!gathered_) {
         doubt_indexes();
         IndexContents::Sums sums = contents_->no_rows();
@@ -296,12 +292,13 @@ void SqliteStore::check_indexes(IndexChoice choice) {
                            contents_->read(connection, parts[i]);
                        }
                    });
-    contents_->compare(parts, db(), info_.path);
-    indexes_sound_ = choice == IndexChoice::all;
+    std::string fault = contents_->fault(parts);
+    if (fault.empty() && choice == IndexChoice::all) fault = contents_->fault_of_others(db());
+    return fault;
 }
 
 // Rows that do not stand in revision order: once more, through the primary key's index.
-bool SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto) {
+std::uint64_t SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto) {
     index.clear();
     index.add_segments(1);
     std::string primary;
@@ -314,20 +311,18 @@ bool SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, Main
     }
     Sink sink{index, 0, {}, {}};
     std::uint64_t seen = 0;
-    std::uint64_t sum = 0;
     db().scan(scan_columns(),
               sqlite::quote_name(table_.name) + " INDEXED BY " + sqlite::quote_name(primary) +
                   " WHERE main BETWEEN ?1 AND ?2",
               {std::numeric_limits<std::int64_t>::min(), upto.value()}, [&](const sqlite::Values& row) {
                   ++seen;
-                  sum += sum_of(row);
                   take_row(row, sink);
               });
     index.add(0, sink.batch);
     findings.add(sink.findings);
     if (!index.seal())
         throw Error(ErrorKind::damaged, info_.path + ": the index " + primary + " is out of order");
-    return seen == rows_read_ && sum == revisions_sum_;
+    return seen;
 }
 
 mvcc::TreeIndex SqliteStore::load_upto(const mvcc::CompactionRules& rules, MainRevision upto,
@@ -367,9 +362,14 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
         in_order_ = scan_all(index, log, progress);
         if (!in_order_) {
             log = {};
-            if (!scan_sorted(index, log, MainRevision(std::numeric_limits<std::int64_t>::max()))) {
-                log.add({Finding::Severity::error, "index-rows", "table " + table_.name,
-                         "its primary key's index tells other revisions than its rows", std::nullopt});
+            const std::uint64_t seen =
+                scan_sorted(index, log, MainRevision(std::numeric_limits<std::int64_t>::max()));
+            std::string fault = index_fault(IndexChoice::by_constraint);
+            if (fault.empty() && seen != rows_read_)
+                fault = std::to_string(rows_read_ - seen) + " rows have no number for main";
+            if (!fault.empty()) {
+                log.add({Finding::Severity::error, "index-rows", "table " + table_.name, std::move(fault),
+                         std::nullopt});
             }
         }
         if (connection_.access == Connection::Access::detached &&
