@@ -128,6 +128,25 @@ int guarded(const Args& args, Io& io) {
     }
 }
 
+int reported_run(const Args& args, Io& io) {
+    if (args.empty()) {
+        io.err << describe_program() << std::flush;
+        return exit_code(ErrorKind::usage);
+    }
+    const int code = guarded(args, io);
+    io.out.flush();
+    // A report that did not arrive is a failure of its own, unless the run failed already and said so.
+    const bool reported = code != 0 && code != exit_code(ErrorKind::findings);
+    if (io.out || reported) return code;
+    const auto* buffer = dynamic_cast<const FdBuffer*>(io.out.rdbuf());
+    const int error = buffer != nullptr ? buffer->error() : 0;
+    if (error == EINTR)
+        return report(args, io, ErrorKind::interrupted, "standard output: interrupted by a signal");
+    return report(args, io, ErrorKind::io,
+                  std::string("standard output cannot be written") +
+                      (error != 0 ? std::string(": ") + std::strerror(error) : ""));
+}
+
 }  // namespace
 
 std::span<const Command> commands() noexcept {
@@ -147,22 +166,12 @@ const Command* find_command(std::string_view name) noexcept {
 }
 
 int run(const Args& args, Io& io) {
-    if (args.empty()) {
-        io.err << describe_program() << std::flush;
-        return exit_code(ErrorKind::usage);
+    try {
+        return reported_run(args, io);
+    } catch (const std::bad_alloc&) {  // not even the message found memory
+        io.err << "kvctl: out of memory" << std::endl;
+        return exit_code(ErrorKind::internal);
     }
-    const int code = guarded(args, io);
-    io.out.flush();
-    // A report that did not arrive is a failure of its own, unless the run failed already and said so.
-    const bool reported = code != 0 && code != exit_code(ErrorKind::findings);
-    if (io.out || reported) return code;
-    const auto* buffer = dynamic_cast<const FdBuffer*>(io.out.rdbuf());
-    const int error = buffer != nullptr ? buffer->error() : 0;
-    if (error == EINTR)
-        return report(args, io, ErrorKind::interrupted, "standard output: interrupted by a signal");
-    return report(args, io, ErrorKind::io,
-                  std::string("standard output cannot be written") +
-                      (error != 0 ? std::string(": ") + std::strerror(error) : ""));
 }
 
 }  // namespace kvctl::cli

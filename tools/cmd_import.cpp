@@ -1,11 +1,11 @@
 #include <sys/stat.h>
 
 #include <chrono>
-#include <fstream>
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/read_start.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/report/import_report.hpp"
 #include "kvctl/store/execute.hpp"
@@ -53,11 +53,7 @@ bool is_history(const std::string& path) {
     struct stat st {};
     if (::stat(path.c_str(), &st) != 0 || S_ISDIR(st.st_mode)) return false;
     if (!S_ISREG(st.st_mode)) return true;
-    std::ifstream in(path, std::ios::binary);
-    std::string head(65536, '\0');
-    in.read(head.data(), static_cast<std::streamsize>(head.size()));
-    head.resize(static_cast<std::size_t>(in.gcount()));
-    return store::looks_like_history(head);
+    return store::looks_like_history(read_start(path, 65536));
 }
 
 // A row on its way into the new store, counted.

@@ -20,8 +20,9 @@ enum class IndexChoice {
 /// hold: SQLite reads an index without ever doubting it.
 class IndexContents {
   public:
-    /// Rows in any order: two sides hold the same when both numbers are the same.
-    struct Sum {
+    /// Rows in any order: two sides hold the same when both numbers are the same. A line of the cache each:
+    /// two threads add to neighbours.
+    struct alignas(64) Sum {
         std::uint64_t rows = 0;
         std::uint64_t sum = 0;
     };

@@ -2,11 +2,13 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
-#include <fstream>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/read_start.hpp"
 #include "kvctl/store/bbolt.hpp"
 #include "kvctl/store/kine.hpp"
 #include "kvctl/store/native.hpp"
@@ -22,11 +24,7 @@ bool is_bbolt(const std::string& real_path) {
     if (::stat(real_path.c_str(), &st) != 0) return false;
     if (S_ISDIR(st.st_mode)) return true;
     if (!S_ISREG(st.st_mode)) return false;
-    std::string start(std::size_t{128} * 1024, '\0');
-    std::ifstream file(real_path, std::ios::binary);
-    file.read(start.data(), static_cast<std::streamsize>(start.size()));
-    start.resize(static_cast<std::size_t>(file.gcount()));
-    return looks_like_bbolt(start);
+    return looks_like_bbolt(read_start(real_path, std::size_t{128} * 1024));
 }
 
 std::string_view name_of(Layout layout) noexcept {
@@ -42,11 +40,9 @@ std::string_view name_of(Layout layout) noexcept {
 }
 
 std::string resolve_path(const std::string& path) {
-    char* const real = ::realpath(path.c_str(), nullptr);
-    if (real == nullptr) throw io_error(path, "cannot open", errno);
-    std::string result(real);
-    std::free(real);  // NOLINT: realpath's contract
-    return result;
+    std::array<char, PATH_MAX> real{};
+    if (::realpath(path.c_str(), real.data()) == nullptr) throw io_error(path, "cannot open", errno);
+    return real.data();
 }
 
 std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,

@@ -13,6 +13,7 @@
 
 #include "kvctl/base/cores.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
 
 namespace kvctl::store {
@@ -65,7 +66,7 @@ StoreInfo inspect_file(const std::string& given_path, const std::string& real_pa
     std::array<unsigned char, 100> header{};
     const int stat_rc = ::fstat(fd, &st);
     const bool regular = stat_rc == 0 && S_ISREG(st.st_mode);
-    const ssize_t got = regular ? ::pread(fd, header.data(), header.size(), 0) : 0;
+    const ssize_t got = regular ? read_start(fd, header.data(), header.size()) : 0;
     const int read_errno = errno;
     ::close(fd);
     if (stat_rc != 0 || got < 0) throw io_error(given_path, "cannot read", read_errno);

@@ -121,7 +121,8 @@ void copy_to_new_file(const SourceFile& from, const std::string& to) {
             const ssize_t w =
                 ::write(file.descriptor(), buffer.data() + done, static_cast<std::size_t>(n - done));
             if (w > 0) done += w;
-            if (w < 0 && errno != EINTR) throw io_error(to, "cannot write the copy", errno);
+            if (w == 0 || (w < 0 && errno != EINTR))
+                throw io_error(to, "cannot write the copy", w < 0 ? errno : ENOSPC);
         }
     }
     file.sync();
