@@ -106,18 +106,18 @@ int report(const Args& args, Io& io, ErrorKind kind, const std::string& message)
     return code;
 }
 
-constexpr const char* k_lost = "a file was cut short while it was read, or its disk fails";
+constexpr const char* k_lost = "was cut short while it was read, or its disk fails";
 
 int guarded(const Args& args, Io& io) {
     try {
-        (void)MappedFile::take_any_lost();
+        (void)MappedFile::take_lost();
         const int code = run_command(args, io);
-        if (MappedFile::take_any_lost()) throw Error(ErrorKind::io, k_lost);
+        if (const auto lost = MappedFile::take_lost()) throw Error(ErrorKind::io, *lost + ": " + k_lost);
         return code;
     } catch (const Error& e) {
         // What cannot be read looks damaged.
-        if (e.kind() == ErrorKind::damaged && MappedFile::take_any_lost())
-            return report(args, io, ErrorKind::io, std::string(e.what()) + "; " + k_lost);
+        const auto lost = e.kind() == ErrorKind::damaged ? MappedFile::take_lost() : std::nullopt;
+        if (lost) return report(args, io, ErrorKind::io, std::string(e.what()) + "; " + *lost + " " + k_lost);
         return report(args, io, e.kind(), e.what());
     } catch (const std::bad_alloc&) {
         return report(args, io, ErrorKind::internal, "out of memory");
@@ -126,6 +126,25 @@ int guarded(const Args& args, Io& io) {
     } catch (const std::exception& e) {
         return report(args, io, ErrorKind::internal, e.what());
     }
+}
+
+int reported_run(const Args& args, Io& io) {
+    if (args.empty()) {
+        io.err << describe_program() << std::flush;
+        return exit_code(ErrorKind::usage);
+    }
+    const int code = guarded(args, io);
+    io.out.flush();
+    // A report that did not arrive is a failure of its own, unless the run failed already and said so.
+    const bool reported = code != 0 && code != exit_code(ErrorKind::findings);
+    if (io.out || reported) return code;
+    const auto* buffer = dynamic_cast<const FdBuffer*>(io.out.rdbuf());
+    const int error = buffer != nullptr ? buffer->error() : 0;
+    if (error == EINTR)
+        return report(args, io, ErrorKind::interrupted, "standard output: interrupted by a signal");
+    return report(args, io, ErrorKind::io,
+                  std::string("standard output cannot be written") +
+                      (error != 0 ? std::string(": ") + std::strerror(error) : ""));
 }
 
 }  // namespace
@@ -147,22 +166,12 @@ const Command* find_command(std::string_view name) noexcept {
 }
 
 int run(const Args& args, Io& io) {
-    if (args.empty()) {
-        io.err << describe_program() << std::flush;
-        return exit_code(ErrorKind::usage);
+    try {
+        return reported_run(args, io);
+    } catch (const std::bad_alloc&) {  // not even the message found memory
+        io.err << "kvctl: out of memory" << std::endl;
+        return exit_code(ErrorKind::internal);
     }
-    const int code = guarded(args, io);
-    io.out.flush();
-    // A report that did not arrive is a failure of its own, unless the run failed already and said so.
-    const bool reported = code != 0 && code != exit_code(ErrorKind::findings);
-    if (io.out || reported) return code;
-    const auto* buffer = dynamic_cast<const FdBuffer*>(io.out.rdbuf());
-    const int error = buffer != nullptr ? buffer->error() : 0;
-    if (error == EINTR)
-        return report(args, io, ErrorKind::interrupted, "standard output: interrupted by a signal");
-    return report(args, io, ErrorKind::io,
-                  std::string("standard output cannot be written") +
-                      (error != 0 ? std::string(": ") + std::strerror(error) : ""));
 }
 
 }  // namespace kvctl::cli

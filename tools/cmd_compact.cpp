@@ -15,6 +15,7 @@
 #include "tools/compact_decision.hpp"
 #include "tools/compact_options.hpp"
 #include "tools/new_file.hpp"
+#include "tools/notes.hpp"
 #include "tools/sizes.hpp"
 
 namespace kvctl::cli {
@@ -60,11 +61,7 @@ void print(const report::CompactionReport& r, const CompactOptions& options, Io&
     } else if (options.output_style.format == Format::jsonl) {
         report::write_jsonl(io.out, r);
     } else {
-        for (const std::string& w : r.warnings) io.err << "kvctl: warning: " << printable(w) << '\n';
-        for (const Finding& f : r.findings) {
-            io.err << "kvctl: " << (f.severity == Finding::Severity::error ? "error: " : "warning: ")
-                   << f.code << ": " << printable((f.where.empty() ? "" : f.where + ": ") + f.what) << '\n';
-        }
+        write_notes(r.notes, "", options.output_style, io);
         BoldFirstLine bold(io.out, options.output_style.color);
         report::write_text(bold.stream(), r,
                            {options.output_style.raw_bytes, options.output_style.verbose, format_bytes});
@@ -77,7 +74,7 @@ Error read_only_layout(const std::string& path) {
 }
 
 // The list goes to its file before anything is changed, so that a full disk costs nothing.
-void write_list(const CompactOptions& options, const Decision& d, Provisional& made) {
+void write_list(const CompactOptions& options, const Decision& d) {
     if (!options.list_file) return;
     NewFile file(*options.list_file);
     if (options.output_style.format == Format::text) {
@@ -86,7 +83,6 @@ void write_list(const CompactOptions& options, const Decision& d, Provisional& m
         report::write_list_jsonl(file.stream(), d.index, d.plan);
     }
     file.commit();
-    made.add(*options.list_file);
 }
 
 // True when the store's file will be another one afterwards.
@@ -104,8 +100,8 @@ std::string refusal(store::Store& store, const CompactOptions& options, Decision
             try {
                 store::check_executable(*sqlite);
             } catch (const Error& e) {
-                d.findings.push_back({Finding::Severity::error, "not-executable",
-                                      "table " + sqlite->table().name, e.what(), std::nullopt});
+                d.notes.findings.push_back({Finding::Severity::error, "not-executable",
+                                            "table " + sqlite->table().name, e.what(), std::nullopt});
                 throw;
             }
         }
@@ -124,8 +120,7 @@ int finish(report::CompactionReport& r, Decision& d, const CompactOptions& optio
     r.strategy = name_of(d.strategy);
     r.raft_log = d.log;
     r.file_after_vacuum = r.file_after_vacuum ? r.file_after_vacuum : d.shrunk_bytes;
-    r.warnings = d.warnings;
-    r.findings = d.findings;
+    r.notes = d.notes;
     r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
     if (d.kind == Decision::Kind::below_min_gain) {
         // Nothing goes: the counts say so, and the target stays what was asked for.
@@ -155,15 +150,13 @@ int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
     r.file_after = new_file ? d.shrunk_bytes : std::optional(bytes_now(info));
     if (works && !new_file && info.shrinks_itself) {
         r.file_after.reset();
-        d.warnings.emplace_back(
+        d.notes.warnings.emplace_back(
             "auto_vacuum gives pages back as they fall free; how many that are shows when it is done");
     }
     if (options.output) store::refuse_existing(*options.output);
     if (options.backup && changes(options, d)) store::refuse_existing(*options.backup);
     r.refusal = refusal(*store, options, d);
-    Provisional made;
-    write_list(options, d, made);
-    made.keep();
+    write_list(options, d);
     progress.reset();
     return finish(r, d, options, start, io);
 }
@@ -178,7 +171,8 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
     r.output = *options.output;
     if (d.kind == Decision::Kind::below_min_gain) return finish(r, d, options, start, io);
     Provisional made;
-    write_list(options, d, made);
+    write_list(options, d);
+    if (options.list_file) made.add(*options.list_file);
     if (d.shrunk_bytes)
         store::check_space({*d.shrunk_bytes, store::folder_of(*options.output)}, *options.output);
     store::Execution execution;
@@ -218,7 +212,8 @@ bool carry_out(store::WritableStore& writable, const CompactOptions& options, De
             writable.backup(*options.backup);
             made.add(*options.backup);
         }
-        write_list(options, d, made);
+        write_list(options, d);
+        if (options.list_file) made.add(*options.list_file);
         store::Execution execution;
         execution.drop_old_values = options.drop_old_values;
         execution.raft_compact_to = d.raft_compact_to;
@@ -249,9 +244,9 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
     if (d.works() && d.strategy == store::Strategy::rewrite &&
         (writable.hard_links() > 1 || !writable.idle_holders().empty())) {
         d.strategy = store::Strategy::in_place;
-        d.warnings.emplace_back(writable.hard_links() > 1
-                                    ? "the file has more than one name: compacted in place"
-                                    : "another process has the file open: compacted in place");
+        d.notes.warnings.emplace_back(writable.hard_links() > 1
+                                          ? "the file has more than one name: compacted in place"
+                                          : "another process has the file open: compacted in place");
     }
     if (changes(options, d)) {
         if (options.backup) store::expect_new(*options.backup);
@@ -270,8 +265,7 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
 // never opened for writing.
 bool look_is_enough(const CompactOptions& options) {
     if (!options.rev && !options.keep_last && !options.target_size) return true;
-    // A transaction that was cut short must be rolled back first, and only a writer does that.
-    if (file_size(store::resolve_path(options.path) + "-journal") > 0) return false;
+    if (store::needs_rollback(options.path)) return false;
     store::OpenOptions at_once = options.open;
     at_once.timeout_ms = 0;
     try {

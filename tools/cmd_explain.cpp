@@ -3,6 +3,7 @@
 #include "kvctl/mvcc/explain.hpp"
 #include "kvctl/report/explain_report.hpp"
 #include "tools/commands.hpp"
+#include "tools/notes.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/store_access.hpp"
 #include "tools/values.hpp"
@@ -66,7 +67,7 @@ int explain(const Args& args, Io& io) {
         report.rows = mvcc::explain_key(index, plan, *id);
     }
     note_lost_revisions(plan, report.notes);
-    print_notes(opened, report.notes, io, output);
+    write_notes(report.notes, opened.store->info().path, output, io);
     return write_report(report, output, io);
 }
 

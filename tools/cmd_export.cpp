@@ -2,6 +2,7 @@
 #include "kvctl/store/history_file.hpp"
 #include "kvctl/store/import.hpp"
 #include "tools/commands.hpp"
+#include "tools/notes.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/store_access.hpp"
@@ -43,7 +44,7 @@ int export_store(const Args& args, Io& io) {
                                              std::to_string(*header.rows) + " were counted");
     }
     report::Notes notes{source.warnings(), source.findings()};
-    print_notes(opened, notes, io, output);
+    write_notes(notes, opened.store->info().path, output, io);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "kvctl/mvcc/range_read.hpp"
 #include "kvctl/report/get_report.hpp"
 #include "tools/commands.hpp"
+#include "tools/notes.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/store_access.hpp"
 #include "tools/values.hpp"
@@ -131,7 +132,7 @@ int get(const Args& args, Io& io) {
     report.count_only = options.count_only;
     report.value_only = options.value_only;
     report.to_terminal = io.out_is_terminal;
-    print_notes(opened, report.notes, io, options.output);
+    write_notes(report.notes, opened.store->info().path, options.output, io);
     return write_report(report, options.output, io);
 }
 

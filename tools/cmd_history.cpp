@@ -1,6 +1,7 @@
 #include "kvctl/mvcc/explain.hpp"
 #include "kvctl/report/history_report.hpp"
 #include "tools/commands.hpp"
+#include "tools/notes.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/store_access.hpp"
 
@@ -45,7 +46,7 @@ int history(const Args& args, Io& io) {
     const mvcc::TreeIndex index = load_keys(opened, report.key, progress.get(), report.notes);
     report.record = record_reader(opened);
     fill(report, index);
-    print_notes(opened, report.notes, io, output);
+    write_notes(report.notes, opened.store->info().path, output, io);
     return write_report(report, output, io);
 }
 

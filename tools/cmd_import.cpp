@@ -1,11 +1,11 @@
 #include <sys/stat.h>
 
 #include <chrono>
-#include <fstream>
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/read_start.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/report/import_report.hpp"
 #include "kvctl/store/execute.hpp"
@@ -15,6 +15,7 @@
 #include "kvctl/store/open.hpp"
 #include "tools/commands.hpp"
 #include "tools/log_access.hpp"
+#include "tools/notes.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/store_access.hpp"
@@ -52,11 +53,7 @@ bool is_history(const std::string& path) {
     struct stat st {};
     if (::stat(path.c_str(), &st) != 0 || S_ISDIR(st.st_mode)) return false;
     if (!S_ISREG(st.st_mode)) return true;
-    std::ifstream in(path, std::ios::binary);
-    std::string head(65536, '\0');
-    in.read(head.data(), static_cast<std::streamsize>(head.size()));
-    head.resize(static_cast<std::size_t>(in.gcount()));
-    return store::looks_like_history(head);
+    return store::looks_like_history(read_start(path, 65536));
 }
 
 // A row on its way into the new store, counted.
@@ -201,13 +198,7 @@ int import_store(const Args& args, Io& io) {
     r.store = {info.path, std::string(name_of(info.layout)), info.file_bytes, info.page_size,
                info.free_pages};
     r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
-    if (options.display.format == Format::text && !options.display.quiet) {
-        for (const std::string& w : r.notes.warnings) io.err << "kvctl: warning: " << printable(w) << '\n';
-        for (const Finding& f : r.notes.findings) {
-            io.err << "kvctl: warning: " << printable((f.where.empty() ? "" : f.where + ": ") + f.what)
-                   << '\n';
-        }
-    }
+    write_notes(r.notes, "", options.display, io);
     return write_report(r, options.display, io);
 }
 

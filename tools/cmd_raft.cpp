@@ -13,6 +13,7 @@
 #include "kvctl/store/open.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
+#include "tools/notes.hpp"
 #include "tools/raft_detail.hpp"
 #include "tools/raft_store.hpp"
 #include "tools/shared_options.hpp"
@@ -139,16 +140,6 @@ report::TextStyle style_of(const Output& display) {
     return {display.raw_bytes, display.verbose, format_bytes};
 }
 
-// Findings in text go to stderr, as warnings do; under JSON they are in the document.
-void show_findings(const RaftOptions& o, const Findings& findings, Io& io) {
-    if (o.display.quiet || o.display.format != Format::text) return;
-    for (const Finding& f : findings) {
-        const char* const word = f.severity == Finding::Severity::info ? "note" : "warning";
-        io.err << "kvctl: " << word << ": " << f.code << ": "
-               << (f.where.empty() ? "" : escape(f.where) + ": ") << escape(f.what) << '\n';
-    }
-}
-
 bool any_fault(const Findings& findings) {
     for (const Finding& f : findings) {
         if (f.severity != Finding::Severity::info) return true;
@@ -237,7 +228,7 @@ int run_list(const RaftOptions& o, Io& io) {
                 break;
         }
     }
-    show_findings(o, r.findings, io);
+    write_notes({{}, r.findings}, "", o.display, io);
     return any_fault(r.findings) ? exit_code(ErrorKind::findings) : 0;
 }
 
@@ -282,13 +273,9 @@ int run_compact(const RaftOptions& o, Io& io) {
                 break;
         }
     }
-    show_findings(o, r.findings, io);
+    write_notes({{}, r.findings}, "", o.display, io);
     return 0;
 }
-
-}  // namespace
-
-namespace {
 
 OptionGroup compaction_options() {
     return {"Compaction (raft compact)",

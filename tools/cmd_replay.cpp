@@ -1,5 +1,3 @@
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -17,6 +15,7 @@
 #include "kvctl/store/writable.hpp"
 #include "tools/commands.hpp"
 #include "tools/compact_options.hpp"
+#include "tools/notes.hpp"
 #include "tools/replay_sink.hpp"
 #include "tools/replay_survey.hpp"
 #include "tools/shared_options.hpp"
@@ -270,12 +269,8 @@ void forecast(const ReplayOptions& o, Progress* progress, report::ReplayReport& 
 }
 
 void execute(const ReplayOptions& o, Progress* progress, report::ReplayReport& r) {
-    // A look first, so that no other layout is ever opened for writing. A transaction that was cut short
-    // cannot be looked at: the writer rolls it back.
-    struct stat st {};
-    const bool cut_short =
-        ::stat((store::resolve_path(o.path) + "-journal").c_str(), &st) == 0 && st.st_size > 0;
-    if (!cut_short) check_layout(store::open_store(o.path, o.open)->info());
+    // A look first, so that no other layout is ever opened for writing.
+    if (!store::needs_rollback(o.path)) check_layout(store::open_store(o.path, o.open)->info());
     store::WritableStore writable = store::WritableStore::open(o.path, o.open);
     check_layout(writable.info());
     store::check_executable(writable.store());
@@ -317,13 +312,7 @@ int replay(const Args& args, Io& io) {
         (options.dry_run ? forecast : execute)(options, progress.get(), r);
     }
     r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
-    if (options.display.format == Format::text && !options.display.quiet) {
-        for (const std::string& w : r.notes.warnings) io.err << "kvctl: warning: " << printable(w) << '\n';
-        for (const Finding& f : r.notes.findings) {
-            io.err << "kvctl: warning: " << printable((f.where.empty() ? "" : f.where + ": ") + f.what)
-                   << '\n';
-        }
-    }
+    write_notes(r.notes, "", options.display, io);
     return write_report(r, options.display, io);
 }
 

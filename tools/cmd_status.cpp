@@ -4,6 +4,7 @@
 #include <exception>
 #include <fstream>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/report/status_report.hpp"
 #include "kvctl/sqlite/holders.hpp"
@@ -191,7 +192,7 @@ int status(const Args& args, Io& io) {
         } catch (const Error& e) {
             const bool with_options = e.kind() == ErrorKind::usage || e.kind() == ErrorKind::interrupted;
             if (parsed.operands().size() == 1 || with_options) throw;
-            if (failed && output.format == Format::text) io.err << "kvctl: " << why << '\n';
+            if (failed && output.format == Format::text) io.err << "kvctl: " << printable(why) << '\n';
             failed = std::current_exception();
             why = e.what();
         }

@@ -137,7 +137,7 @@ std::string many(std::uint64_t n, const char* what) {
 
 void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decision& d) {
     const mvcc::CompactionPlan& p = d.plan;
-    std::vector<std::string>& w = d.warnings;
+    std::vector<std::string>& w = d.notes.warnings;
     if (d.head.bookkeeping_row_missing) {
         w.emplace_back(
             "the row that holds the compact revision is missing; one is inserted and takes the next "
@@ -184,14 +184,14 @@ void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decisi
 void warn(store::Store& store, const CompactOptions& options, Decision& d) {
     const store::StoreInfo& info = store.info();
     if (d.head.pending()) {
-        d.warnings.push_back("a compaction to revision " + number(d.head.scheduled->value()) +
-                             " was cut short; the next real run finishes it first");
+        d.notes.warnings.push_back("a compaction to revision " + number(d.head.scheduled->value()) +
+                                   " was cut short; the next real run finishes it first");
     }
     if (auto* const kine = dynamic_cast<store::KineStore*>(&store)) warn_of_kine(*kine, options, d);
     if (info.journal_bytes > 0)
-        d.warnings.emplace_back("a -journal lies beside the store: a transaction was cut short");
+        d.notes.warnings.emplace_back("a -journal lies beside the store: a transaction was cut short");
     for (const mvcc::Revision& r : d.plan.lost_live) {
-        d.findings.push_back(
+        d.notes.findings.push_back(
             {Finding::Severity::error, "lost-live-revision",
              "revision " + number(r.main) + "." + number(r.sub),
              "etcd's rule deletes this live revision (a delete and a put of one key in one transaction)",
@@ -230,9 +230,9 @@ void read_raft_log(store::Store& store, const CompactOptions& options, Decision&
         read_log(*source, own ? "store" : *options.raft_log, target, d.head.consistent_index);
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
-    for (std::string& w : reading.warnings) d.warnings.push_back(std::move(w));
+    for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (Finding& f : reading.findings) {
-        d.warnings.push_back("raft log: " + (f.where.empty() ? "" : f.where + ": ") + f.what);
+        d.notes.warnings.push_back("raft log: " + (f.where.empty() ? "" : f.where + ": ") + f.what);
     }
 }
 
@@ -243,15 +243,15 @@ void note_index_damage(Decision& d) {
         return "revision " + number(r.main) + "." + number(r.sub);
     };
     for (const mvcc::Slot s : d.index.version_breaks()) {
-        d.findings.push_back({Finding::Severity::error, "version-break", revision_text(s),
-                              "its version does not follow from the key's revision before it",
-                              d.index.revision(s).main});
-        if (d.findings.size() > 20) break;
+        d.notes.findings.push_back({Finding::Severity::error, "version-break", revision_text(s),
+                                    "its version does not follow from the key's revision before it",
+                                    d.index.revision(s).main});
+        if (d.notes.findings.size() > 20) break;
     }
     if (d.index.duplicates() > 0) {
-        d.findings.push_back({Finding::Severity::error, "duplicate-revision", "",
-                              many(d.index.duplicates(), "row") + " repeat another row's revision",
-                              std::nullopt});
+        d.notes.findings.push_back({Finding::Severity::error, "duplicate-revision", "",
+                                    many(d.index.duplicates(), "row") + " repeat another row's revision",
+                                    std::nullopt});
     }
 }
 
@@ -276,8 +276,8 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
                         "that row first");
     }
     const MainRevision target = options.target_size ? head.compacted : target_of(info, options, head);
-    Findings findings;
-    mvcc::TreeIndex index = store.load(rules, findings, progress);
+    report::Notes notes;
+    mvcc::TreeIndex index = store.load(rules, notes.findings, progress);
     Decision d{Decision::Kind::compact,
                head,
                std::move(index),
@@ -286,8 +286,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
                store::Strategy::in_place,
                std::nullopt,
                std::nullopt,
-               std::move(findings),
-               {}};
+               std::move(notes)};
     const SizePredictor predictor(store, d.index, options);
     if (options.target_size) {
         d.kind = find_target(info, options, predictor, d);
@@ -307,7 +306,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
                 // As etcd does at its start: what was begun is finished, whatever it gains.
                 d.plan = mvcc::plan_compaction(d.index, input_of(head), *head.scheduled);
                 d.shrunk_bytes = predictor.bytes(d.plan);
-                d.warnings.emplace_back(
+                d.notes.warnings.emplace_back(
                     "less than --min-gain to gain: only the compaction that was cut short is finished");
             } else {
                 d.kind = Decision::Kind::below_min_gain;
@@ -322,7 +321,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
 }
 
 void check_decision(const store::StoreInfo& info, const Decision& d) {
-    for (const Finding& f : d.findings) {
+    for (const Finding& f : d.notes.findings) {
         if (f.severity != Finding::Severity::error || f.code == "lost-live-revision") continue;
         if (f.revision && *f.revision > d.plan.compacted_after.value()) continue;
         throw Error(ErrorKind::damaged, info.path + ": " + (f.where.empty() ? "" : f.where + ": ") + f.what +

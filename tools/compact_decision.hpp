@@ -22,8 +22,7 @@ struct Decision {
     store::Strategy strategy = store::Strategy::in_place;
     std::optional<report::LogFacts> log;      ///< nullopt: there is no raft log
     std::optional<LogIndex> raft_compact_to;  ///< entries of the store's own log up to it go
-    Findings findings;
-    std::vector<std::string> warnings;
+    report::Notes notes;
     bool too_little_gain = false;  ///< less than --min-gain: only what was cut short earlier is finished
 
     /// Whether anything is to be written beside shrinking the file.

@@ -27,8 +27,10 @@ bool FdBuffer::drain() noexcept {
     const char* from = pbase();
     while (error_ == 0 && from != pptr()) {
         const ssize_t n = ::write(fd_, from, static_cast<std::size_t>(pptr() - from));
-        if (n >= 0) {
+        if (n > 0) {
             from += n;
+        } else if (n == 0) {
+            error_ = ENOSPC;
         } else if (errno != EINTR || interrupt_signal() != 0) {
             error_ = errno;
         }

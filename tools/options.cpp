@@ -1,6 +1,7 @@
 #include "tools/options.hpp"
 
 #include <algorithm>
+#include <boost/make_shared.hpp>
 #include <boost/program_options.hpp>
 
 #include "kvctl/base/bytes.hpp"
@@ -17,6 +18,12 @@ namespace po = boost::program_options;
 // --name=VALUE goes by another name, which nobody can type by accident.
 constexpr char k_with_value = '\x01';
 
+// In one piece: a value made before the rest would be lost if that found no memory.
+struct WithValue : po::option_description {
+    explicit WithValue(const std::string& names)
+        : option_description(names.c_str(), po::value<std::string>(), "") {}
+};
+
 po::options_description to_boost(const OptionTable& table) {
     po::options_description description;
     for (const OptionGroup& group : table) {
@@ -26,10 +33,9 @@ po::options_description to_boost(const OptionTable& table) {
             if (o.takes == Option::Takes::nothing || o.value_optional) {
                 description.add_options()(names.c_str(), "");
             } else {
-                description.add_options()(names.c_str(), po::value<std::string>(), "");
+                description.add(boost::make_shared<WithValue>(names));
             }
-            if (o.value_optional)
-                description.add_options()((name + k_with_value).c_str(), po::value<std::string>(), "");
+            if (o.value_optional) description.add(boost::make_shared<WithValue>(name + k_with_value));
         }
     }
     return description;

@@ -5,6 +5,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/store/open.hpp"
+#include "tools/notes.hpp"
 
 namespace kvctl::cli {
 
@@ -62,22 +63,8 @@ mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>&
                           Io& io, const Output& output) {
     report::Notes notes;
     mvcc::TreeIndex tree = load_keys(opened, key, progress, notes);
-    print_notes(opened, notes, io, output);
+    write_notes(notes, opened.store->info().path, output, io);
     return tree;
-}
-
-void print_notes(const OpenedStore& opened, const report::Notes& notes, Io& io, const Output& output) {
-    if (output.format != Format::text || output.quiet) return;
-    const std::string& path = opened.store->info().path;
-    for (const std::string& w : notes.warnings)
-        io.err << "kvctl: warning: " << printable(path + ": " + w) << '\n';
-    for (const Finding& f : notes.findings) {
-        // bbolt's findings name the file themselves: a data dir holds several.
-        const bool named = f.where.find(path) != std::string::npos;
-        io.err << "kvctl: warning: "
-               << printable((named ? "" : path + ": ") + (f.where.empty() ? "" : f.where + ": ") + f.what)
-               << '\n';
-    }
 }
 
 void note_lost_revisions(const mvcc::CompactionPlan& plan, report::Notes& notes) {

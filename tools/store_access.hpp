@@ -44,8 +44,6 @@ struct OpenedStore {
 /// The same, silently: what is to be told goes to `notes`.
 [[nodiscard]] mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key,
                                         Progress* progress, report::Notes& notes);
-/// Warnings and findings on stderr (in text, unless quiet); in JSON the report carries them.
-void print_notes(const OpenedStore& opened, const report::Notes& notes, Io& io, const Output& output);
 /// Adds a finding for each live revision that the plan, being etcd's own, would delete.
 void note_lost_revisions(const mvcc::CompactionPlan& plan, report::Notes& notes);
 

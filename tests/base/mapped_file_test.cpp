@@ -23,7 +23,7 @@ constexpr std::size_t k_page = 65536;
 MappedFile map(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     REQUIRE(fd >= 0);
-    MappedFile mapped(fd, std::filesystem::file_size(path));
+    MappedFile mapped(fd, std::filesystem::file_size(path), path);
     ::close(fd);
     return mapped;
 }
@@ -36,7 +36,7 @@ TEST_CASE("mapped file: what was cut off while it was mapped reads as zeros, and
     kvctl::test::write_file(path, std::string(3 * k_page, 'x'));
     const MappedFile whole = map(folder.file("f"));
     MappedFile cut = map(path);
-    (void)MappedFile::take_any_lost();
+    (void)MappedFile::take_lost();
     CHECK(cut.bytes() == std::string(3 * k_page, 'x'));
     CHECK_FALSE(cut.lost());
     std::filesystem::resize_file(path, k_page);
@@ -48,8 +48,8 @@ TEST_CASE("mapped file: what was cut off while it was mapped reads as zeros, and
     CHECK(std::count(cut.bytes().begin(), cut.bytes().end(), 'x') == k_page);
     const MappedFile moved = std::move(cut);
     CHECK(moved.lost());
-    CHECK(MappedFile::take_any_lost());
-    CHECK_FALSE(MappedFile::take_any_lost());
+    CHECK(MappedFile::take_lost() == path);
+    CHECK_FALSE(MappedFile::take_lost());
 }
 
 TEST_CASE(
@@ -59,5 +59,5 @@ TEST_CASE(
     std::vector<MappedFile> many;
     for (int i = 0; i < 100; ++i) many.push_back(map(folder.file("f")));
     for (const MappedFile& m : many) CHECK(m.bytes() == "abc");
-    CHECK_THROWS_AS(MappedFile(-1, 1), std::system_error);
+    CHECK_THROWS_AS(MappedFile(-1, 1, ""), std::system_error);
 }

@@ -22,10 +22,6 @@ namespace {
 using Args = std::vector<std::string>;
 using Names = std::vector<std::string>;
 
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 std::string kind_of(const Result& r) {
     return json::parse(r.err).at("error").at("kind").get<std::string>();
 }
@@ -103,6 +99,7 @@ TEST_CASE("compact: a dry run says what the real one would refuse, and offers no
         REQUIRE(report.at("findings").size() == 1);
         CHECK(report.at("findings")[0].at("code") == "not-executable");
         CHECK(report.at("findings")[0].at("severity") == "error");
+        CHECK(report.at("refusal") == why);
     }
     const TempDir folder;
     const std::string db = folder.file("s.db");

@@ -318,6 +318,8 @@ TEST_CASE("status: stores that cannot be read do not hide the others") {
     CHECK(r.code == 6);
     CHECK(r.out.empty());
     CHECK(std::count(r.err.begin(), r.err.end(), '\n') == 2);
+    r = run_cli({"status", all.folder.file("\x1b[2J"), missing});
+    CHECK(r.err.find('\x1b') == std::string::npos);
 }
 
 TEST_CASE(

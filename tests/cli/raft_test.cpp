@@ -6,6 +6,7 @@
 
 #include "kvctl/base/proto.hpp"
 #include "kvctl/sqlite/database.hpp"
+#include "tests/support/requests.hpp"
 #include "tests/support/run_cli.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -14,23 +15,6 @@ using namespace kvctl::test;
 using nlohmann::json;
 
 namespace {
-
-std::string put(const std::string& key, const std::string& value) {
-    std::string body;
-    proto::append_bytes(body, 1, key);
-    proto::append_bytes(body, 2, value);
-    std::string request;
-    proto::append_bytes(request, 4, body);
-    return request;
-}
-
-std::string remove(const std::string& key) {
-    std::string body;
-    proto::append_bytes(body, 1, key);
-    std::string request;
-    proto::append_bytes(request, 5, body);
-    return request;
-}
 
 std::string hex_of(const std::string& bytes) {
     static constexpr char k_digits[] = "0123456789abcdef";
@@ -66,8 +50,13 @@ struct StoreWithLog {
             "INSERT INTO meta VALUES ('consistent_index', 6), ('raft_term', 1), ('raft_vote', 10), "
             "('raft_commit', 7),"
             " ('scheduled_compact_rev', 2), ('finished_compact_rev', 2);");
-        const std::string data[] = {put("a", "1"), put("b", "1"), remove("a"),  remove("a"),
-                                    compaction,    put("a", "2"), put("c", "1")};
+        const std::string data[] = {put_request("a", "1"),
+                                    put_request("b", "1"),
+                                    delete_request("a"),
+                                    delete_request("a"),
+                                    compaction,
+                                    put_request("a", "2"),
+                                    put_request("c", "1")};
         int index = 0;
         for (const std::string& d : data) {
             db.exec("INSERT INTO raft_entry VALUES (" + std::to_string(++index) + ", 1, 0, x'" + hex_of(d) +
@@ -178,8 +167,8 @@ TEST_CASE("raft command: findings are exit 3, on stderr in text and in the docum
     const Result text = run_cli({"raft", dir.file("log")});
     CHECK(text.code == 3);
     CHECK(text.err ==
-          "kvctl: warning: index-gap: index 3: entries 2 to 2 are missing\n"
-          "kvctl: warning: term-falls: index 3: term 1 behind term 2\n");
+          "kvctl: error: index-gap: index 3: entries 2 to 2 are missing\n"
+          "kvctl: error: term-falls: index 3: term 1 behind term 2\n");
     const Result document = run_cli({"raft", "--json", dir.file("log")});
     CHECK(document.code == 3);
     CHECK(document.err.empty());

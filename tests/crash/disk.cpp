@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 
 #include "tests/support/temp_dir.hpp"
 
@@ -24,6 +25,14 @@ Files read_folder(const std::string& folder) {
 void write_folder(const std::string& folder, const Files& files) {
     for (const auto& entry : fs::directory_iterator(folder)) fs::remove_all(entry.path());
     for (const auto& [name, content] : files) test::write_file(fs::path(folder) / name, content);
+}
+
+std::string fingerprint(const Files& files) {
+    std::string all;
+    for (const auto& [name, content] : files)
+        all += name + '\0' + std::to_string(content.size()) + '\0' +
+               std::to_string(std::hash<std::string>{}(content)) + '\n';
+    return all;
 }
 
 // --- Recorder

@@ -17,6 +17,9 @@ using Files = std::map<std::string, std::string>;
 /// Makes the folder hold these files and nothing else.
 void write_folder(const std::string& folder, const Files& files);
 
+/// Equal for equal contents under equal names.
+[[nodiscard]] std::string fingerprint(const Files& files);
+
 /// One change of the disk, as it was asked for.
 struct Change {
     enum class Kind { create, write, truncate, sync, rename, link, remove, folder_sync };

@@ -1,6 +1,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,8 +11,8 @@
 namespace {
 
 constexpr const char* k_usage =
-    "usage: kvctl_crash points|faults|signals [--full] [--seed N] [--only TEXT] [--repeats N] [--per-kind "
-    "N]\n"
+    "usage: kvctl_crash points|faults|signals [--full] [--seed N] [--only TEXT] [--repeats N]\n"
+    "       [--kinds calls|sqlite|program] [--per-kind N]\n"
     "  points   power loss at every point of a run\n"
     "  faults   the n-th call fails, for every n\n"
     "  signals  SIGINT, SIGTERM, SIGKILL, SIGPIPE, a full standard output\n"
@@ -33,6 +34,8 @@ int main(int argc, char** argv) {
             settings.repeats = std::stoul(args[++i]);
         } else if (args[i] == "--per-kind" && i + 1 < args.size()) {
             settings.per_kind = std::stoull(args[++i]);
+        } else if (args[i] == "--kinds" && i + 1 < args.size()) {
+            settings.kinds = args[++i];
         } else if (args[i] == "--only" && i + 1 < args.size()) {
             settings.only = args[++i];
         } else if (what.empty()) {
@@ -44,6 +47,8 @@ int main(int argc, char** argv) {
     // The disk that is simulated needs no real one.
     if (std::getenv("TMPDIR") == nullptr && std::filesystem::exists("/dev/shm"))
         ::setenv("TMPDIR", "/dev/shm", 0);
+    const std::set<std::string> kinds{"", "calls", "sqlite", "program"};
+    if (!kinds.contains(settings.kinds)) what = "?";
     try {
         install_allocator();
         install_vfs();

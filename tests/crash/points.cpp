@@ -1,9 +1,7 @@
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <iostream>
 #include <set>
-#include <unordered_map>
 
 #include "tests/crash/harness.hpp"
 #include "tests/crash/scenario.hpp"
@@ -23,14 +21,6 @@ struct Tally {
     std::uint64_t after = 0;
     std::uint64_t resumable = 0;
 };
-
-std::string fingerprint(const Files& files) {
-    std::string all;
-    for (const auto& [name, content] : files)
-        all += name + '\0' + std::to_string(content.size()) + '\0' +
-               std::to_string(std::hash<std::string>{}(content)) + '\n';
-    return all;
-}
 
 class Judge {
   public:

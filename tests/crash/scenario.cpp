@@ -3,11 +3,14 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
+#include <streambuf>
 
+#include "tests/crash/allocator.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tools/commands.hpp"
 
@@ -164,6 +167,16 @@ std::string replaced(const std::string& word, const std::string& folder) {
     return word;
 }
 
+// What a run prints; needs no memory, as the program's own streams need none.
+class Printed : public std::streambuf {
+  public:
+    Printed() { setp(block_.data(), block_.data() + block_.size()); }
+    [[nodiscard]] std::string text() const { return {pbase(), pptr()}; }
+
+  private:
+    std::array<char, 65536> block_{};
+};
+
 }  // namespace
 
 std::vector<Scenario> scenarios() {
@@ -191,6 +204,7 @@ std::vector<Scenario> scenarios() {
                     {"compact", "--rev", "60", "--strategy", "in-place", "--vacuum", "STORE"});
                 add("to another file", {"compact", "--rev", "60", "-o", "OUT", "STORE"});
                 add("import", {"import", "-o", "OUT", "STORE"});
+                if (wal || !left_over) add("check", {"check", "STORE"});
                 add("in place, backup",
                     {"compact", "--rev", "60", "--strategy", "in-place", "--backup", "BACKUP", "STORE"});
                 if (left_over) continue;
@@ -216,14 +230,23 @@ std::vector<Scenario> scenarios() {
     return all;
 }
 
-int run(const Scenario& scenario, const std::string& folder, std::string& printed) {
+std::vector<std::string> arguments(const Scenario& scenario, const std::string& folder) {
+    const Calm calm;
     std::vector<std::string> args;
     for (const std::string& word : scenario.args) args.push_back(replaced(word, folder));
-    std::ostringstream out;
-    std::ostringstream err;
+    return args;
+}
+
+int run(const Scenario& scenario, const std::string& folder, std::string& printed) {
+    const std::vector<std::string> args = arguments(scenario, folder);
+    Printed to_out;
+    Printed to_err;
+    std::ostream out(&to_out);
+    std::ostream err(&to_err);
     cli::Io io{out, err};
     const int code = cli::run(args, io);
-    printed = out.str() + err.str();
+    const Calm calm;
+    printed = to_out.text() + to_err.text();
     return code;
 }
 

@@ -4,28 +4,12 @@
 #include "kvctl/base/proto.hpp"
 #include "tests/crash/scenario.hpp"
 #include "tests/support/bbolt_image.hpp"
+#include "tests/support/requests.hpp"
 #include "tests/support/temp_dir.hpp"
 
 // Runs that read something else than an SQLite store: replay of a raft log, import of a bbolt file.
 namespace kvctl::crash {
 namespace {
-
-std::string put(const std::string& key, const std::string& value) {
-    std::string body;
-    proto::append_bytes(body, 1, key);
-    proto::append_bytes(body, 2, value);
-    std::string request;
-    proto::append_bytes(request, 4, body);
-    return request;
-}
-
-std::string remove(const std::string& key) {
-    std::string body;
-    proto::append_bytes(body, 1, key);
-    std::string request;
-    proto::append_bytes(request, 5, body);
-    return request;
-}
 
 std::string compaction(std::uint64_t at) {
     std::string body;
@@ -45,8 +29,9 @@ std::string log_text(bool compacts) {
                        std::to_string(k_entries) + "}}\n";
     for (int i = 1; i <= k_entries; ++i) {
         const std::string key = "key" + std::to_string(i * i % 5);
-        std::string data =
-            i % 7 == 4 ? remove(key) : put(key, std::string(static_cast<std::size_t>(i * 40), 'v'));
+        std::string data = i % 7 == 4
+                               ? test::delete_request(key)
+                               : test::put_request(key, std::string(static_cast<std::size_t>(i * 40), 'v'));
         if (compacts && i == k_compaction_at) data = compaction(k_compacted);
         text += "{\"index\":" + std::to_string(i) + R"(,"term":3,"type":"EntryNormal","data":")" +
                 base64_encode(data) + "\"}\n";

@@ -2,17 +2,21 @@
 #include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <random>
 #include <stdexcept>
 #include <thread>
 
 #include "tests/crash/harness.hpp"
+#include "tests/crash/scenario.hpp"
 #include "tests/support/run_binary.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -23,6 +27,9 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using Ms = std::chrono::milliseconds;
+using Us = std::chrono::microseconds;
+
+constexpr int k_rows_killed = 20000;  // each is checked whole
 
 struct Close {
     void operator()(sqlite3* db) const noexcept { sqlite3_close(db); }
@@ -136,10 +143,11 @@ class Report {
     std::uint64_t tried_ = 0;
     std::uint64_t wrong_ = 0;
     std::uint64_t stopped_ = 0;
+    std::uint64_t lost_ = 0;
     Ms slowest_{};
 };
 
-void interrupt(const Bench& b, int signal, Ms delay, Report& report) {
+void interrupt(const Bench& b, int signal, Us delay, Report& report) {
     b.reset();
     test::Child child({.args = b.args()});
     std::this_thread::sleep_for(delay);
@@ -148,7 +156,7 @@ void interrupt(const Bench& b, int signal, Ms delay, Report& report) {
     const test::Result r = child.wait();
     const Ms took = std::chrono::duration_cast<Ms>(Clock::now() - sent);
     const std::string name = std::string(b.work.name) + ", signal " + std::to_string(signal) + " after " +
-                             std::to_string(delay.count()) + " ms: ";
+                             std::to_string(delay.count()) + " us: ";
     if (r.code == 0) {
         report.expect(state_of(b.store) == b.after, name + "ended with 0, but is not done");
         return;
@@ -170,14 +178,14 @@ void interrupt(const Bench& b, int signal, Ms delay, Report& report) {
                   name + "the store is " + now);
 }
 
-void kill(const Bench& b, Ms delay, bool again, Report& report) {
+void kill(const Bench& b, Us delay, bool again, Report& report) {
     b.reset();
     test::Child child({.args = b.args()});
     std::this_thread::sleep_for(delay);
     child.send(SIGKILL);
     const test::Result r = child.wait();
     const std::string name =
-        std::string(b.work.name) + ", SIGKILL after " + std::to_string(delay.count()) + " ms: ";
+        std::string(b.work.name) + ", SIGKILL after " + std::to_string(delay.count()) + " us: ";
     if (r.code == 1000 + SIGKILL) ++report.stopped_;
     if (again) {
         const test::Result next = test::run_binary(b.args());
@@ -192,23 +200,42 @@ void kill(const Bench& b, Ms delay, bool again, Report& report) {
                   name + "the store is " + now);
 }
 
-// A reader that goes away, and a device that is full, while the report is written.
-void lose_output(const Bench& b, Report& report) {
-    b.reset();
-    std::vector<std::string> args{
-        "-c", R"({ "$0" "$@"; echo $? > ")" + b.folder.string() + R"(/code"; } | true)", KVCTL_EXE};
-    for (const std::string& a : b.args()) args.push_back(a);
-    (void)test::run({.args = args, .program = "/bin/sh"});
-    const std::string code = test::read_file(b.folder / "code");
-    report.expect(code == "7\n", std::string(b.work.name) + ", SIGPIPE: ends with " + code);
-    report.expect(state_of(b.store) == b.after,
-                  std::string(b.work.name) + ", SIGPIPE: the change was given up");
-    b.reset();
-    const test::Result r = test::run({.args = b.args(), .out_path = "/dev/full"});
-    report.expect(r.code == 7,
-                  std::string(b.work.name) + ", full standard output: ends with " + std::to_string(r.code));
-    report.expect(state_of(b.store) == b.after,
-                  std::string(b.work.name) + ", full standard output: the change was given up");
+// What a run left: the size of each file, and what the stores among them hold.
+struct Outcome {
+    int code = 0;
+    std::map<std::string, std::size_t> sizes{};
+    State store{};
+    State output{};
+};
+
+// A reader that went away, and a device that is full, before the report is written: the work is done all the
+// same.
+void lose_output(const Scenario& scenario, Report& report) {
+    const test::TempDir dir;
+    const std::string folder = dir.path().string();
+    const std::vector<std::string> args = arguments(scenario, folder);
+    const auto outcome = [&](const std::string& out_path) {
+        write_folder(folder, scenario.start);
+        Outcome o{.code = test::run({.args = args, .out_path = out_path}).code};
+        for (const auto& [name, content] : read_folder(folder)) o.sizes[name] = content.size();
+        o.store = read_state(folder + "/" + k_store);
+        if (scenario.to_output) o.output = read_state(folder + "/" + k_output);
+        return o;
+    };
+    const Outcome heard = outcome({});
+    report.expect(heard.code == 0, scenario.name + ": ends with " + std::to_string(heard.code));
+    const auto compare = [&](const std::string& what, const Outcome& o) {
+        ++report.lost_;
+        report.expect(o.code == 7, scenario.name + what + ": ends with " + std::to_string(o.code));
+        report.expect(o.sizes == heard.sizes && o.store == heard.store && o.output == heard.output,
+                      scenario.name + what + ": the work was given up");
+    };
+    compare(", full standard output", outcome("/dev/full"));
+    std::array<int, 2> ends{};
+    if (::pipe(ends.data()) != 0) throw std::runtime_error("no pipe");
+    ::close(ends[0]);
+    compare(", SIGPIPE", outcome("/proc/self/fd/" + std::to_string(ends[1])));
+    ::close(ends[1]);
 }
 
 }  // namespace
@@ -227,7 +254,12 @@ int signal_points(const Settings& settings) {
     const test::TempDir dir;
     std::mt19937 random(settings.seed);
     Report report;
-    for (const bool wal : {false, true}) make_store(dir.file(wal ? "wal.db" : "rollback.db"), wal, rows);
+    const auto store_of = [&](bool wal, int n) {
+        return dir.file((wal ? "wal" : "rollback") + std::to_string(n) + ".db");
+    };
+    for (const bool wal : {false, true}) {
+        for (const int n : {rows, k_rows_killed}) make_store(store_of(wal, n), wal, n);
+    }
     const int kills = (settings.full ? 1000 : 30) / static_cast<int>(works.size()) + 1;
     const int stops = settings.full ? 20 : 1;
     std::uint64_t killed = 0;
@@ -235,29 +267,40 @@ int signal_points(const Settings& settings) {
         if (std::string(work.name).find(settings.only) == std::string::npos) continue;
         const fs::path folder = dir.path() / "work";
         fs::create_directory(folder);
-        Bench b{folder,
-                dir.file(work.wal ? "wal.db" : "rollback.db"),
-                (folder / "s.db").string(),
-                std::to_string(1000 + rows * 7 / 10),
-                work,
-                {},
-                {}};
-        b.measure();
-        const auto moment = [&] { return Ms(static_cast<std::int64_t>(random()) % (b.alone.count() + 5)); };
+        const auto bench = [&](int n) {
+            Bench b{folder,
+                    store_of(work.wal, n),
+                    (folder / "s.db").string(),
+                    std::to_string(1000 + n * 7 / 10),
+                    work,
+                    {},
+                    {}};
+            b.measure();
+            return b;
+        };
+        const auto moment = [&](const Bench& b) {
+            return Us(static_cast<std::int64_t>(random()) % Us(b.alone + Ms(5)).count());
+        };
+        const Bench large = bench(rows);
         for (int i = 0; i < stops; ++i) {
-            interrupt(b, SIGINT, moment(), report);
-            interrupt(b, SIGTERM, moment(), report);
+            interrupt(large, SIGINT, moment(large), report);
+            interrupt(large, SIGTERM, moment(large), report);
         }
         const std::uint64_t stopped = report.stopped_;
-        for (int i = 0; i < kills; ++i) kill(b, moment(), i % 3 == 0, report);
+        const Bench small = bench(k_rows_killed);
+        for (int i = 0; i < kills; ++i) kill(small, moment(small), i % 3 == 0, report);
         killed += report.stopped_ - stopped;
-        lose_output(b, report);
         fs::remove_all(folder);
+    }
+    for (const Scenario& scenario : scenarios()) {
+        const bool sampled = settings.full || scenario.name.starts_with("native, rollback: ");
+        if (sampled && scenario.name.find(settings.only) != std::string::npos) lose_output(scenario, report);
     }
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - start);
     std::cout << "signals: " << report.tried_ << " checks, " << killed << " runs killed, "
               << report.stopped_ - killed << " interrupted (slowest stop " << report.slowest_.count()
-              << " ms), " << report.wrong_ << " wrong (" << seconds.count() << " s)\n";
+              << " ms), " << report.lost_ << " reports lost, " << report.wrong_ << " wrong ("
+              << seconds.count() << " s)\n";
     return report.wrong_ == 0 && report.tried_ > 0 ? 0 : 1;
 }
 

@@ -1,7 +1,6 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-#include <cerrno>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -9,7 +8,8 @@
 #include "tests/crash/allocator.hpp"
 #include "tests/crash/watcher.hpp"
 
-// A VFS on top of SQLite's own that tells the watcher of every request, or fails it when the watcher says so.
+// A VFS on top of SQLite's own that tells the watcher of every change, and simulates syncs. What else fails
+// does so below SQLite's own VFS (sqlite_calls.cpp).
 namespace kvctl::crash {
 namespace {
 
@@ -35,18 +35,6 @@ Watcher* watcher(sqlite3_file* file) {
     return watcher_of(*self(file)->path);
 }
 
-Verdict ask(sqlite3_file* file, Call call) {
-    Watcher* const w = watcher(file);
-    const Verdict v = w != nullptr ? w->before(call, *self(file)->path) : Verdict{};
-    // SQLite's own VFS tries again, but for a sync.
-    return v.error == EINTR && call != Call::sync ? Verdict{} : v;
-}
-
-int code(int error, int io_code) {
-    if (error == ENOSPC) return SQLITE_FULL;
-    return error == ENOMEM ? SQLITE_IOERR_NOMEM : io_code;
-}
-
 int x_close(sqlite3_file* file) {
     const Calm calm;
     const int rc = methods(file)->xClose(real(file));
@@ -56,27 +44,22 @@ int x_close(sqlite3_file* file) {
 
 int x_read(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) {
     const Calm calm;
-    if (const Verdict v = ask(file, Call::read); v.error != 0) return code(v.error, SQLITE_IOERR_READ);
     return methods(file)->xRead(real(file), out, amount, offset);
 }
 
 int x_write(sqlite3_file* file, const void* data, int amount, sqlite3_int64 offset) {
     const Calm calm;
-    const Verdict v = ask(file, Call::write);
-    if (v.error != 0 && !v.short_write) return code(v.error, SQLITE_IOERR_WRITE);
-    const int done = v.short_write ? amount / 2 : amount;
-    const int rc = methods(file)->xWrite(real(file), data, done, offset);
+    const int rc = methods(file)->xWrite(real(file), data, amount, offset);
     Watcher* const w = watcher(file);
     if (rc == SQLITE_OK && w != nullptr) {
-        w->wrote(*self(file)->path, offset, {static_cast<const char*>(data), static_cast<std::size_t>(done)});
+        w->wrote(*self(file)->path, offset,
+                 {static_cast<const char*>(data), static_cast<std::size_t>(amount)});
     }
-    return v.short_write ? SQLITE_FULL : rc;
+    return rc;
 }
 
 int x_truncate(sqlite3_file* file, sqlite3_int64 size) {
     const Calm calm;
-    if (const Verdict v = ask(file, Call::truncate); v.error != 0)
-        return code(v.error, SQLITE_IOERR_TRUNCATE);
     const int rc = methods(file)->xTruncate(real(file), size);
     if (Watcher* const w = watcher(file); rc == SQLITE_OK && w != nullptr)
         w->truncated(*self(file)->path, size);
@@ -87,7 +70,8 @@ int x_sync(sqlite3_file* file, int flags) {
     const Calm calm;
     Watcher* const w = watcher(file);
     if (w == nullptr) return methods(file)->xSync(real(file), flags);
-    if (const Verdict v = ask(file, Call::sync); v.error != 0) return code(v.error, SQLITE_IOERR_FSYNC);
+    // SQLite's own tries no sync again, whatever it failed with.
+    if (w->before(Call::sync, *self(file)->path).error != 0) return SQLITE_IOERR_FSYNC;
     w->synced(*self(file)->path, self(file)->syncs_name);
     self(file)->syncs_name = false;
     return SQLITE_OK;  // the disk is a simulated one
@@ -132,10 +116,6 @@ int x_shm_unmap(sqlite3_file* file, int remove) {
 }
 
 int x_fetch(sqlite3_file* file, sqlite3_int64 offset, int amount, void** page) {
-    const Calm calm;
-    *page = nullptr;
-    // A map that cannot be had: SQLite reads instead.
-    if (const Verdict v = ask(file, Call::map); v.error != 0) return SQLITE_OK;
     return methods(file)->xFetch(real(file), offset, amount, page);
 }
 int x_unfetch(sqlite3_file* file, sqlite3_int64 offset, void* page) {
@@ -155,14 +135,8 @@ int x_open(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int flags
     f->path = new std::string(name != nullptr ? name : "");
     Watcher* const w = watcher_of(*f->path);
     bool existed = true;
-    if (w != nullptr) {
-        if (const Verdict v = w->before(Call::open, *f->path); v.error != 0 && v.error != EINTR) {
-            delete f->path;
-            return v.error == ENOMEM ? SQLITE_NOMEM : SQLITE_CANTOPEN;
-        }
-        struct stat st {};  // xAccess takes an empty file for none
-        existed = ::stat(name, &st) == 0;
-    }
+    struct stat st {};  // xAccess takes an empty file for none
+    if (w != nullptr) existed = ::stat(name, &st) == 0;
     const int rc = real_vfs->xOpen(real_vfs, name, f->real, flags, out_flags);
     if (rc != SQLITE_OK) {
         if (f->real->pMethods != nullptr) f->real->pMethods->xClose(f->real);
@@ -180,12 +154,11 @@ int x_delete(sqlite3_vfs* /*vfs*/, const char* name, int sync_folder) {
     const Calm calm;
     Watcher* const w = watcher_of(name);
     if (w == nullptr) return real_vfs->xDelete(real_vfs, name, sync_folder);
-    if (const Verdict v = w->before(Call::remove, name); v.error != 0) return SQLITE_IOERR_DELETE;
     const int rc = real_vfs->xDelete(real_vfs, name, 0);
     if (rc != SQLITE_OK) return rc;
     w->removed(name);
     if (sync_folder == 0) return rc;
-    if (const Verdict v = w->before(Call::folder_sync, name); v.error != 0) return SQLITE_IOERR_DIR_FSYNC;
+    if (w->before(Call::folder_sync, name).error != 0) return SQLITE_IOERR_DIR_FSYNC;
     w->folder_synced();
     return rc;
 }
@@ -209,6 +182,7 @@ void install_vfs() {
     vfs.xFullPathname = [](sqlite3_vfs*, const char* name, int size, char* out) {
         return real_vfs->xFullPathname(real_vfs, name, size, out);
     };
+    watch_sqlite_calls(*real_vfs);
     if (sqlite3_vfs_register(&vfs, 1) != SQLITE_OK) throw std::runtime_error("the VFS cannot be registered");
 }
 

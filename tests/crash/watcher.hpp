@@ -4,18 +4,20 @@
 #include <string>
 #include <string_view>
 
+struct sqlite3_vfs;
+
 namespace kvctl::crash {
 
-/// What the program asks of the disk. SQLite's requests arrive through a VFS, the program's own through
-/// wrapped system calls.
+/// What the program asks of the disk. SQLite's requests arrive through a VFS and its table of system calls,
+/// the program's own through wrapped system calls.
 enum class Call { open, read, write, sync, truncate, map, remove, rename, link, chmod, folder_sync };
 inline constexpr std::size_t k_calls = 11;
 [[nodiscard]] const char* name_of(Call call) noexcept;
 
 /// What becomes of a request.
 struct Verdict {
-    int error = 0;             ///< errno; 0: it is carried out
-    bool short_write = false;  ///< half of it is carried out, and that many bytes are reported
+    int error = 0;      ///< errno; 0: it is carried out
+    bool half = false;  ///< a read or a write: half of it is carried out, and that many bytes are reported
 };
 
 /// Told of every request that concerns files of the watched folder. One at a time; not thread-safe.
@@ -52,7 +54,15 @@ class Watch {
 [[nodiscard]] Watcher* watcher_of(const std::string& path) noexcept;
 [[nodiscard]] Watcher* watcher_of_folder(const std::string& path) noexcept;
 
+/// How many of n bytes to read or to write.
+[[nodiscard]] constexpr std::size_t bytes_of(const Verdict& v, std::size_t n) noexcept {
+    return v.half && n > 1 ? n / 2 : n;
+}
+
 /// Makes the watching VFS SQLite's default. Once, before anything opens a database.
 void install_vfs();
+
+/// Puts the watcher before the system calls of SQLite's own VFS.
+void watch_sqlite_calls(sqlite3_vfs& vfs);
 
 }  // namespace kvctl::crash

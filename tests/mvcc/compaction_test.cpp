@@ -8,6 +8,7 @@
 #include "kvctl/mvcc/compaction.hpp"
 #include "tests/support/check_error.hpp"
 #include "tests/support/index_builder.hpp"
+#include "tests/support/sample_store.hpp"
 
 using namespace kvctl;
 using namespace kvctl::mvcc;
@@ -18,32 +19,6 @@ using test::naive::Row;
 using test::naive::Store;
 
 namespace {
-
-// The requests of etcd.md, appendix A.
-Store appendix_a(const test::naive::Rules& rules, bool with_hazard = false) {
-    Store s(rules);
-    const auto put = [&](const char* key, const char* value) {
-        s.put(key, value);
-        s.end();
-    };
-    put("foo", "v1");
-    put("bar", "b1");
-    put("foo", "v2");
-    s.remove("foo");
-    s.end();
-    put("foo", "v3");
-    s.put("k1", "a");
-    s.put("k2", "b");
-    s.remove("bar");
-    s.end();
-    put("b", "1");
-    if (with_hazard) {
-        for (const char* key : {"b", "foo", "k1", "k2"}) s.remove(key);
-        s.put("b", "2");
-        s.end();
-    }
-    return s;
-}
 
 CompactionInput input(std::int64_t current, std::int64_t compacted = -1) {
     return {MainRevision(current), MainRevision(compacted), std::nullopt};
@@ -120,7 +95,7 @@ TEST_CASE("compaction: what each revision removes from the recorded fixture, bot
         {7, "2.0 3.0 4.0 5.0 7.2", "2.0 3.0 4.0 5.0"},
         {8, "2.0 3.0 4.0 5.0 7.2", "2.0 3.0 4.0 5.0 7.2"},
     };
-    const std::vector<Row> stored = appendix_a(test::naive::k_classic).row_list();
+    const std::vector<Row> stored = test::sample_history().row_list();
     REQUIRE(stored.size() == 9);
     const TreeIndex classic = index_of(stored, classic_rules());
     const TreeIndex keep = index_of(stored, keep_at_rev_rules());
@@ -142,7 +117,7 @@ TEST_CASE("compaction: what each revision removes from the recorded fixture, bot
 }
 
 TEST_CASE("compaction: counts of a plan") {
-    const TreeIndex index = index_of(appendix_a(test::naive::k_classic).row_list(), classic_rules());
+    const TreeIndex index = index_of(test::sample_history().row_list(), classic_rules());
     const CompactionPlan plan = plan_at(index, 8, 7);
     // foo 3 puts and a tombstone, bar a put and a tombstone, k1, k2, b; bytes are key and value.
     CHECK(plan.before == Tally{9, 2, 5, 5 + 5 + 5 + 3 + 5 + 3 + 3 + 3 + 2, 0, 0});
@@ -153,7 +128,7 @@ TEST_CASE("compaction: counts of a plan") {
 }
 
 TEST_CASE("compaction: a delete and a put of one key in one request, both rules") {
-    const std::vector<Row> stored = appendix_a(test::naive::k_classic, true).row_list();
+    const std::vector<Row> stored = test::hazard_history().row_list();
     const TreeIndex classic = index_of(stored, classic_rules());
     const CompactionPlan fine = plan_at(classic, 9, 9);
     CHECK(fine.kept.revisions == 1);
@@ -168,7 +143,7 @@ TEST_CASE("compaction: a delete and a put of one key in one request, both rules"
 }
 
 TEST_CASE("compaction: 0 is accepted once, the current revision is legal, beyond it is not") {
-    const TreeIndex index = index_of(appendix_a(test::naive::k_classic).row_list(), classic_rules());
+    const TreeIndex index = index_of(test::sample_history().row_list(), classic_rules());
     const CompactionPlan zero = plan_at(index, 8, 0);
     CHECK(zero.kind == CompactionPlan::Kind::compact);
     CHECK(zero.removed == Tally{});
@@ -190,7 +165,7 @@ TEST_CASE("compaction: 0 is accepted once, the current revision is legal, beyond
 }
 
 TEST_CASE("compaction: one that was cut short is finished first") {
-    const TreeIndex index = index_of(appendix_a(test::naive::k_classic).row_list(), classic_rules());
+    const TreeIndex index = index_of(test::sample_history().row_list(), classic_rules());
     CompactionInput cut = input(8, 2);
     cut.scheduled = MainRevision(5);
     struct Expected {
@@ -229,7 +204,7 @@ TEST_CASE("compaction: rows of main 0 and tombstones nobody knows go, negative o
 }
 
 TEST_CASE("compaction: why each revision goes, and because of which") {
-    const TreeIndex index = index_of(appendix_a(test::naive::k_classic).row_list(), classic_rules());
+    const TreeIndex index = index_of(test::sample_history().row_list(), classic_rules());
     const CompactionPlan plan = plan_at(index, 8, 7);
     std::vector<std::string> lines;
     RemovedRows(index, plan).for_each([&](const RemovedRow& row) {
@@ -331,7 +306,7 @@ TEST_CASE("compaction: kine's orphans, gaps, foreign pointers and rows without a
 }
 
 TEST_CASE("compaction: digests are equal for equal sets of rows, whatever the order, and differ else") {
-    const std::vector<Row> rows = appendix_a(test::naive::k_classic).row_list();
+    const std::vector<Row> rows = test::sample_history().row_list();
     const TreeIndex index = index_of(rows, classic_rules());
     const CompactionPlan plan = plan_at(index, 8, 7);
     std::vector<Row> left;

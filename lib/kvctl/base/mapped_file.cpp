@@ -20,11 +20,12 @@ struct Range {
     std::atomic<std::uintptr_t> begin{0};  // 0: free; 1: being filled in
     std::atomic<std::uintptr_t> end{0};
     std::atomic<bool> lost{false};
+    std::atomic<bool> told{false};  // by take_lost()
 };
 static_assert(std::atomic<std::uintptr_t>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
 
 std::array<Range, 64> g_ranges;
-std::atomic<bool> g_any_lost{false};
+std::array<std::string, 64> g_names;  // whose range this is or was; not for the handler
 std::uintptr_t g_page = 4096;
 struct sigaction g_before;
 
@@ -37,7 +38,6 @@ void on_bus_error(int signal, siginfo_t* info, void* context) {
         if (::mmap(page, g_page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
             break;
         r.lost = true;
-        g_any_lost = true;
         errno = saved_errno;
         return;
     }
@@ -61,12 +61,14 @@ void install_handler() {
     });
 }
 
-std::size_t enter(std::string_view bytes) {
+std::size_t enter(std::string_view bytes, std::string name) {
     const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
     for (std::size_t i = 0; i < g_ranges.size(); ++i) {
         std::uintptr_t none = 0;
         if (!g_ranges[i].begin.compare_exchange_strong(none, 1)) continue;
         g_ranges[i].lost = false;
+        g_ranges[i].told = false;
+        g_names[i] = std::move(name);
         g_ranges[i].end = begin + bytes.size();
         g_ranges[i].begin = begin;
         return i + 1;
@@ -76,12 +78,12 @@ std::size_t enter(std::string_view bytes) {
 
 }  // namespace
 
-MappedFile::MappedFile(int fd, std::size_t size) {
+MappedFile::MappedFile(int fd, std::size_t size, std::string name) {
     install_handler();
     void* const at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
     if (at == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
     bytes_ = {static_cast<const char*>(at), size};
-    slot_ = enter(bytes_);
+    slot_ = enter(bytes_, std::move(name));
 }
 
 MappedFile::~MappedFile() {
@@ -102,8 +104,12 @@ bool MappedFile::lost() const noexcept {
     return slot_ != 0 && g_ranges[slot_ - 1].lost;
 }
 
-bool MappedFile::take_any_lost() noexcept {
-    return g_any_lost.exchange(false);
+std::optional<std::string> MappedFile::take_lost() {
+    std::optional<std::string> name;
+    for (std::size_t i = 0; i < g_ranges.size(); ++i) {
+        if (g_ranges[i].lost && !g_ranges[i].told.exchange(true)) name = g_names[i];
+    }
+    return name;
 }
 
 }  // namespace kvctl

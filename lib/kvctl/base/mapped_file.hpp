@@ -1,5 +1,7 @@
 #pragma once
 #include <cstddef>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace kvctl {
@@ -12,8 +14,8 @@ namespace kvctl {
 class MappedFile {
   public:
     MappedFile() = default;
-    /// Maps `size` bytes (not 0) of an open file. Throws std::system_error.
-    MappedFile(int fd, std::size_t size);
+    /// Maps `size` bytes (not 0) of an open file; `name` is for take_lost(). Throws std::system_error.
+    MappedFile(int fd, std::size_t size, std::string name);
     ~MappedFile();
     MappedFile(const MappedFile&) = delete;
     MappedFile& operator=(const MappedFile&) = delete;
@@ -24,9 +26,9 @@ class MappedFile {
     /// A page was read that could not be had.
     [[nodiscard]] bool lost() const noexcept;
 
-    /// Whether that happened to any mapping since the last call. For the end of a run, when the mapping
-    /// itself may be gone.
-    [[nodiscard]] static bool take_any_lost() noexcept;
+    /// The name of a file to whose mapping that happened since the last call. For the end of a run, when the
+    /// mapping itself may be gone.
+    [[nodiscard]] static std::optional<std::string> take_lost();
 
   private:
     std::string_view bytes_;

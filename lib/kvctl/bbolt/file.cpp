@@ -45,7 +45,7 @@ void File::map() {
     const auto size = static_cast<std::size_t>(st.st_size);
     if (size == 0) throw Error(ErrorKind::not_a_store, path_ + ": is empty");
     try {
-        map_ = MappedFile(fd_, size);
+        map_ = MappedFile(fd_, size, path_);
     } catch (const std::system_error& e) {
         throw io_error(path_, "cannot map", e.code().value());
     }

@@ -83,7 +83,7 @@ void JsonlWriter::flush() {
     while (!rest.empty()) {
         const ::ssize_t n = ::write(fd_, rest.data(), rest.size());
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) throw io_error(path_, "write", errno);
+        if (n <= 0) throw io_error(path_, "write", n < 0 ? errno : ENOSPC);
         rest.remove_prefix(static_cast<std::size_t>(n));
         bytes_ += static_cast<std::uint64_t>(n);
     }

@@ -71,8 +71,8 @@ Json summary(const CompactionReport& r) {
                  {"file_after_vacuum", optional_number(r.file_after_vacuum)},
                  {"predicted", r.predicted}};
     j["duration_ms"] = r.duration_ms;
-    j["findings"] = findings_json(r.findings);
-    j["warnings"] = r.warnings;
+    put_notes(j, r.notes);
+    if (!r.refusal.empty()) j["refusal"] = utf8_text(r.refusal);
     return j;
 }
 

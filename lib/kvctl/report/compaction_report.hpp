@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "kvctl/base/finding.hpp"
 #include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/raft/layout.hpp"
+#include "kvctl/report/notes.hpp"
 
 namespace kvctl::report {
 
@@ -43,8 +43,7 @@ struct CompactionReport {
     bool predicted = true;
     bool shrinks = false;  ///< the file is, or would be, given back to the file system
     std::int64_t duration_ms = 0;
-    std::vector<std::string> warnings;
-    Findings findings;
+    Notes notes;
     std::string output;   ///< path of a new file, when the store itself is left alone
     std::string command;  ///< what would do it; only for a forecast
     std::string refusal;  ///< why that would be refused; empty: it would not

@@ -106,8 +106,7 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
     out << "\n  file       " << bytes(r.file_before) << " before";
     if (r.file_after) out << ", " << bytes(*r.file_after) << (r.executed ? " now" : " then");
     if (r.file_after_vacuum && !r.shrinks) {
-        out << "; " << bytes(*r.file_after_vacuum) << " with --vacuum"
-            << (r.predicted || !r.shrinks ? " (predicted)" : "");
+        out << "; " << bytes(*r.file_after_vacuum) << " with --vacuum (predicted)";
     } else if (r.predicted && r.file_after) {
         out << " (predicted)";
     }
@@ -120,7 +119,7 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
         write_list_text(out, *r.index, p);
     }
     if (!r.refusal.empty()) {
-        out << "\nRefused as it stands:\n  " << r.refusal << '\n';
+        out << "\nRefused as it stands:\n  " << printable(r.refusal) << '\n';
         return;
     }
     if (!r.command.empty()) out << "\nTo do it:\n  " << r.command << '\n';

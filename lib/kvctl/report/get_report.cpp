@@ -53,7 +53,7 @@ Json tail_json(const GetReport& r) {
     Json tail = Json::object();
     if (r.result->more) tail["more"] = true;
     tail["count"] = r.result->count;
-    if (!r.notes.warnings.empty()) tail["warnings"] = r.notes.warnings;
+    if (!r.notes.warnings.empty()) tail["warnings"] = texts_json(r.notes.warnings);
     if (!r.notes.findings.empty()) tail["findings"] = findings_json(r.notes.findings);
     return tail;
 }

@@ -11,9 +11,7 @@ namespace {
 
 Json document(const ImportReport& r) {
     Json j{{"schema", "kvctl.import/1"}, {"result", "imported"}};
-    j["source"] = {{"path", is_utf8(r.source) ? r.source : escape(r.source)},
-                   {"kind", r.source_kind},
-                   {"file_bytes", r.source_bytes}};
+    j["source"] = {{"path", utf8_text(r.source)}, {"kind", r.source_kind}, {"file_bytes", r.source_bytes}};
     j["store"] = store_json(r.store);
     j["revisions"] = {{"current", r.current.value()}, {"compacted", r.compacted.value()}};
     j["counts"] = {{"revisions", r.revisions}, {"tombstones", r.tombstones}, {"leases", r.leases}};

@@ -20,16 +20,26 @@ void put_key(Json& object, std::string_view key, const char* name) {
         text ? "utf-8" : "base64";
 }
 
+std::string utf8_text(const std::string& text) {
+    return is_utf8(text) ? text : escape(text);
+}
+
 Json store_json(const StoreFacts& store) {
-    return {{"path", is_utf8(store.path) ? store.path : escape(store.path)},
+    return {{"path", utf8_text(store.path)},
             {"layout", store.layout},
             {"file_bytes", store.file_bytes},
             {"page_size", store.page_size},
             {"free_pages", store.free_pages}};
 }
 
+Json texts_json(const std::vector<std::string>& texts) {
+    Json all = Json::array();
+    for (const std::string& t : texts) all.push_back(utf8_text(t));
+    return all;
+}
+
 void put_notes(Json& object, const Notes& notes) {
-    object["warnings"] = notes.warnings;
+    object["warnings"] = texts_json(notes.warnings);
     object["findings"] = findings_json(notes.findings);
 }
 
@@ -40,8 +50,8 @@ Json findings_json(const Findings& findings) {
                               : f.severity == Finding::Severity::warning ? "warning"
                                                                          : "info"},
                  {"code", f.code},
-                 {"where", is_utf8(f.where) ? f.where : escape(f.where)},
-                 {"what", is_utf8(f.what) ? f.what : escape(f.what)}};
+                 {"where", utf8_text(f.where)},
+                 {"what", utf8_text(f.what)}};
         if (f.revision) one["revision"] = *f.revision;
         all.push_back(std::move(one));
     }
@@ -54,7 +64,7 @@ std::string sentence(const Finding& f) {
 
 Json log_json(const LogFacts& log) {
     const raft::Layout& after = log.after.after;
-    Json j{{"source", is_utf8(log.source) ? log.source : escape(log.source)},
+    Json j{{"source", utf8_text(log.source)},
            {"snapshot",
             {{"index", after.snapshot.index.value()},
              {"term", after.snapshot.term ? Json(after.snapshot.term->value()) : Json(nullptr)}}},

@@ -1,6 +1,7 @@
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <ostream>
+#include <string>
 #include <string_view>
 
 #include "kvctl/base/finding.hpp"
@@ -16,7 +17,10 @@ using Json = nlohmann::ordered_json;
 
 /// Adds `name` and `name`_encoding: the bytes as they are when they are UTF-8, else in base64.
 void put_key(Json& object, std::string_view key, const char* name = "key");
+/// Text from outside, a file's name in it maybe: escaped where it is not UTF-8.
+[[nodiscard]] std::string utf8_text(const std::string& text);
 [[nodiscard]] Json store_json(const StoreFacts& store);
+[[nodiscard]] Json texts_json(const std::vector<std::string>& texts);
 /// Adds `warnings` and `findings`.
 void put_notes(Json& object, const Notes& notes);
 [[nodiscard]] Json findings_json(const Findings& findings);

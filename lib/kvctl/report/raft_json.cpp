@@ -51,7 +51,7 @@ Json document_json(const RaftReport& r) {
     Json j;
     if (r.compaction) {
         j["result"] = r.compaction->result;
-        j["output"] = is_utf8(r.compaction->output) ? r.compaction->output : escape(r.compaction->output);
+        j["output"] = utf8_text(r.compaction->output);
     }
     const Json shape = log_json(log);
     for (const auto& [name, value] : shape.items()) j[name] = value;
@@ -73,7 +73,7 @@ Json document_json(const RaftReport& r) {
     j["applied"] = number_json(r.counts.applied);
     if (r.store) {
         const auto& logged = r.store->logged_compaction;
-        j["store"] = {{"path", is_utf8(r.store->path) ? r.store->path : escape(r.store->path)},
+        j["store"] = {{"path", utf8_text(r.store->path)},
                       {"current", r.store->current.value()},
                       {"compacted", r.store->compacted.value()},
                       {"logged_compaction", logged ? Json(logged->value()) : Json(nullptr)}};

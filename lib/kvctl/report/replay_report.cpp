@@ -9,10 +9,6 @@
 namespace kvctl::report {
 namespace {
 
-std::string path_text(const std::string& path) {
-    return is_utf8(path) ? path : escape(path);
-}
-
 std::string result_of(const ReplayReport& r) {
     if (r.entries == 0 && r.compactions.empty()) return "nothing-to-apply";
     return r.executed ? "replayed" : "would-replay";
@@ -27,7 +23,7 @@ Json document(const ReplayReport& r) {
            {"result", result_of(r)},
            {"dry_run", !r.executed},
            {"store", store_json(r.store)}};
-    j["log"] = {{"source", path_text(r.log)},
+    j["log"] = {{"source", utf8_text(r.log)},
                 {"format", r.format},
                 {"committed", r.last_committed ? Json(r.last_committed->value()) : Json(nullptr)}};
     j["consistent_index"] = r.index_after.value();

@@ -23,7 +23,7 @@ Json status_json(const StatusReport& r) {
     Json holders = Json::array();
     for (const auto& [pid, command] : r.in_use_by) {
         pids.push_back(pid);
-        holders.push_back({{"pid", pid}, {"command", is_utf8(command) ? command : escape(command)}});
+        holders.push_back({{"pid", pid}, {"command", utf8_text(command)}});
     }
     Json j{{"schema", "kvctl.status/1"},
            {"store", std::move(store)},
@@ -49,10 +49,10 @@ Json status_json(const StatusReport& r) {
            {"pending_compaction", r.pending},
            {"in_use_by", std::move(pids)},
            {"holders", std::move(holders)},
-           {"hints", r.hints}};
+           {"hints", texts_json(r.hints)}};
     if (r.store.layout == "kine") j["counts"]["gaps"] = r.gaps;
     Json meta = Json::object();
-    for (const auto& [name, value] : r.meta) meta[is_utf8(name) ? name : escape(name)] = value;
+    for (const auto& [name, value] : r.meta) meta[utf8_text(name)] = value;
     j["meta"] = std::move(meta);
     return j;
 }
@@ -102,7 +102,7 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
     for (const auto& [pid, command] : r.in_use_by)
         row("in use by", "pid " + std::to_string(pid) + " " + escape(command));
     t.write(out);
-    for (const std::string& h : r.hints) out << "  hint: " << h << '\n';
+    for (const std::string& h : r.hints) out << "  hint: " << printable(h) << '\n';
 }
 
 void write_json(std::ostream& out, const std::vector<StatusReport>& reports, bool several) {

@@ -10,6 +10,8 @@
 
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/detached_vfs.hpp"
+#include "kvctl/sqlite/lost_reads.hpp"
+#include "kvctl/sqlite/runs_vfs.hpp"
 
 namespace kvctl::sqlite {
 namespace {
@@ -63,6 +65,9 @@ ErrorKind kind_of(int extended) noexcept {
 [[noreturn]] void fail(sqlite3* db, const std::string& path, int rc, const char* sql) {
     const int extended = db != nullptr ? sqlite3_extended_errcode(db) : rc;
     if ((extended & 0xFF) == SQLITE_INTERRUPT) check_interrupt();
+    if ((extended & 0xFF) == SQLITE_CORRUPT) {
+        if (const int error = take_lost_read(); error != 0) throw io_error(path, "cannot be read", error);
+    }
     std::string message = path + ": " + (db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
     message += " (SQLite " + std::to_string(extended) + ")";
     if ((extended & 0xFF) == SQLITE_BUSY) message += "; a server may still have the file open";
@@ -250,10 +255,8 @@ struct Database::Functions {
     std::exception_ptr error;
 };
 
-Database::Database(sqlite3* handle, const std::string& path)
-    : handle_(handle),
-      path_(std::make_unique<std::string>(path)),
-      functions_(std::make_unique<Functions>()) {}
+Database::Database(const std::string& path)
+    : path_(std::make_unique<std::string>(path)), functions_(std::make_unique<Functions>()) {}
 
 Database::Database(Database&& other) noexcept
     : handle_(std::exchange(other.handle_, nullptr)),
@@ -290,10 +293,11 @@ Database Database::open(const std::string& path, Mode mode) {
     // ask first.
     struct stat st {};
     if (mode != Mode::create && ::stat(path.c_str(), &st) != 0) throw io_error(path, "cannot open", errno);
-    sqlite3* handle = nullptr;
-    const int rc =
-        sqlite3_open_v2(path.c_str(), &handle, flags, mode == Mode::detached ? detached_vfs() : nullptr);
-    Database db(handle, path);
+    watch_reads();
+    Database db(path);  // before there is a handle to lose
+    const int rc = sqlite3_open_v2(path.c_str(), &db.handle_, flags,
+                                   mode == Mode::detached ? detached_vfs() : runs_vfs());
+    sqlite3* const handle = db.handle_;
     if (rc != SQLITE_OK) fail(handle, path, rc, nullptr);
     if ((mode == Mode::write || mode == Mode::create) && sqlite3_db_readonly(handle, "main") == 1) {
         throw Error(ErrorKind::io, path + ": cannot be written: permission denied or a read-only medium");

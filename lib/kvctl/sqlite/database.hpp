@@ -166,7 +166,7 @@ class Database {
 
   private:
     struct Functions;
-    explicit Database(sqlite3* handle, const std::string& path);
+    explicit Database(const std::string& path);
     sqlite3* handle_ = nullptr;
     std::unique_ptr<std::string> path_;
     std::unique_ptr<Functions> functions_;

@@ -1,11 +1,12 @@
 #include "kvctl/sqlite/detached_vfs.hpp"
 
-#include <sqlite3.h>
-
 #include <cstring>
 #include <mutex>
 #include <new>
 #include <string_view>
+
+#include "kvctl/sqlite/runs_vfs.hpp"
+#include "kvctl/sqlite/vfs_shim.hpp"
 
 namespace kvctl::sqlite {
 namespace {
@@ -14,11 +15,8 @@ namespace {
 struct File {
     sqlite3_file base;
     sqlite3_file* real;  // nullptr: an absent -wal, which reads as empty
+    ReadRuns reads;
 };
-
-sqlite3_vfs* default_vfs() {
-    return static_cast<sqlite3_vfs*>(sqlite3_vfs_find(nullptr));
-}
 
 File* self(sqlite3_file* file) {
     return reinterpret_cast<File*>(file);
@@ -26,12 +24,14 @@ File* self(sqlite3_file* file) {
 
 int close_file(sqlite3_file* file) {
     sqlite3_file* const real = self(file)->real;
-    return real == nullptr ? SQLITE_OK : real->pMethods->xClose(real);
+    const int rc = real == nullptr ? SQLITE_OK : real->pMethods->xClose(real);
+    self(file)->~File();
+    return rc;
 }
 
 int read_file(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) {
     sqlite3_file* const real = self(file)->real;
-    if (real != nullptr) return real->pMethods->xRead(real, out, amount, offset);
+    if (real != nullptr) return self(file)->reads.read(real, out, amount, offset);
     std::memset(out, 0, static_cast<std::size_t>(amount));
     return SQLITE_IOERR_SHORT_READ;
 }
@@ -117,7 +117,8 @@ int open_file(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int fl
         const int rc = real_vfs->xOpen(real_vfs, name, f->real, SQLITE_OPEN_READONLY | type, &opened);
         if (rc != SQLITE_OK) {
             if (f->real->pMethods != nullptr) f->real->pMethods->xClose(f->real);
-            f->base.pMethods = nullptr;
+            f->~File();
+            file->pMethods = nullptr;
             return rc;
         }
     }
@@ -152,13 +153,7 @@ const char* detached_vfs() {
     static std::once_flag once;
     static sqlite3_vfs vfs;
     std::call_once(once, [] {
-        const sqlite3_vfs* const real = default_vfs();
-        vfs = *real;
-        vfs.iVersion = 2;
-        vfs.szOsFile = static_cast<int>(sizeof(File)) + real->szOsFile;
-        vfs.pNext = nullptr;
-        vfs.zName = k_name;
-        vfs.xOpen = open_file;
+        vfs = shim_over_default(k_name, sizeof(File), open_file);
         vfs.xDelete = refuse_delete;
         vfs.xAccess = access_file;
         vfs.xFullPathname = full_path;

@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <climits>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
@@ -19,11 +21,8 @@ namespace {
 using Severity = Finding::Severity;
 
 std::string resolved(const std::string& path) {
-    char* real = ::realpath(path.c_str(), nullptr);
-    if (real == nullptr) return path;
-    std::string result = real;
-    std::free(real);
-    return result;
+    std::array<char, PATH_MAX> real{};
+    return ::realpath(path.c_str(), real.data()) == nullptr ? path : std::string(real.data());
 }
 
 // How a message names a row: its revision where the key has one, else the bytes of the key.

@@ -6,6 +6,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/sqlite/lost_reads.hpp"
 #include "kvctl/store/check_parts.hpp"
 
 namespace kvctl::store {
@@ -50,7 +51,10 @@ void check_sqlite_file(SqliteStore& store, FindingLog& log) {
             std::string line(s.bytes(0));
             // A heading that SQLite puts before the first fault of a database.
             if (line.starts_with("***")) line.erase(0, std::min(line.find('\n'), line.size() - 1) + 1);
-            if (line != "ok") log.add(finding(Severity::error, "sqlite-integrity", "file", line));
+            if (line == "ok") continue;
+            if (const int error = sqlite::take_lost_read(); error != 0)
+                throw io_error(store.info().path, "cannot be read", error);
+            log.add(finding(Severity::error, "sqlite-integrity", "file", line));
         }
     });
     check_columns(store, log);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "kvctl/base/bytes.hpp"
-#include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 
 namespace kvctl::store {
@@ -12,7 +11,6 @@ namespace {
 // The one partial index that servers make. Others are left to SQLite: their condition is text of the file,
 // which is never run here.
 constexpr std::string_view k_known_condition = "name != 'compact_rev_key' AND prev_revision != 0";
-constexpr std::string_view k_compact_row_name = "compact_rev_key";
 
 std::uint64_t mixed(std::uint64_t h) noexcept {
     h ^= h >> 32;
@@ -45,10 +43,10 @@ std::vector<std::string> split(std::string_view list) {
     return all;
 }
 
-[[noreturn]] void fail(const std::string& path, const std::string& what) {
-    throw Error(ErrorKind::damaged, path + ": " + what +
-                                        "; nothing was changed ('REINDEX' in sqlite3 builds "
-                                        "indexes anew from the rows)");
+std::optional<std::size_t> place_of(const std::vector<std::string>& list, std::string_view name) {
+    const auto place = std::find(list.begin(), list.end(), name);
+    if (place == list.end()) return std::nullopt;
+    return static_cast<std::size_t>(place - list.begin());
 }
 
 }  // namespace
@@ -56,6 +54,8 @@ std::vector<std::string> split(std::string_view list) {
 IndexContents::IndexContents(const TableInfo& table, std::string_view scanned, std::size_t identity)
     : table_(table.name), scanned_(split(scanned)), identity_(identity) {
     for (std::size_t i = 0; i < identity; ++i) wanted_.push_back(i);
+    const std::optional<std::size_t> name = place_of(scanned_, "name");
+    const std::optional<std::size_t> previous = place_of(scanned_, "prev_revision");
     for (const IndexInfo& i : table.indexes) {
         const auto is = [&](auto what) { return std::any_of(i.columns.begin(), i.columns.end(), what); };
         // What a generated column holds is computed by text of the file.
@@ -65,13 +65,12 @@ IndexContents::IndexContents(const TableInfo& table, std::string_view scanned, s
             })) {
             continue;
         }
-        Compared c{i.name, i.sql.empty(), i.partial, false, {}, {}};
-        for (const std::string& name : i.columns) {
-            const auto place = std::find(scanned_.begin(), scanned_.end(), name);
-            if (place == scanned_.end()) break;
-            c.columns.push_back(static_cast<std::size_t>(place - scanned_.begin()));
+        Compared c{i.name, i.sql.empty(), std::nullopt, false, {}, {}};
+        for (const std::string& column : i.columns) {
+            if (const auto place = place_of(scanned_, column)) c.columns.push_back(*place);
         }
-        if (c.columns.size() != i.columns.size() || (i.partial && !is_known_condition(i))) {
+        if (i.partial && is_known_condition(i) && name && previous) c.condition = {*name, *previous};
+        if (c.columns.size() != i.columns.size() || (i.partial && !c.condition)) {
             others_ = true;
             continue;
         }
@@ -93,27 +92,25 @@ void IndexContents::add_entry(const Compared& index, const std::vector<std::uint
 }
 
 void IndexContents::add(const sqlite::Values& row, Sums& sums) const {
-    thread_local std::vector<std::uint64_t> hashes;
-    hashes.resize(scanned_.size());
-    for (const std::size_t c : wanted_) hashes[c] = hash_of(row[c]);
+    for (const std::size_t c : wanted_) sums.hashes[c] = hash_of(row[c]);
     for (std::size_t i = 0; i < compared_.size(); ++i) {
         const Compared& index = compared_[i];
-        if (index.conditional) {
-            const sqlite::Value name = row[1];
-            const sqlite::Value previous = row[3];
+        if (index.condition) {
+            const sqlite::Value name = row[index.condition->name];
+            const sqlite::Value previous = row[index.condition->previous];
             if (name.null() || (name.type() == sqlite::Type::text && name.bytes() == k_compact_row_name) ||
                 previous.null() || (previous.type() == sqlite::Type::integer && previous.integer() == 0)) {
                 continue;
             }
         }
-        add_entry(index, hashes, sums[i]);
+        add_entry(index, sums.hashes, sums.of[i]);
     }
 }
 
 void IndexContents::merge(const Sums& sums) {
     for (std::size_t i = 0; i < compared_.size(); ++i) {
-        compared_[i].in_table.rows += sums[i].rows;
-        compared_[i].in_table.sum += sums[i].sum;
+        compared_[i].in_table.rows += sums.of[i].rows;
+        compared_[i].in_table.sum += sums.of[i].sum;
     }
 }
 
@@ -123,7 +120,7 @@ std::vector<IndexContents::Part> IndexContents::parts(IndexChoice choice, std::i
         const Compared& c = compared_[i];
         if (choice == IndexChoice::by_constraint && !c.by_constraint) continue;
         const std::string source = sqlite::quote_name(table_) + " INDEXED BY " + sqlite::quote_name(c.name);
-        if (c.conditional) {
+        if (c.condition) {
             all.push_back({i, source + " WHERE " + std::string(k_known_condition), {}});
         } else if (c.halves) {
             const std::string at = std::to_string(middle);
@@ -151,9 +148,8 @@ void IndexContents::read(const sqlite::Database& db, Part& part) const {
     });
 }
 
-void IndexContents::compare(const std::vector<Part>& parts, const sqlite::Database& db,
-                            const std::string& path) const {
-    Sums found(compared_.size());
+std::string IndexContents::fault(const std::vector<Part>& parts) const {
+    std::vector<Sum> found(compared_.size());
     for (const Part& p : parts) {
         found[p.which].rows += p.found.rows;
         found[p.which].sum += p.found.sum;
@@ -161,15 +157,20 @@ void IndexContents::compare(const std::vector<Part>& parts, const sqlite::Databa
     for (const Part& p : parts) {
         const Compared& c = compared_[p.which];
         if (found[p.which].rows != c.in_table.rows) {
-            fail(path, "the index " + escape(c.name) + " holds " + std::to_string(found[p.which].rows) +
-                           " rows where the table has " + std::to_string(c.in_table.rows));
+            return "the index " + escape(c.name) + " holds " + std::to_string(found[p.which].rows) +
+                   " rows where the table has " + std::to_string(c.in_table.rows);
         }
         if (found[p.which].sum != c.in_table.sum)
-            fail(path, "the index " + escape(c.name) + " holds other values than the table");
+            return "the index " + escape(c.name) + " holds other values than the table";
     }
-    if (!others_) return;
+    return {};
+}
+
+std::string IndexContents::fault_of_others(const sqlite::Database& db) const {
+    if (!others_) return {};
     sqlite::Statement s = db.prepare("PRAGMA integrity_check(" + sqlite::quote_name(table_) + ")");
-    if (s.step() && s.bytes(0) != "ok") fail(path, "damaged: " + escape(s.bytes(0)));
+    if (s.step() && s.bytes(0) != "ok") return "damaged: " + escape(s.bytes(0));
+    return {};
 }
 
 }  // namespace kvctl::store

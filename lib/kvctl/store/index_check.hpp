@@ -1,6 +1,6 @@
 #pragma once
 #include <cstdint>
-#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,18 +20,25 @@ enum class IndexChoice {
 /// hold: SQLite reads an index without ever doubting it.
 class IndexContents {
   public:
-    /// Rows in any order: two sides hold the same when both numbers are the same.
-    struct Sum {
+    /// Rows in any order: two sides hold the same when both numbers are the same. A line of the cache each:
+    /// two threads add to neighbours.
+    struct alignas(64) Sum {
         std::uint64_t rows = 0;
         std::uint64_t sum = 0;
     };
-    using Sums = std::vector<Sum>;  ///< one an index that is compared
+    /// What one thread gathers.
+    struct Sums {
+        std::vector<Sum> of;                // one an index that is compared
+        std::vector<std::uint64_t> hashes;  // of the row at hand, one a scanned column
+    };
 
     /// `scanned`: the columns of the rows that add() gets, comma-separated; the first `identity` of them tell
     /// a row from every other.
     IndexContents(const TableInfo& table, std::string_view scanned, std::size_t identity);
 
-    [[nodiscard]] Sums no_rows() const { return Sums(compared_.size()); }
+    [[nodiscard]] Sums no_rows() const {
+        return {std::vector<Sum>(compared_.size()), std::vector<std::uint64_t>(scanned_.size())};
+    }
     /// Of one stretch of the table; several threads may, with sums of their own.
     void add(const sqlite::Values& row, Sums& sums) const;
     void merge(const Sums& sums);
@@ -45,15 +52,22 @@ class IndexContents {
     /// The parts to read, in any order and on any connection; `middle`: a revision that halves the rows.
     [[nodiscard]] std::vector<Part> parts(IndexChoice choice, std::int64_t middle) const;
     void read(const sqlite::Database& db, Part& part) const;
-    /// Throws damaged, naming `path` and the index, where an index lacks a row, has one too many, or one with
-    /// other values. Indexes of expressions or of other columns are left to SQLite's own check.
-    void compare(const std::vector<Part>& parts, const sqlite::Database& db, const std::string& path) const;
+    /// Names an index that lacks a row, has one too many, or one with other values; empty: there is none
+    /// among those whose parts were read.
+    [[nodiscard]] std::string fault(const std::vector<Part>& parts) const;
+    /// The same of indexes of expressions or of other columns, by SQLite's own check of everything.
+    [[nodiscard]] std::string fault_of_others(const sqlite::Database& db) const;
 
   private:
+    /// Where the columns stand that the known condition asks.
+    struct Condition {
+        std::size_t name = 0;
+        std::size_t previous = 0;
+    };
     struct Compared {
         std::string name;
         bool by_constraint = false;
-        bool conditional = false;
+        std::optional<Condition> condition;
         bool halves = false;               // begins with the revision
         std::vector<std::size_t> columns;  // places among the scanned ones
         Sum in_table;

@@ -34,6 +34,12 @@ bool is_gap(std::string_view name, std::int64_t id) {
     return name.starts_with("gap-") && name.substr(4) == std::to_string(id);
 }
 
+// A key (?1 as text, ?2 as a blob) in every way a row of `table` can hold it: affinity makes numbers of some
+// names.
+std::string named(const std::string& table) {
+    return table + ".name IN (?1, ?2, CAST(?1 AS NUMERIC))";
+}
+
 }  // namespace
 
 bool KineStore::recognises(const sqlite::Database& db) {
@@ -183,18 +189,6 @@ std::optional<mvcc::Record> KineStore::record(mvcc::Revision revision) {
     return record_of(*by_revision_);
 }
 
-namespace {
-
-// A key (?1 as text, ?2 as a blob) in every way a row can hold it: affinity makes numbers of some names.
-constexpr const char* k_named = "name IN (?1, ?2, CAST(?1 AS NUMERIC))";
-// The rows that point at those, under whatever name.
-constexpr const char* k_pointing =
-    "SELECT p.id FROM kine AS k CROSS JOIN kine AS p"
-    " WHERE k.name IN (?1, ?2, CAST(?1 AS NUMERIC)) AND p.prev_revision = k.id"
-    " AND p.prev_revision <> 0";
-
-}  // namespace
-
 // True when each row but the last is pointed at by the next one, or is a tombstone: then no row of another
 // key can change what is said of them.
 bool KineStore::place_all(std::string_view key, const std::string& where, Sink& sink) {
@@ -228,10 +222,12 @@ std::optional<mvcc::TreeIndex> KineStore::load_key(std::string_view key, const m
         log.add(sink.findings);
         return whole;
     };
-    if (!place_rows(k_named)) {
+    if (!place_rows(named("kine"))) {
         if (!table().indexed_by("prev_revision")) return std::nullopt;
-        (void)place_rows("id IN (SELECT id FROM kine WHERE " + std::string(k_named) + " UNION " + k_pointing +
-                         ")");
+        // The rows that point at those, under whatever name, too.
+        (void)place_rows("id IN (SELECT id FROM kine WHERE " + named("kine") +
+                         " UNION SELECT p.id FROM kine AS k CROSS JOIN kine AS p WHERE " + named("k") +
+                         " AND p.prev_revision = k.id AND p.prev_revision <> 0)");
     }
     if (!index.seal()) throw Error(ErrorKind::damaged, info_.path + ": table kine is out of order");
     for (Finding& f : log.take()) findings.push_back(std::move(f));

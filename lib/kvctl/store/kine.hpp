@@ -11,8 +11,6 @@
 
 namespace kvctl::store {
 
-inline constexpr std::string_view k_compact_row_name = "compact_rev_key";
-
 /// k3s's database: one table, one row a write, the compact revision in a row of its own.
 class KineStore final : public SqliteStore {
   public:

@@ -2,38 +2,31 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
-#include <fstream>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/read_start.hpp"
 #include "kvctl/store/bbolt.hpp"
 #include "kvctl/store/kine.hpp"
 #include "kvctl/store/native.hpp"
 
 namespace kvctl::store {
-namespace {
-
-constexpr std::string_view k_sqlite_magic{"SQLite format 3\0", 16};
-
-}  // namespace
+bool needs_rollback(const std::string& path) {
+    struct stat st {};
+    return ::stat((resolve_path(path) + "-journal").c_str(), &st) == 0 && st.st_size > 0;
+}
 
 bool is_bbolt(const std::string& real_path) {
     struct stat st {};
     if (::stat(real_path.c_str(), &st) != 0) return false;
     if (S_ISDIR(st.st_mode)) return true;
     if (!S_ISREG(st.st_mode)) return false;
-    std::ifstream file(real_path, std::ios::binary);
-    std::string start;
     // The second meta may stand as far as 64 KiB in. An SQLite file is told by its first bytes.
-    for (const std::size_t wanted : {k_sqlite_magic.size(), std::size_t{128} * 1024}) {
-        const std::size_t had = start.size();
-        start.resize(wanted);
-        file.read(start.data() + had, static_cast<std::streamsize>(wanted - had));
-        start.resize(had + static_cast<std::size_t>(file.gcount()));
-        if (start.starts_with(k_sqlite_magic)) return false;
-    }
-    return looks_like_bbolt(start);
+    if (read_start(real_path, k_sqlite_magic.size()) == k_sqlite_magic) return false;
+    return looks_like_bbolt(read_start(real_path, std::size_t{128} * 1024));
 }
 
 std::string_view name_of(Layout layout) noexcept {
@@ -49,11 +42,9 @@ std::string_view name_of(Layout layout) noexcept {
 }
 
 std::string resolve_path(const std::string& path) {
-    char* const real = ::realpath(path.c_str(), nullptr);
-    if (real == nullptr) throw io_error(path, "cannot open", errno);
-    std::string result(real);
-    std::free(real);  // NOLINT: realpath's contract
-    return result;
+    std::array<char, PATH_MAX> real{};
+    if (::realpath(path.c_str(), real.data()) == nullptr) throw io_error(path, "cannot open", errno);
+    return real.data();
 }
 
 std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,

@@ -25,6 +25,10 @@ struct Connection;
 /// A bbolt file, or a directory, which can only be an etcd data dir. Looks at the first bytes alone.
 [[nodiscard]] bool is_bbolt(const std::string& real_path);
 
+/// Whether a transaction was cut short and waits in a -journal to be rolled back, which only a writer does: a
+/// reader is refused. Throws io when there is no such file.
+[[nodiscard]] bool needs_rollback(const std::string& path);
+
 /// Symbolic links resolved; throws io when there is no such file.
 [[nodiscard]] std::string resolve_path(const std::string& path);
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/read_start.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -49,7 +50,7 @@ using Header = std::array<char, 100>;
 
 Header read_header(int fd, const std::string& path) {
     Header header{};
-    const ssize_t n = ::pread(fd, header.data(), header.size(), 0);
+    const ssize_t n = read_start(fd, header.data(), header.size());
     if (n < 0) throw io_error(path, "cannot read its header", errno);
     if (n != static_cast<ssize_t>(header.size()))
         throw Error(ErrorKind::in_use,
@@ -68,7 +69,7 @@ bool holds_transaction(const std::string& journal) {
     const int fd = ::open(journal.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT) return false;
     char first = 0;
-    const ssize_t n = fd < 0 ? -1 : ::pread(fd, &first, 1, 0);
+    const ssize_t n = fd < 0 ? -1 : read_start(fd, &first, 1);
     const int error = errno;
     if (fd >= 0) ::close(fd);
     if (n < 0) throw io_error(journal, "cannot read", error);

@@ -10,6 +10,9 @@
 
 namespace kvctl::store {
 
+/// The name of the row of table kine that holds the compact revision.
+inline constexpr std::string_view k_compact_row_name = "compact_rev_key";
+
 struct Column {
     std::string name;
     std::string type;

@@ -1,7 +1,6 @@
 #include "kvctl/store/sqlite_store.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,13 +11,14 @@
 #include <limits>
 #include <thread>
 
+#include "kvctl/base/cores.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
 
 namespace kvctl::store {
 namespace {
 
-constexpr std::string_view k_magic{"SQLite format 3\0", 16};
 // Below this many rowids a second thread costs more than it brings.
 constexpr std::int64_t k_parallel_from = 50000;
 constexpr std::int64_t k_chunks = 64;
@@ -36,12 +36,6 @@ std::int64_t ns_of(const timespec& t) noexcept {
 std::uint64_t size_of(const std::string& path) noexcept {
     struct stat st {};
     return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
-}
-
-int usable_cores() noexcept {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
 }  // namespace
@@ -71,7 +65,7 @@ StoreInfo inspect_file(const std::string& given_path, const std::string& real_pa
     std::array<unsigned char, 100> header{};
     const int stat_rc = ::fstat(fd, &st);
     const bool regular = stat_rc == 0 && S_ISREG(st.st_mode);
-    const ssize_t got = regular ? ::pread(fd, header.data(), header.size(), 0) : 0;
+    const ssize_t got = regular ? read_start(fd, header.data(), header.size()) : 0;
     const int read_errno = errno;
     ::close(fd);
     if (stat_rc != 0 || got < 0) throw io_error(given_path, "cannot read", read_errno);
@@ -80,10 +74,10 @@ StoreInfo inspect_file(const std::string& given_path, const std::string& real_pa
     info.journal_bytes = size_of(real_path + "-journal");
     if (st.st_size == 0 && info.wal_bytes == 0)
         throw Error(ErrorKind::not_a_store, given_path + ": the file is empty");
-    const std::string_view magic(reinterpret_cast<const char*>(header.data()), k_magic.size());
-    if (got < static_cast<ssize_t>(header.size()) || magic != k_magic) {
-        if (got > 0 &&
-            k_magic.starts_with(magic.substr(0, std::min<std::size_t>(static_cast<std::size_t>(got), 16)))) {
+    const std::string_view magic(reinterpret_cast<const char*>(header.data()), k_sqlite_magic.size());
+    if (got < static_cast<ssize_t>(header.size()) || magic != k_sqlite_magic) {
+        if (got > 0 && k_sqlite_magic.starts_with(
+                           magic.substr(0, std::min<std::size_t>(static_cast<std::size_t>(got), 16)))) {
             throw Error(ErrorKind::damaged, given_path + ": truncated: the file ends inside SQLite's header");
         }
         throw Error(
@@ -170,20 +164,11 @@ void SqliteStore::check_unchanged() const {
     }
 }
 
-// A number for a row's revision, to be summed up in any order. Kine's is one number, the row's id.
-std::uint64_t SqliteStore::sum_of(const sqlite::Values& row) const noexcept {
-    const auto main = static_cast<std::uint64_t>(row[0].integer());
-    const std::uint64_t sub = with_prev_revision() ? 0 : static_cast<std::uint64_t>(row[1].integer());
-    const std::uint64_t mixed = (main ^ (sub + 1) * 0x9E3779B97F4A7C15U) * 0xD6E8FEB86659FD93U;
-    return mixed ^ (mixed >> 32U);
-}
-
 bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress) {
     const std::string table = sqlite::quote_name(table_.name);
     const std::int64_t lowest = db().integer("SELECT min(rowid) FROM " + table).value_or(0);
     const std::int64_t highest = db().integer("SELECT max(rowid) FROM " + table).value_or(-1);
     rows_read_ = 0;
-    revisions_sum_ = 0;
     if (highest < lowest) {
         index.add_segments(1);
         return index.seal();
@@ -196,7 +181,6 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
 
     std::atomic<std::int64_t> next{0};
     std::atomic<std::uint64_t> rows{0};
-    std::atomic<std::uint64_t> sum{0};
     std::array<FindingLog, 2> logs;
     std::array<IndexContents::Sums, 2> sums;
     if (contents_) sums.fill(contents_->no_rows());
@@ -206,7 +190,6 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
             check_interrupt();
             Sink sink{index, static_cast<std::size_t>(i), {}, {}};
             std::uint64_t seen = 0;
-            std::uint64_t seen_sum = 0;
             const std::uint64_t from =
                 static_cast<std::uint64_t>(lowest) + step * static_cast<std::uint64_t>(i);
             const std::uint64_t to = i + 1 == chunks ? static_cast<std::uint64_t>(highest) : from + step - 1;
@@ -214,12 +197,10 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
                             {static_cast<std::int64_t>(from), static_cast<std::int64_t>(to)},
                             [&](const sqlite::Values& row) {
                                 ++seen;
-                                seen_sum += sum_of(row);
                                 take_row(row, sink);
                                 if (contents_) contents_->add(row, sums[which]);
                             });
             rows += seen;
-            sum += seen_sum;
             index.add(sink.segment, sink.batch);
             logs[which].add(sink.findings);
             if (progress != nullptr && which == 0) {
@@ -234,7 +215,6 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
         gathered_ = true;
     }
     rows_read_ = rows;
-    revisions_sum_ = sum;
     return index.seal();
 }
 
@@ -279,6 +259,16 @@ void SqliteStore::doubt_indexes() {
 
 void SqliteStore::check_indexes(IndexChoice choice) {
     if (indexes_sound_) return;
+    const std::string fault = index_fault(choice);
+    if (!fault.empty()) {
+        throw Error(ErrorKind::damaged, info_.path + ": " + fault +
+                                            "; nothing was changed ('REINDEX' in sqlite3 builds indexes "
+                                            "anew from the rows)");
+    }
+    indexes_sound_ = choice == IndexChoice::all;
+}
+
+std::string SqliteStore::index_fault(IndexChoice choice) {
     if (!gathered_) {
         doubt_indexes();
         IndexContents::Sums sums = contents_->no_rows();
@@ -295,12 +285,13 @@ void SqliteStore::check_indexes(IndexChoice choice) {
                            contents_->read(connection, parts[i]);
                        }
                    });
-    contents_->compare(parts, db(), info_.path);
-    indexes_sound_ = choice == IndexChoice::all;
+    std::string fault = contents_->fault(parts);
+    if (fault.empty() && choice == IndexChoice::all) fault = contents_->fault_of_others(db());
+    return fault;
 }
 
 // Rows that do not stand in revision order: once more, through the primary key's index.
-bool SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto) {
+std::uint64_t SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto) {
     index.clear();
     index.add_segments(1);
     std::string primary;
@@ -313,20 +304,18 @@ bool SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, Main
     }
     Sink sink{index, 0, {}, {}};
     std::uint64_t seen = 0;
-    std::uint64_t sum = 0;
     db().scan(scan_columns(),
               sqlite::quote_name(table_.name) + " INDEXED BY " + sqlite::quote_name(primary) +
                   " WHERE main BETWEEN ?1 AND ?2",
               {std::numeric_limits<std::int64_t>::min(), upto.value()}, [&](const sqlite::Values& row) {
                   ++seen;
-                  sum += sum_of(row);
                   take_row(row, sink);
               });
     index.add(0, sink.batch);
     findings.add(sink.findings);
     if (!index.seal())
         throw Error(ErrorKind::damaged, info_.path + ": the index " + primary + " is out of order");
-    return seen == rows_read_ && sum == revisions_sum_;
+    return seen;
 }
 
 mvcc::TreeIndex SqliteStore::load_upto(const mvcc::CompactionRules& rules, MainRevision upto,
@@ -366,9 +355,14 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
         in_order_ = scan_all(index, log, progress);
         if (!in_order_) {
             log = {};
-            if (!scan_sorted(index, log, MainRevision(std::numeric_limits<std::int64_t>::max()))) {
-                log.add({Finding::Severity::error, "index-rows", "table " + table_.name,
-                         "its primary key's index tells other revisions than its rows", std::nullopt});
+            const std::uint64_t seen =
+                scan_sorted(index, log, MainRevision(std::numeric_limits<std::int64_t>::max()));
+            std::string fault = index_fault(IndexChoice::by_constraint);
+            if (fault.empty() && seen != rows_read_)
+                fault = std::to_string(rows_read_ - seen) + " rows have no number for main";
+            if (!fault.empty()) {
+                log.add({Finding::Severity::error, "index-rows", "table " + table_.name, std::move(fault),
+                         std::nullopt});
             }
         }
         if (connection_.access == Connection::Access::detached &&

@@ -16,6 +16,9 @@
 
 namespace kvctl::store {
 
+/// What an SQLite database begins with.
+inline constexpr std::string_view k_sqlite_magic{"SQLite format 3\0", 16};
+
 /// A file and its -wal as the file system sees them; two that are equal mean that nobody wrote in between.
 struct Fingerprint {
     std::uint64_t inode = 0;
@@ -117,16 +120,16 @@ class SqliteStore : public Store {
 
   private:
     [[nodiscard]] bool scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress);
-    /// Whether it met the revisions that scan_all() met.
-    bool scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto);
-    [[nodiscard]] std::uint64_t sum_of(const sqlite::Values& row) const noexcept;
+    /// How many rows it met.
+    std::uint64_t scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto);
+    /// Empty: those of this choice hold what the table does.
+    [[nodiscard]] std::string index_fault(IndexChoice choice);
     void on_connections(
         bool many,
         const std::function<void(const sqlite::Database&, std::size_t, const std::atomic<bool>&)>& work);
     TableInfo table_;
     bool in_order_ = false;
     std::uint64_t rows_read_ = 0;
-    std::uint64_t revisions_sum_ = 0;  // over the rows of the last scan; the same for the same revisions
     std::optional<IndexContents> contents_;
     bool gathered_ = false;  // contents_ covers every row
     bool indexes_sound_ = false;

@@ -87,7 +87,8 @@ std::uint64_t free_bytes(const std::string& folder) {
     return static_cast<std::uint64_t>(st.f_bavail) * st.f_frsize;
 }
 
-SourceFile::SourceFile(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+SourceFile::SourceFile(const std::string& path)
+    : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     if (fd_ < 0) throw io_error(path, "cannot open", errno);
 }
 
@@ -114,13 +115,14 @@ void copy_to_new_file(const SourceFile& from, const std::string& to) {
         check_interrupt();
         const ssize_t n = ::read(from.descriptor(), buffer.data(), buffer.size());
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) throw io_error(to, "cannot read what is to be copied", errno);
+        if (n < 0) throw io_error(from.path(), "cannot read", errno);
         if (n == 0) break;
         for (ssize_t done = 0; done < n;) {
             const ssize_t w =
                 ::write(file.descriptor(), buffer.data() + done, static_cast<std::size_t>(n - done));
             if (w > 0) done += w;
-            if (w < 0 && errno != EINTR) throw io_error(to, "cannot write the copy", errno);
+            if (w == 0 || (w < 0 && errno != EINTR))
+                throw io_error(to, "cannot write the copy", w < 0 ? errno : ENOSPC);
         }
     }
     file.sync();

@@ -70,15 +70,19 @@ void sync_folder(const std::string& folder);
 class SourceFile {
   public:
     explicit SourceFile(const std::string& path);
-    SourceFile(SourceFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    SourceFile(SourceFile&& other) noexcept
+        : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
     SourceFile& operator=(SourceFile&& other) noexcept {
+        std::swap(path_, other.path_);
         std::swap(fd_, other.fd_);
         return *this;
     }
     ~SourceFile();
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] int descriptor() const noexcept { return fd_; }
 
   private:
+    std::string path_;
     int fd_ = -1;
 };
 

@@ -183,7 +183,8 @@ def in_place_native(env):
 
 def memory(env):
     """P10: what a dry run keeps in memory."""
-    for name in env.pick(quick=["native-200k"], normal=["native-2m"],
+    # Judged where the process's own few MB no longer count.
+    for name in env.pick(quick=["native-200k"], normal=["native-10m"],
                          full=["native-10m", "native-large-values", "kine-5m"]):
         store = env.data.store(name)
         target, removed = store.point(0.5)

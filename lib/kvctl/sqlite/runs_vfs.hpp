@@ -1,0 +1,34 @@
+#pragma once
+#include <sqlite3.h>
+
+#include <array>
+#include <memory>
+
+namespace kvctl::sqlite {
+
+/// Answers reads that follow each other from one larger read: SQLite asks for a page at a time, and of a scan
+/// of small pages a system call each is a third. One a file; what it holds is right for as long as nobody
+/// writes the file.
+class ReadRuns {
+  public:
+    /// As sqlite3_io_methods::xRead of `real`.
+    int read(sqlite3_file* real, void* out, int amount, sqlite3_int64 offset);
+    void forget() noexcept { size_ = 0; }
+
+  private:
+    std::unique_ptr<unsigned char[]> bytes_;  // NOLINT: allocated without being cleared
+    sqlite3_int64 begin_ = 0;
+    int size_ = 0;
+    // Where the last two reads ended: a scan of a table's leaves is interrupted by its inner pages.
+    std::array<sqlite3_int64, 2> ends_{-1, -1};
+};
+
+/// Registers, once, a VFS on top of the default one, which reads databases through ReadRuns and gathers what
+/// is written to a new database into larger writes. Journals, temporary files and writes to a database that
+/// is there already pass through. Returns its name.
+///
+/// A failing write to a new file may be told by a later call, but never later than the sync or the close of
+/// it, and every call after that fails too.
+const char* runs_vfs();
+
+}  // namespace kvctl::sqlite

@@ -1,0 +1,34 @@
+#include "tools/notes.hpp"
+
+#include "kvctl/base/bytes.hpp"
+
+namespace kvctl::cli {
+namespace {
+
+const char* word_for(Finding::Severity severity) noexcept {
+    switch (severity) {
+        case Finding::Severity::info:
+            return "note";
+        case Finding::Severity::warning:
+            return "warning";
+        case Finding::Severity::error:
+            return "error";
+    }
+    return "";
+}
+
+}  // namespace
+
+void write_notes(const report::Notes& notes, const std::string& path, const Output& output, Io& io) {
+    if (output.format != Format::text || output.quiet) return;
+    const auto line = [&](const char* word, const std::string& text) {
+        const bool named = path.empty() || text.find(path) != std::string::npos;
+        io.err << "kvctl: " << word << ": " << printable((named ? "" : path + ": ") + text) << '\n';
+    };
+    for (const std::string& w : notes.warnings) line("warning", w);
+    for (const Finding& f : notes.findings) {
+        line(word_for(f.severity), f.code + ": " + (f.where.empty() ? "" : f.where + ": ") + f.what);
+    }
+}
+
+}  // namespace kvctl::cli
