@@ -167,10 +167,11 @@ void TempFile::remove() noexcept {
 }
 
 EarlySync::EarlySync(const TempFile& file)
-    : thread_([fd = file.descriptor()](const std::stop_token& stop) {
+    : thread_([this, fd = file.descriptor()](const std::stop_token& stop) {
+          std::unique_lock lock(mutex_);
           while (!stop.stop_requested()) {
               (void)::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);  // a hint: sync() is what counts
-              std::this_thread::sleep_for(std::chrono::milliseconds(20));
+              stopping_.wait_for(lock, stop, std::chrono::milliseconds(20), [] { return false; });
           }
       }) {}
 

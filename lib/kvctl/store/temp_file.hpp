@@ -1,5 +1,7 @@
 #pragma once
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -44,13 +46,16 @@ class TempFile {
 };
 
 /// While it lives, a thread lets the disk take what was written to a file, so that syncing it finds little to
-/// do: of a kine run with 1.6 GB to write, which is bound by one core, that took a second.
+/// do: of a kine run with 1.6 GB to write, which is bound by one core, that took a second. Its end waits for
+/// nothing but the system call the thread may be in.
 class EarlySync {
   public:
     explicit EarlySync(const TempFile& file);
 
   private:
-    std::jthread thread_;
+    std::mutex mutex_;
+    std::condition_variable_any stopping_;
+    std::jthread thread_;  // the last member: it uses the others
 };
 
 /// The folder of a path: "." for a bare name.
