@@ -252,11 +252,11 @@ std::vector<Subject> subjects() {
     return all;
 }
 
-// One place in eight, and a bit of each.
+// One place in twelve, and a bit of each.
 std::vector<Flip> sample(const Subject& s) {
     std::vector<Flip> all;
     const std::vector<std::size_t> from = places(s);
-    for (std::size_t n = 0; n < from.size(); n += 8)
+    for (std::size_t n = 0; n < from.size(); n += 12)
         all.push_back({from[n], static_cast<unsigned>((from[n] * 5 + 3) % 8)});
     return all;
 }
