@@ -24,10 +24,6 @@ using nlohmann::json;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 using Args = std::vector<std::string>;
 
 // Runs `compact` on a fresh sample store; `store` is replaced by its path.

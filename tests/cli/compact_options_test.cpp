@@ -18,10 +18,6 @@ using nlohmann::json;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 using Args = std::vector<std::string>;
 
 json report_of(const Args& args, int code = 0) {

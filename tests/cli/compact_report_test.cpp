@@ -24,10 +24,6 @@ using json = nlohmann::ordered_json;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 using Args = std::vector<std::string>;
 
 std::vector<std::string> lines_of(const std::string& text) {

@@ -22,10 +22,6 @@ namespace {
 using Args = std::vector<std::string>;
 using Names = std::vector<std::string>;
 
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 std::string kind_of(const Result& r) {
     return json::parse(r.err).at("error").at("kind").get<std::string>();
 }

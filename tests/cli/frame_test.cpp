@@ -10,14 +10,11 @@
 #include "tools/error_report.hpp"
 
 using namespace kvctl;
+using test::has;
 using test::Result;
 using test::run_cli;
 
 namespace {
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
 
 // Takes nothing.
 class FullBuffer : public std::streambuf {};

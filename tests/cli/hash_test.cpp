@@ -14,13 +14,7 @@
 using namespace kvctl::test;
 using nlohmann::json;
 
-namespace {
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("hash: the recorded numbers, in every format, rows in any order") {
     const TempDir folder;

@@ -18,10 +18,6 @@ using nlohmann::json;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 // The vectors' canonical text of a kvctl.index/1 document.
 std::string canonical(const json& document) {
     std::map<std::string, naive::KeyIndex> index;

@@ -27,18 +27,25 @@ std::string with_checksums(std::string bytes) {
 
 }  // namespace
 
-bool read_as_bbolt(std::string_view bytes) {
-    const MemoryFile file(bytes);
-    survives([&] {
-        const bbolt::File opened(file.path());
-        Findings findings;
-        bbolt::check_structure(opened, findings, nullptr);
-    });
+bool read_as_bbolt(std::string_view bytes, Depth depth) {
+    static MemoryFile file;
+    file.write(bytes);
+    if (depth == Depth::deep) {
+        survives([&] {
+            const bbolt::File opened(file.path());
+            Findings findings;
+            bbolt::check_structure(opened, findings, nullptr);
+        });
+    }
     return survives([&] {
         store::BboltStore store(file.path());
+        if (depth == Depth::shallow) {
+            Examined result;
+            return examine_store(store, static_cast<unsigned>(bytes.size() / 2), depth, result);
+        }
         for (const unsigned choice : {0U, 1U, 27U}) {
             Examined result;
-            examine_store(store, choice, result);
+            examine_store(store, choice, depth, result);
         }
         survives([&] {
             std::size_t total = 0;
@@ -53,9 +60,9 @@ bool read_as_bbolt(std::string_view bytes) {
     });
 }
 
-void bbolt_file(std::string_view bytes) {
+void bbolt_file(std::string_view bytes, Depth depth) {
     const std::string copy(bytes);
-    read_as_bbolt(bytes.size() % 2 == 0 ? with_checksums(copy) : copy);
+    read_as_bbolt(bytes.size() % 2 == 0 ? with_checksums(copy) : copy, depth);
 }
 
 }  // namespace kvctl::fuzz

@@ -22,11 +22,12 @@ TEST_CASE("fuzz: every input of the corpora is answered as promised") {
             CAPTURE(entry.path().filename().string());
             const std::string bytes = test::read_file(entry.path());
             CHECK(bytes.size() <= target.longest);
-            CHECK_NOTHROW(target.run(bytes));
+            CHECK_NOTHROW(target.run(bytes, fuzz::Depth::shallow));
+            CHECK_NOTHROW(target.run(bytes, fuzz::Depth::deep));
             ++inputs;
         }
         CHECK(inputs > 2);
-        CHECK_NOTHROW(target.run(""));
+        CHECK_NOTHROW(target.run("", fuzz::Depth::deep));
     }
 }
 
@@ -41,8 +42,8 @@ TEST_CASE("fuzz: each statement of the hostile SQL is answered as promised, on e
                     if (which > 0 && choice != '\x2e') break;
                     const std::string input{choice, '\0', static_cast<char>(which),
                                             4,      0,    static_cast<char>(i)};
-                    CHECK_NOTHROW(
-                        (form == fuzz::Form::native ? fuzz::native_store : fuzz::kine_store)(input));
+                    CHECK_NOTHROW((form == fuzz::Form::native ? fuzz::native_store : fuzz::kine_store)(
+                        input, fuzz::Depth::deep));
                 }
             }
         }

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "kvctl/store/store.hpp"
+#include "tests/fuzz/targets.hpp"
 
 namespace kvctl::fuzz {
 
@@ -30,7 +31,11 @@ struct Examined {
 /// `choice` is any number: which revision is compacted, how, and which of the slower commands run.
 [[nodiscard]] Examined examine(const std::string& path, unsigned choice, Work work);
 
-/// The same for reading alone, of a store that is open.
-void examine_store(store::Store& store, unsigned choice, Examined& result);
+/// The same for reading alone, of a store that is open. Shallow: loaded and planned, for one choice in four
+/// checked, and compared with nothing.
+void examine_store(store::Store& store, unsigned choice, Depth depth, Examined& result);
+
+/// Opens and examines a store shallowly.
+void glance(const std::string& path, unsigned choice);
 
 }  // namespace kvctl::fuzz

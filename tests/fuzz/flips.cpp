@@ -1,5 +1,6 @@
 // One bit flipped at a time, in every page of small stores and logs (README.md).
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -43,14 +44,23 @@ unsigned be16(const std::string& bytes, std::size_t at) {
     return static_cast<unsigned char>(bytes[at]) * 256U + static_cast<unsigned char>(bytes[at + 1]);
 }
 
-// Offsets worth a flip: all of them, or of each page the header, some cell pointers, the first bytes of some
-// cells and a few elsewhere.
-std::vector<std::size_t> places(const Subject& s, bool full) {
+struct Flip {
+    std::size_t at;
+    unsigned bit;
+};
+
+// One bit in so many of the whole.
+std::vector<Flip> every(const Subject& s, std::size_t step) {
+    std::vector<Flip> all;
+    for (std::size_t n = 0; n < s.bytes.size() * 8; n += step)
+        all.push_back({n / 8, static_cast<unsigned>(n % 8)});
+    return all;
+}
+
+// Offsets worth a flip: of each page the header, some cell pointers, the first bytes of some cells and a few
+// elsewhere.
+std::vector<std::size_t> places(const Subject& s) {
     std::vector<std::size_t> all;
-    if (full) {
-        for (std::size_t at = 0; at < s.bytes.size(); ++at) all.push_back(at);
-        return all;
-    }
     for (std::size_t page = 0; page < s.bytes.size(); page += s.page_size) {
         const std::size_t end = std::min(page + s.page_size, s.bytes.size());
         const auto add = [&](std::size_t at) {
@@ -84,13 +94,13 @@ void try_commands(const std::string& path, unsigned turn) {
     }
 }
 
-fuzz::Examined judge_sqlite(const std::string& name, const std::string& bytes, unsigned turn) {
+fuzz::Examined judge_sqlite(const std::string& name, const fuzz::StoreFiles& files, unsigned turn) {
     const std::string path = (fuzz::scratch_folder() / name).string();
-    test::write_file(path, bytes);
+    files.write(path);
     try_commands(path, turn);
     const fuzz::Examined result =
         fuzz::examine(path, turn, turn % 5 == 0 ? fuzz::Work::compact_itself : fuzz::Work::compact_copy);
-    fs::remove(path);
+    fuzz::remove_store(path);
     return result;
 }
 
@@ -99,7 +109,7 @@ fuzz::Examined judge_bbolt(const std::string& bytes, unsigned turn) {
     test::write_file(path, bytes);
     try_commands(path, turn);
     fuzz::Examined result;
-    result.opened = fuzz::read_as_bbolt(bytes);
+    result.opened = fuzz::read_as_bbolt(bytes, fuzz::Depth::deep);
     fs::remove(path);
     return result;
 }
@@ -169,7 +179,7 @@ LogContent read_wal(const std::string& bytes) {
 
 // Checksums cover the records' data: whatever bit is flipped, the log is what it was or the reader is told.
 fuzz::Examined judge_wal(const LogContent& sound, const std::string& bytes) {
-    fuzz::wal_directory(bytes + std::string(bytes.size() % 2 == 0 ? 1 : 0, '\0'));
+    fuzz::wal_directory(bytes + std::string(bytes.size() % 2 == 0 ? 1 : 0, '\0'), fuzz::Depth::deep);
     const LogContent now = read_wal(bytes);
     promise(!now.faultless || now.entries == sound.entries, "a damaged wal is believed");
     return {true, now.faultless, false};
@@ -183,17 +193,43 @@ const std::string k_jsonl =
     R"({"index":6,"term":2,"type":"EntryConfChange","data":"CAE="})"
     "\n";
 
+const std::string k_dump_text =
+    "Snapshot:\nempty\nStart dumping log entries from snapshot.\nWAL metadata:\n"
+    "nodeID=8e2f0c clusterID=77a1 term=3 commitIndex=6 vote=8e2f0c\nWAL entries: 3\nlastIndex=3\n"
+    "term\t     index\ttype\tdata\n"
+    "   1\t         1\tconf\tmethod=ConfChangeAddNode id=8e2f0c\n"
+    "   2\t         2\tnorm\t\n"
+    "   2\t         3\tnorm\theader:<ID:7 > put:<key:\"a\" value:\"b\" > \n"
+    "\nEntry types (Normal,ConfigChange) count is : 3\n";
+
+const std::string k_dump_raw =
+    "CRC: 0\nMetadata: NodeID:7 ClusterID:9 \nSnapshot: index:0 term:0 \n"
+    "Entry: Term:1 Index:1 Type:EntryConfChange Data:\"\\010\\001\\020\\007\" \nHardState: term:2 vote:7 "
+    "commit:1 \n"
+    "Entry: Term:2 Index:2 Data:\"\\032\\006\\n\\001a\\022\\001b\" \nEOF: All entries were processed.\n";
+
 std::vector<Subject> subjects() {
     std::vector<Subject> all;
     for (const auto form : {fuzz::Form::native, fuzz::Form::kine}) {
         const bool kine = form == fuzz::Form::kine;
+        const std::string name = kine ? "store.kine" : "store";
         for (unsigned which = 0; which < fuzz::k_templates; ++which) {
-            const std::string name = kine ? "store.kine" : "store";
-            all.push_back(
-                {(kine ? "kine " : "native ") + std::to_string(which), fuzz::template_store(form, which),
-                 which == 2 ? std::size_t{4096} : std::size_t{512},
-                 [name](const std::string& b, unsigned turn) { return judge_sqlite(name, b, turn); }});
+            all.push_back({(kine ? "kine " : "native ") + std::to_string(which),
+                           fuzz::template_store(form, which),
+                           which == 2 ? std::size_t{4096} : std::size_t{512},
+                           [name](const std::string& b, unsigned turn) {
+                               return judge_sqlite(name, {b, {}}, turn);
+                           }});
         }
+        // Of a store with a -wal beside it the bits of the -wal: three rows are written again there, and one
+        // deleted.
+        constexpr char k_wal = static_cast<char>(0x80);
+        const fuzz::StoreFiles files = fuzz::edited_store(
+            form, std::string{k_wal, 0, 3, 7, 5, 4, 'w', 'a', 'l', '1', 1, 5, 1, 90, 1, 0, 2, 2});
+        all.push_back({kine ? "kine's -wal" : "native's -wal", files.wal, 536,
+                       [name, database = files.database](const std::string& b, unsigned turn) {
+                           return judge_sqlite(name, {database, b}, turn);
+                       }});
     }
     for (const bool freelist : {false, true})
         all.push_back(
@@ -203,34 +239,44 @@ std::vector<Subject> subjects() {
     promise(sound.faultless && sound.entries.size() == 11,
             "the sound log has " + std::to_string(sound.entries.size()) + " entries, or a fault");
     all.push_back({"wal", wal, 256, [sound](const std::string& b, unsigned) { return judge_wal(sound, b); }});
-    all.push_back({"jsonl", k_jsonl, 64, [](const std::string& b, unsigned) {
-                       fuzz::jsonl_log(b);
-                       return fuzz::Examined{};
-                   }});
+    const auto add_log = [&](const char* name, const std::string& log,
+                             void (*read)(std::string_view, fuzz::Depth)) {
+        all.push_back({name, log, 64, [read](const std::string& b, unsigned) {
+                           read(b, fuzz::Depth::deep);
+                           return fuzz::Examined{};
+                       }});
+    };
+    add_log("jsonl", k_jsonl, fuzz::jsonl_log);
+    add_log("dump-logs", k_dump_text, fuzz::dump_text_log);
+    add_log("dump-logs -raw", k_dump_raw, fuzz::dump_raw_log);
     return all;
 }
 
-Counts sweep(const Subject& s, bool full) {
+// One place in eight, and a bit of each.
+std::vector<Flip> sample(const Subject& s) {
+    std::vector<Flip> all;
+    const std::vector<std::size_t> from = places(s);
+    for (std::size_t n = 0; n < from.size(); n += 8)
+        all.push_back({from[n], static_cast<unsigned>((from[n] * 5 + 3) % 8)});
+    return all;
+}
+
+Counts sweep(const Subject& s, const std::vector<Flip>& flips) {
     Counts c;
     unsigned turn = 0;
-    std::size_t n = 0;
-    for (const std::size_t at : places(s, full)) {
-        // The sample: one place in eight.
-        if (!full && n++ % 8 != 0) continue;
-        for (unsigned bit = full ? 0 : (at * 5 + 3) % 8; bit < 8; bit += full ? 1 : 8) {
-            std::string flipped = s.bytes;
-            flipped[at] = static_cast<char>(flipped[at] ^ (1 << bit));
-            ++c.flips;
-            try {
-                const fuzz::Examined e = s.judge(flipped, turn++ * 7);
-                c.opened += e.opened ? 1 : 0;
-                c.sound += e.sound ? 1 : 0;
-                c.compacted += e.compacted ? 1 : 0;
-            } catch (const std::exception& e) {
-                if (++c.broken <= 20) {
-                    std::cout << s.name << ", byte " << at << " bit " << bit << " (turn " << turn - 1
-                              << "): " << e.what() << std::endl;
-                }
+    for (const Flip& flip : flips) {
+        std::string flipped = s.bytes;
+        flipped[flip.at] = static_cast<char>(flipped[flip.at] ^ (1 << flip.bit));
+        ++c.flips;
+        try {
+            const fuzz::Examined e = s.judge(flipped, turn++ * 7);
+            c.opened += e.opened ? 1 : 0;
+            c.sound += e.sound ? 1 : 0;
+            c.compacted += e.compacted ? 1 : 0;
+        } catch (const std::exception& e) {
+            if (++c.broken <= 20) {
+                std::cout << s.name << ", byte " << flip.at << " bit " << flip.bit << " (turn " << turn - 1
+                          << "): " << e.what() << std::endl;
             }
         }
     }
@@ -240,14 +286,17 @@ Counts sweep(const Subject& s, bool full) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const bool full = argc > 1 && std::strcmp(argv[1], "--full") == 0;
-    if (argc > 2 || (argc == 2 && !full)) {
-        std::cerr << "usage: kvctl_flips [--full]\n";
+    // 0: the sample.
+    std::size_t step = 0;
+    if (argc == 2 && std::strcmp(argv[1], "--full") == 0) step = 1;
+    if (argc == 3 && std::strcmp(argv[1], "--every") == 0) step = std::strtoul(argv[2], nullptr, 10);
+    if (argc > 1 && step == 0) {
+        std::cerr << "usage: kvctl_flips [--full | --every N]\n";
         return 2;
     }
     Counts total;
     for (const Subject& s : subjects()) {
-        const Counts c = sweep(s, full);
+        const Counts c = sweep(s, step == 0 ? sample(s) : every(s, step));
         std::cout << s.name << ": " << s.bytes.size() << " bytes, " << c.flips << " flips, " << c.opened
                   << " opened, " << c.sound << " sound to check, " << c.compacted << " compacted, "
                   << c.broken << " broken promises" << std::endl;

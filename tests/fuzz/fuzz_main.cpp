@@ -5,6 +5,7 @@
 #include <exception>
 #include <string_view>
 
+#include "tests/fuzz/sqlite_pool.hpp"
 #include "tests/fuzz/targets.hpp"
 
 namespace {
@@ -15,10 +16,10 @@ const kvctl::fuzz::Target& chosen() {
         const char* const name = std::getenv("KVCTL_FUZZ_TARGET");
         const auto* const target = kvctl::fuzz::find_target(name == nullptr ? "" : name);
         if (target == nullptr) {
-            std::fputs("set KVCTL_FUZZ_TARGET to one of:", stderr);
+            std::fputs("set KVCTL_FUZZ_TARGET to one of these (with the longest input, in bytes):\n", stderr);
             for (const auto& t : kvctl::fuzz::targets())
-                std::fprintf(stderr, " %.*s", static_cast<int>(t.name.size()), t.name.data());
-            std::fputc('\n', stderr);
+                std::fprintf(stderr, "  %.*s %zu\n", static_cast<int>(t.name.size()), t.name.data(),
+                             t.longest);
             std::exit(2);
         }
         return target;
@@ -26,13 +27,25 @@ const kvctl::fuzz::Target& chosen() {
     return *k_target;
 }
 
+// All inputs, not a share of them, are taken deep.
+bool always_deep() {
+    static const bool k_always = std::getenv("KVCTL_FUZZ_DEEP") != nullptr;
+    return k_always;
+}
+
 }  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
+    kvctl::fuzz::pool_sqlite_memory();
+    return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view bytes(reinterpret_cast<const char*>(data), size);
     if (size > chosen().longest) return 0;
     try {
-        chosen().run(bytes);
+        chosen().run(bytes,
+                     always_deep() ? kvctl::fuzz::Depth::deep : kvctl::fuzz::depth_of(chosen(), bytes));
     } catch (const std::exception& e) {
         std::fprintf(stderr, "broken promise: %s\n", e.what());
         std::abort();

@@ -200,6 +200,26 @@ TEST_CASE("hostile schema: a table that plays the list of tables cannot make a v
     }
 }
 
+TEST_CASE("hostile schema: tables named as SQLite's tables of pragmas hide nothing") {
+    TempDir dir;
+    std::string path;
+    SUBCASE("native") {
+        path = make_native(dir);
+    }
+    SUBCASE("kine") {
+        path = make_kine(dir);
+    }
+    for (const char* name : {"table_list", "table_xinfo", "index_list", "index_info"}) {
+        attack(path, std::string("CREATE TABLE pragma_") + name + " (name, hidden); INSERT INTO pragma_" +
+                         name + " VALUES ('revision', 0)");
+    }
+    expect_readers(path, 0, "");
+    each_execution(path, [&](const test::Result& r, const std::string& result, bool) {
+        CHECK(r.code == 0);
+        CHECK(count(result, "SELECT count(*) FROM pragma_index_info") == 1);
+    });
+}
+
 TEST_CASE("hostile schema: generated columns in the place of a layout's own are not computed") {
     SUBCASE("native, value") {
         TempDir dir;

@@ -1,5 +1,7 @@
-#include <fstream>
+#include <array>
+#include <filesystem>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "kvctl/base/crc32c.hpp"
@@ -18,8 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Reads a source twice, with and without data: both must tell the same of every entry.
-void read_all(raftlog::Source& source, std::size_t file_bytes) {
+// Reads a source without data, and then with: both must tell the same of every entry.
+void read_all(raftlog::Source& source, std::size_t file_bytes, Depth depth) {
     const raftlog::Header& h = source.header();
     raft::AuditOptions options;
     options.snapshot = h.snapshot;
@@ -35,6 +37,7 @@ void read_all(raftlog::Source& source, std::size_t file_bytes) {
     });
     (void)audit.finish();
     promise(facts.size() <= file_bytes, "more entries than bytes");
+    if (depth == Depth::shallow) return (void)source.findings();
     std::size_t i = 0;
     std::size_t data_bytes = 0;
     source.each(raftlog::Want::data, [&](const raftlog::Item& item) {
@@ -85,54 +88,87 @@ std::string hex16(std::uint64_t n) {
     return digits;
 }
 
+// A member's folder for up to three segments and, as the last part, a snapshot. Files that stay are only
+// written over: making and removing them would take most of an execution.
+constexpr std::size_t k_parts = 4;
+
+class MemberFolder {
+  public:
+    MemberFolder() {
+        const fs::path wal = scratch_folder() / "member" / "wal";
+        const fs::path snap = scratch_folder() / "member" / "snap";
+        fs::create_directories(wal);
+        fs::create_directories(snap);
+        for (std::size_t part = 0; part < k_parts; ++part) {
+            files_[part].path = part + 1 == k_parts ? snap / (hex16(1) + "-" + hex16(part) + ".snap")
+                                                    : wal / (hex16(part) + "-" + hex16(part * 2) + ".wal");
+        }
+        wal_ = wal.string();
+    }
+    [[nodiscard]] const std::string& wal() const noexcept { return wal_; }
+    void write(std::size_t part, std::string_view content) {
+        overwrite_file(files_[part].path, content);
+        files_[part].there = true;
+    }
+    void remove(std::size_t part) {
+        if (std::exchange(files_[part].there, false)) fs::remove(files_[part].path);
+    }
+
+  private:
+    struct Part {
+        std::string path;
+        bool there = false;
+    };
+    std::array<Part, k_parts> files_;
+    std::string wal_;
+};
+
 template <class Open>
-void read_file_with(Open open, std::string_view bytes) {
-    const MemoryFile file(bytes);
-    survives([&] { read_all(*open(file.path()), bytes.size()); });
+void read_file_with(Open open, std::string_view bytes, Depth depth) {
+    static MemoryFile file;
+    file.write(bytes);
+    survives([&] { read_all(*open(file.path()), bytes.size(), depth); });
     // Whatever the form, recognising it must agree to be safe.
-    if (bytes.substr(0, 6) != "SQLite") survives([&] { (void)raftlog::open(file.path()); });
+    if (depth == Depth::deep && bytes.substr(0, 6) != "SQLite")
+        survives([&] { (void)raftlog::open(file.path()); });
 }
 
 }  // namespace
 
-void jsonl_log(std::string_view bytes) {
-    read_file_with([](const std::string& path) { return raftlog::open_jsonl(path); }, bytes);
+void jsonl_log(std::string_view bytes, Depth depth) {
+    read_file_with([](const std::string& path) { return raftlog::open_jsonl(path); }, bytes, depth);
 }
 
-void dump_text_log(std::string_view bytes) {
-    read_file_with([](const std::string& path) { return raftlog::open_dump_text(path); }, bytes);
+void dump_text_log(std::string_view bytes, Depth depth) {
+    read_file_with([](const std::string& path) { return raftlog::open_dump_text(path); }, bytes, depth);
 }
 
-void dump_raw_log(std::string_view bytes) {
-    read_file_with([](const std::string& path) { return raftlog::open_dump_raw(path); }, bytes);
+void dump_raw_log(std::string_view bytes, Depth depth) {
+    read_file_with([](const std::string& path) { return raftlog::open_dump_raw(path); }, bytes, depth);
 }
 
-void wal_directory(std::string_view bytes) {
+void wal_directory(std::string_view bytes, Depth depth) {
     constexpr std::string_view k_cut = "\n%%\n";
-    constexpr std::size_t k_most_parts = 4;
-    const fs::path member = scratch_folder() / "member";
-    const fs::path wal = member / "wal";
-    const fs::path snap = member / "snap";
-    fs::remove_all(member);
-    fs::create_directories(wal);
-    fs::create_directories(snap);
+    static MemberFolder member;
     const std::size_t size = bytes.size();
     std::uint32_t crc = 0;
-    for (std::size_t part = 0; part < k_most_parts; ++part) {
+    for (std::size_t part = 0; part < k_parts; ++part) {
+        const bool used = part == 0 || !bytes.empty();
         const std::size_t end = std::min(bytes.find(k_cut), bytes.size());
         const std::string_view content = bytes.substr(0, end);
         bytes.remove_prefix(std::min(bytes.size(), end + k_cut.size()));
-        // The last part is a snapshot; what it does not take stands at the end of a segment.
-        const fs::path path = part + 1 == k_most_parts ? snap / (hex16(1) + "-" + hex16(part) + ".snap")
-                                                       : wal / (hex16(part) + "-" + hex16(part * 2) + ".wal");
-        std::ofstream(path, std::ios::binary)
-            << (size % 2 == 0 ? mended(content, crc) : std::string(content));
-        if (bytes.empty()) break;
+        if (!used) {
+            member.remove(part);
+        } else if (size % 2 == 0) {
+            member.write(part, mended(content, crc));
+        } else {
+            member.write(part, content);
+        }
     }
-    survives([&] { read_all(*raftlog::open_wal_dir(wal), size + 4 * k_most_parts * 64); });
+    survives([&] { read_all(*raftlog::open_wal_dir(member.wal()), size + k_parts * 256, depth); });
 }
 
-void raft_request(std::string_view bytes) {
+void raft_request(std::string_view bytes, Depth /*depth*/) {
     for (const auto type :
          {raft::EntryType::normal, raft::EntryType::conf_change, raft::EntryType::conf_change_v2}) {
         const raft::EntryView entry{LogIndex{1}, Term{1}, type, bytes, true};

@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <memory>
+
+#include "tests/fuzz/sqlite_edit.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace kvctl::fuzz {
 namespace {
@@ -16,14 +20,41 @@ struct Close {
 using Handle = std::unique_ptr<sqlite3, Close>;
 using Query = std::unique_ptr<sqlite3_stmt, Close>;
 
-Handle open(const std::string& path) {
-    sqlite3* db = nullptr;
-    const int rc = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READONLY, nullptr);
-    Handle handle(db);
-    if (rc != SQLITE_OK) return nullptr;
-    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-    return handle;
-}
+// A connection that reads. Of a store with a -wal, or in WAL mode, to a copy: SQLite would leave files beside
+// it.
+class Reading {
+  public:
+    explicit Reading(const std::string& path) {
+        const std::string bytes = test::read_file(path);
+        const bool wal = bytes.size() > 19 && (bytes[18] == 2 || bytes[19] == 2);
+        if (wal) {
+            copy_ = path + ".plain";
+            const std::string beside = path + "-wal";
+            StoreFiles{bytes, std::filesystem::exists(beside) ? test::read_file(beside) : ""}.write(copy_);
+        }
+        sqlite3* db = nullptr;
+        const int rc = sqlite3_open_v2(wal ? copy_.c_str() : path.c_str(), &db,
+                                       wal ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, nullptr);
+        handle_.reset(db);
+        if (rc == SQLITE_OK) {
+            sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+            sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+        } else {
+            handle_.reset();
+        }
+    }
+    ~Reading() {
+        handle_.reset();
+        if (!copy_.empty()) remove_store(copy_);
+    }
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+    [[nodiscard]] sqlite3* get() const noexcept { return handle_.get(); }
+
+  private:
+    Handle handle_;
+    std::string copy_;
+};
 
 Query prepare(sqlite3* db, const char* sql) {
     sqlite3_stmt* s = nullptr;
@@ -82,8 +113,8 @@ std::map<std::string, std::string> PlainStore::live() const {
 }
 
 std::optional<PlainStore> read_plain(const std::string& path) {
-    const Handle db = open(path);
-    if (db == nullptr) return std::nullopt;
+    const Reading db(path);
+    if (db.get() == nullptr) return std::nullopt;
     PlainStore store;
     if (read_rows(db.get(), "SELECT main, sub, tombstone, key, value FROM main.revision NOT INDEXED", store))
         return store;
@@ -95,8 +126,8 @@ std::optional<PlainStore> read_plain(const std::string& path) {
 }
 
 bool plain_sound(const std::string& path) {
-    const Handle db = open(path);
-    if (db == nullptr) return false;
+    const Reading db(path);
+    if (db.get() == nullptr) return false;
     const Query q = prepare(db.get(), "PRAGMA integrity_check(1)");
     return q != nullptr && sqlite3_step(q.get()) == SQLITE_ROW && bytes_of(q.get(), 0) == "ok";
 }

@@ -28,7 +28,7 @@ struct PlainStore {
 };
 
 /// Reads the table from end to end, without its indexes. nullopt: SQLite cannot, or there is no such table.
-/// Nothing but an ordinary file lies at `path`; it is not changed.
+/// An ordinary file lies at `path`; it and its -wal are not changed.
 [[nodiscard]] std::optional<PlainStore> read_plain(const std::string& path);
 
 /// SQLite's own integrity_check says "ok".

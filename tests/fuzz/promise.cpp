@@ -1,5 +1,6 @@
 #include "tests/fuzz/promise.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -9,13 +10,34 @@
 
 namespace kvctl::fuzz {
 
-MemoryFile::MemoryFile(std::string_view bytes) : fd_(::memfd_create("fuzz", MFD_CLOEXEC)) {
-    if (fd_ < 0) throw std::runtime_error("memfd_create failed");
-    while (!bytes.empty()) {
-        const ::ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+namespace {
+
+void write_all(int fd, std::string_view bytes) {
+    if (::ftruncate(fd, static_cast<::off_t>(bytes.size())) != 0)
+        throw std::runtime_error("a file in memory cannot be sized");
+    for (::off_t at = 0; !bytes.empty();) {
+        const ::ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), at);
         if (n <= 0) throw std::runtime_error("a file in memory cannot be written");
         bytes.remove_prefix(static_cast<std::size_t>(n));
+        at += n;
     }
+}
+
+}  // namespace
+
+MemoryFile::MemoryFile() : fd_(::memfd_create("fuzz", MFD_CLOEXEC)) {
+    if (fd_ < 0) throw std::runtime_error("memfd_create failed");
+}
+
+void MemoryFile::write(std::string_view bytes) {
+    write_all(fd_, bytes);
+}
+
+void overwrite_file(const std::string& path, std::string_view bytes) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) throw std::runtime_error("cannot write " + path);
+    write_all(fd, bytes);
+    ::close(fd);
 }
 
 MemoryFile::~MemoryFile() {

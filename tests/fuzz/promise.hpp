@@ -31,11 +31,13 @@ bool survives(F f) {
     }
 }
 
-/// Bytes as a file without a name on any disk.
+/// A file without a name on any disk, for one input after the other.
 class MemoryFile {
   public:
-    explicit MemoryFile(std::string_view bytes);
+    MemoryFile();
     ~MemoryFile();
+    /// From now on these bytes are its content.
+    void write(std::string_view bytes);
     MemoryFile(const MemoryFile&) = delete;
     MemoryFile& operator=(const MemoryFile&) = delete;
     [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
@@ -46,6 +48,9 @@ class MemoryFile {
 
 /// A folder in memory where there is one, removed when the process ends well.
 [[nodiscard]] const std::filesystem::path& scratch_folder();
+
+/// Makes these bytes the content of a file: the one that stands there, or a new one.
+void overwrite_file(const std::string& path, std::string_view bytes);
 
 /// Bytes taken off the front of an input; zeros once it is used up.
 class Input {

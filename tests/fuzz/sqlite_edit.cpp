@@ -1,6 +1,7 @@
 #include "tests/fuzz/sqlite_edit.hpp"
 
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "tests/fuzz/promise.hpp"
+#include "tests/fuzz/sqlite_wal.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/naive_store.hpp"
 #include "tests/support/native_maker.hpp"
@@ -163,9 +165,11 @@ class Editor {
     Editor(Form form, std::string bytes) : form_(form), bytes_(std::move(bytes)) {}
 
     void edit(Input& in) {
-        const unsigned what = in.byte() % 11;
+        const unsigned what = in.byte() % 13;
         if (what < 5 || what == 9) {
             by_sql(what, in);
+        } else if (what > 10) {
+            wal_edits_.push_back({what == 12, in.number(2), static_cast<char>(in.byte())});
         } else {
             by_bytes(what, in);
         }
@@ -174,9 +178,21 @@ class Editor {
         to_bytes();
         return std::move(bytes_);
     }
+    void edit_wal(std::string& wal) const {
+        for (const WalEdit& e : wal_edits_) {
+            if (wal.empty()) return;
+            const std::size_t at = e.at % wal.size();
+            if (e.cut) {
+                wal.resize(at);
+            } else {
+                wal[at] = static_cast<char>(wal[at] ^ e.bits);
+            }
+        }
+    }
 
   private:
     void by_sql(unsigned what, Input& in) {
+        if (db_ == nullptr && bytes_.empty()) return;
         if (db_ == nullptr) db_ = deserialized(bytes_);
         const std::string table = form_ == Form::kine ? "kine" : "revision";
         const std::string row = nth_row(form_, in.byte() % 32);
@@ -261,9 +277,15 @@ class Editor {
         db_.reset();
     }
 
+    struct WalEdit {
+        bool cut;
+        std::uint64_t at;
+        char bits;
+    };
     Form form_;
     std::string bytes_;
     Handle db_;
+    std::vector<WalEdit> wal_edits_;
 };
 
 std::vector<test::naive::Row> small_history() {
@@ -281,12 +303,16 @@ std::vector<test::naive::Row> small_history() {
     return s.row_list();
 }
 
+std::size_t template_page_size(unsigned which) {
+    return which % k_templates == 2 ? 4096 : 512;
+}
+
 std::string make_template(Form form, unsigned which) {
     const std::string path = (scratch_folder() / "template").string();
     const std::string suffix = which == 3 ? "PRAGMA encoding = 'UTF-16le';" : "";
     if (form == Form::native) {
         test::NativeShape shape;
-        shape.page_size = which == 2 ? 4096 : 512;
+        shape.page_size = static_cast<int>(template_page_size(which));
         shape.shuffled = which == 1;
         shape.key_index = which != 0;
         shape.raft = which == 0;
@@ -316,7 +342,7 @@ std::string make_template(Form form, unsigned which) {
         test::KineShape shape;
         shape.age = test::k_kine_ages[which];
         shape.wal = false;
-        shape.page_size = which == 2 ? 4096 : 512;
+        shape.page_size = static_cast<int>(template_page_size(which));
         shape.before = suffix;
         maker.write(path, shape);
     }
@@ -339,11 +365,29 @@ std::span<const std::string_view> hostile_sql(Form form) noexcept {
     return k_native_sql;
 }
 
-std::string edited_store(Form form, std::string_view input) {
+void StoreFiles::write(const std::string& path) const {
+    overwrite_file(path, database);
+    for (const char* const suffix : {"-journal", "-shm", "-wal"}) ::unlink((path + suffix).c_str());
+    if (!wal.empty()) overwrite_file(path + "-wal", wal);
+}
+
+void remove_store(const std::string& path) {
+    for (const char* const suffix : {"", "-journal", "-shm", "-wal"}) ::unlink((path + suffix).c_str());
+}
+
+StoreFiles edited_store(Form form, std::string_view input) {
     Input in(input);
-    Editor editor(form, template_store(form, in.byte()));
+    const unsigned first = in.byte();
+    const std::string& start = template_store(form, first);
+    Editor editor(form, start);
     while (!in.empty()) editor.edit(in);
-    return editor.finish();
+    StoreFiles files{editor.finish(), {}};
+    if ((first & 0x80U) == 0) return files;
+    const std::string base = in_wal_mode(start);
+    files.wal = wal_between(base, in_wal_mode(files.database), template_page_size(first));
+    files.database = base;
+    editor.edit_wal(files.wal);
+    return files;
 }
 
 }  // namespace kvctl::fuzz

@@ -3,15 +3,17 @@
 #include <algorithm>
 #include <array>
 
+#include "kvctl/mvcc/rows.hpp"
+
 namespace kvctl::fuzz {
 namespace {
 
 constexpr std::array k_targets{
-    Target{"jsonl_log", jsonl_log, 4096},       Target{"dump_text_log", dump_text_log, 4096},
-    Target{"dump_raw_log", dump_raw_log, 4096}, Target{"wal_directory", wal_directory, 4096},
-    Target{"raft_request", raft_request, 2048}, Target{"key_value", key_value, 1024},
-    Target{"history_file", history_file, 4096}, Target{"bbolt_file", bbolt_file, 20480},
-    Target{"native_store", native_store, 512},  Target{"kine_store", kine_store, 512},
+    Target{"jsonl_log", jsonl_log, 512, 8},        Target{"dump_text_log", dump_text_log, 1024, 8},
+    Target{"dump_raw_log", dump_raw_log, 768, 8},  Target{"wal_directory", wal_directory, 1024, 8},
+    Target{"raft_request", raft_request, 512, 1},  Target{"key_value", key_value, 1024, 1},
+    Target{"history_file", history_file, 768, 8},  Target{"bbolt_file", bbolt_file, 8192, 64},
+    Target{"native_store", native_store, 160, 64}, Target{"kine_store", kine_store, 160, 64},
 };
 
 }  // namespace
@@ -24,6 +26,10 @@ const Target* find_target(std::string_view name) noexcept {
     const auto* const found =
         std::find_if(k_targets.begin(), k_targets.end(), [&](const Target& t) { return t.name == name; });
     return found == k_targets.end() ? nullptr : found;
+}
+
+Depth depth_of(const Target& target, std::string_view bytes) noexcept {
+    return mvcc::hash_key(bytes) % target.share == 0 ? Depth::deep : Depth::shallow;
 }
 
 }  // namespace kvctl::fuzz

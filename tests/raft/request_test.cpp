@@ -72,6 +72,29 @@ TEST_CASE("raft request: the kind follows from the top-level fields") {
     }
 }
 
+TEST_CASE("raft request: the order in which etcd writes the fields is read like any other") {
+    const std::string header = Message().message(100, Message().number(1, 9).bytes(2, "root")).str();
+    for (std::uint32_t field = 1; field < 16; ++field) {
+        CAPTURE(field);
+        const std::string operation = Message().message(field, Message()).str();
+        const std::string as_written = operation + header;
+        const std::string turned_round = header + operation;
+        const raft::Request usual = raft::decode_request(normal(as_written));
+        const raft::Request turned = raft::decode_request(normal(turned_round));
+        CHECK(raft::name_of(usual.kind) == raft::name_of(turned.kind));
+        CHECK(usual.username == turned.username);
+        CHECK(usual.id == turned.id);
+        CHECK(usual.body.index() == turned.body.index());
+        CHECK(raft::classify(normal(operation + header)) == usual.kind);
+        CHECK(raft::classify(normal(operation + header + operation)) == usual.kind);
+        CHECK(raft::classify(normal(operation + header + "\x22\x05")) == RequestKind::undecodable);
+        CHECK(raft::classify(normal(operation + header.substr(0, header.size() - 1))) ==
+              RequestKind::undecodable);
+    }
+    const std::string put = Message().message(4, Message()).str() + header;
+    CHECK(raft::decode_request(normal(put)).username == "root");
+}
+
 TEST_CASE("raft request: every kind has a name of its own that leads back to it") {
     for (std::size_t i = 0; i < raft::k_request_kinds; ++i) {
         const auto kind = static_cast<RequestKind>(i);

@@ -105,6 +105,24 @@ TEST_CASE("kine: random stores of every schema age, by every way of executing") 
     }
 }
 
+TEST_CASE("kine: rows with ids of 0 and less are read and kept as any other") {
+    const TempDir folder{fast_folder()};
+    const std::vector<std::vector<std::string>> ways{
+        {"--strategy", "rewrite"}, {"--strategy", "in-place"}, {"--batch", "2"}};
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+        KineMaker maker = random_kine(5, 60, false);
+        maker.raw({0, "/zero", 1, 0, 0, 0, 0, "live"});
+        maker.raw({-7, "/below", 1, 0, 0, 0, 0, "old"});
+        maker.raw({-5, "/below", 0, 0, -7, -7, 0, "live"});
+        const std::string db = folder.file("odd" + std::to_string(i));
+        maker.write(db, {});
+        const json done = compact(folder, db, maker.current(), ways[i]);
+        CHECK(joined(compare_kine(folder.file("before.db"), db, maker.current())) == "");
+        for (const char* key : {"/zero", "/below"})
+            CHECK(run_cli({"get", "--print-value-only", key, db}).out == "live\n");
+    }
+}
+
 TEST_CASE("kine: into another file, the store as it was") {
     const TempDir folder{fast_folder()};
     for (const bool wal : {true, false}) {

@@ -125,10 +125,6 @@ KineMaker some_kine() {
     return random_kine(5, 40, false);
 }
 
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
 // What another process sees of the locks on a file.
 bool locked_for_others(const std::string& path) {
     const pid_t child = ::fork();
@@ -190,12 +186,7 @@ TEST_CASE("locks: a lock on a rollback-journal store is busy: exit 5 with the pi
                                            {"BEGIN EXCLUSIVE", false}}) {
         const TempDir folder;
         const std::string db = folder.file("s.db");
-        naive::Store s(naive::k_classic);
-        for (int i = 0; i < 9; ++i) {
-            s.put("k", "v");
-            s.end();
-        }
-        make_native(db, s.row_list());
+        make_native(db, long_history(9, 1).row_list());
         const std::string bytes = read_file(db);
         const Holder holder(db, c.sql);
         CAPTURE(c.sql);
@@ -213,12 +204,7 @@ TEST_CASE("locks: a lock on a rollback-journal store is busy: exit 5 with the pi
 TEST_CASE("locks: an idle holder of a rollback-journal store is kept the file it has") {
     const TempDir folder;
     const std::string db = folder.file("s.db");
-    naive::Store s(naive::k_classic);
-    for (int i = 0; i < 9; ++i) {
-        s.put("k", "v");
-        s.end();
-    }
-    make_native(db, s.row_list());
+    make_native(db, long_history(9, 1).row_list());
     struct stat before {};
     REQUIRE(::stat(db.c_str(), &before) == 0);
     const Holder holder(db, "SELECT count(*) FROM revision");

@@ -15,6 +15,11 @@ struct Terminals {
     bool err = false;
 };
 
+/// Whether `part` stands somewhere in `text`.
+[[nodiscard]] inline bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
 /// kvctl::cli::run in this process with captured streams.
 [[nodiscard]] Result run_cli(const std::vector<std::string>& args, Terminals terminals = {});
 

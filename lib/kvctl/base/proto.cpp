@@ -2,7 +2,7 @@
 
 namespace kvctl::proto {
 
-bool take_varint(std::string_view& rest, std::uint64_t& value) noexcept {
+bool take_long_varint(std::string_view& rest, std::uint64_t& value) noexcept {
     value = 0;
     for (std::size_t i = 0; i < rest.size() && i < 10; ++i) {
         const auto b = static_cast<unsigned char>(rest[i]);
@@ -51,12 +51,6 @@ bool Reader::next() noexcept {
     rest_.remove_prefix(width);
     bad_ = false;
     return true;
-}
-
-std::size_t varint_size(std::uint64_t value) noexcept {
-    std::size_t n = 1;
-    for (; value >= 0x80; value >>= 7) ++n;
-    return n;
 }
 
 void append_varint(std::string& out, std::uint64_t value) {

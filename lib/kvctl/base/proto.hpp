@@ -1,4 +1,6 @@
 #pragma once
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -34,10 +36,20 @@ class Reader {
     bool bad_ = false;
 };
 
-/// Takes one varint off the front of `rest`; false when it is cut short or longer than ten bytes.
-bool take_varint(std::string_view& rest, std::uint64_t& value) noexcept;
+bool take_long_varint(std::string_view& rest, std::uint64_t& value) noexcept;
 
-[[nodiscard]] std::size_t varint_size(std::uint64_t value) noexcept;
+/// Takes one varint off the front of `rest`; false when it is cut short or longer than ten bytes.
+inline bool take_varint(std::string_view& rest, std::uint64_t& value) noexcept {
+    if (rest.empty() || static_cast<unsigned char>(rest[0]) >= 0x80) return take_long_varint(rest, value);
+    value = static_cast<unsigned char>(rest[0]);
+    rest.remove_prefix(1);
+    return true;
+}
+
+/// Seven bits a byte.
+[[nodiscard]] inline std::size_t varint_size(std::uint64_t value) noexcept {
+    return (static_cast<unsigned>(std::bit_width(value | 1)) + 6U) / 7U;
+}
 void append_varint(std::string& out, std::uint64_t value);
 void append_number(std::string& out, std::uint32_t field, std::uint64_t value);
 void append_bytes(std::string& out, std::uint32_t field, std::string_view value);

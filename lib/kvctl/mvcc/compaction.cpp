@@ -113,7 +113,7 @@ CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& in
         const CompactionBound bound = index.bound(target);
         plan.above = bound.above;
         SlotSet stays = compact_tree(index, bound, plan.removed.keys, plan.lost_live);
-        const bool kine = plan.rules.tombstones == CompactionRules::Tombstones::kine;
+        const bool kine = plan.rules.kine();
         const Slot last = index.last_slot();
         if (kine && last < bound.above && !stays.contains(last) &&
             index.revision(last).main == input.current.value()) {
@@ -133,7 +133,7 @@ CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& in
         index.for_each_block(0, bound.above, [&](const TreeIndex::Columns& c) {
             for (Slot i = 0; i < c.count; ++i) {
                 const Slot s = c.base + i;
-                if (stays.contains(s) || c.key[i] == k_no_key || c.main(i) < 0) continue;
+                if (stays.contains(s) || c.key[i] == k_no_key || (c.main(i) < 0 && !kine)) continue;
                 plan.removed_slots.insert(s);
                 ++plan.removed.revisions;
                 plan.removed.bytes += c.bytes[i];

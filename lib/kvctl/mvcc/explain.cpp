@@ -52,7 +52,7 @@ Explained explain_row(const TreeIndex& index, const CompactionPlan& plan, const 
         }
         return e;
     }
-    if (index.revision(slot).main < 0) {
+    if (index.revision(slot).main < 0 && !plan.rules.kine()) {
         e.reason = Reason::unplaced;
     } else if (plan.kind == CompactionPlan::Kind::already_compacted) {
         e.reason = index.revision(slot).main > plan.compacted_after.value() ? Reason::newer

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,10 @@ struct CompactionRules {
     bool restore_orphan_tombstone = false;  ///< a tombstone with no earlier row of its key is indexed
     bool hash_at_compact_rev = false;       ///< HashKV at the compact revision is answered
     bool hash_skip_tombstone = false;       ///< HashKV leaves out a tombstone at the compact revision
+
+    [[nodiscard]] bool kine() const noexcept { return tombstones == Tombstones::kine; }
+    /// Whether a server sees a row of this main. etcd reads from revision 1 on; kine's SQL takes any id.
+    [[nodiscard]] bool sees(std::int64_t main) const noexcept { return main > 0 || kine(); }
 
     friend bool operator==(const CompactionRules&, const CompactionRules&) = default;
 };

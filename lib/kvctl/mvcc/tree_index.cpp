@@ -77,9 +77,9 @@ struct TreeIndex::Segment {
 // Distinct keys: their bytes in an arena, their records in chunks, found through an open-addressing table of
 // (hash bits, id) pairs.
 struct TreeIndex::Keys {
-    static constexpr std::size_t k_chunk_bits = 14;
+    static constexpr std::size_t k_chunk_bits = sizes::k_key_chunk_bits;
     static constexpr std::size_t k_chunk = std::size_t{1} << k_chunk_bits;
-    static constexpr std::size_t k_arena = std::size_t{1} << 18;
+    static constexpr std::size_t k_arena = sizes::k_arena_bytes;
     struct Entry {
         std::uint32_t tag;
         KeyId id;
@@ -91,7 +91,7 @@ struct TreeIndex::Keys {
     std::vector<std::unique_ptr<char[]>> arena;  // NOLINT
     char* free = nullptr;
     std::size_t free_bytes = 0;
-    std::vector<Entry> table = std::vector<Entry>(1024, Entry{0, k_no_key});
+    std::vector<Entry> table = std::vector<Entry>(sizes::k_table_entries, Entry{0, k_no_key});
 
     Key& at(KeyId id) noexcept { return chunks[id >> k_chunk_bits][id & (k_chunk - 1)]; }
 
@@ -224,7 +224,7 @@ void TreeIndex::append(std::size_t segment, const RowBatch::Row& row, KeyId id) 
     Key& k = keys_->at(id);
     ++k.rows;
     // What a restart knows of a key's first life comes from its first put.
-    if (!row.tombstone && row.main > 0 && segment < k.first_segment) {
+    if (!row.tombstone && rules_.sees(row.main) && segment < k.first_segment) {
         k.first_segment = static_cast<std::uint16_t>(segment);
         k.created = row.create_revision;
         k.version = row.version;
@@ -325,7 +325,7 @@ bool TreeIndex::place_by_key() {
             const bool exists = k.end > k.begin;
             const bool open = exists && (order_[k.end - 1] & 1U) == 0;
             const bool restored = !exists && rules_.restore_orphan_tombstone;
-            if (b.main(i) <= 0 || (dead && !open && !restored)) {
+            if (!rules_.sees(b.main(i)) || (dead && !open && !restored)) {
                 b.sub[i] |= k_unindexed;
                 continue;
             }

@@ -11,6 +11,7 @@
 #include "kvctl/mvcc/revision.hpp"
 #include "kvctl/mvcc/rows.hpp"
 #include "kvctl/mvcc/rules.hpp"
+#include "kvctl/mvcc/sizes.hpp"
 
 namespace kvctl::mvcc {
 
@@ -96,7 +97,7 @@ class TreeIndex {
     /// The newest row's slot, or k_no_slot in an empty store.
     [[nodiscard]] Slot last_slot() const noexcept;
 
-    static constexpr unsigned k_block_bits = 16;         // rows a block, as a power of two
+    static constexpr unsigned k_block_bits = sizes::k_block_bits;  // rows a block, as a power of two
     static constexpr std::uint32_t k_far = 0xFFFFFFFFU;  // a main too far from its block's first one
 
     /// A run of rows as columns, for passes over all of them.
@@ -148,8 +149,8 @@ class TreeIndex {
     /// many in all.
     [[nodiscard]] const std::vector<Slot>& version_breaks() const noexcept { return version_breaks_; }
     [[nodiscard]] std::uint64_t version_break_count() const noexcept { return version_break_count_; }
-    /// A row of a key that the index does not know: a tombstone of a key that does not exist, or a main of 0
-    /// and less.
+    /// A row of a key that the index does not know: a tombstone of a key that does not exist, or, but
+    /// for kine, a main of 0 and less.
     [[nodiscard]] bool is_indexed(Slot slot) const;
 
   private:

@@ -69,7 +69,7 @@ void Audit::add(const EntryFacts& entry) {
                            "term " + text(entry.term) + " behind term " + text(last_->term)});
         }
     }
-    last_ = entry;
+    last_ = SnapshotMeta{entry.index, entry.term};
 }
 
 Findings Audit::finish() {

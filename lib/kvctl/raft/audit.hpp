@@ -33,7 +33,7 @@ class Audit {
   private:
     AuditOptions options_;
     FindingLog findings_;
-    std::optional<EntryFacts> last_;
+    std::optional<SnapshotMeta> last_;  ///< position of the entry before
     std::uint64_t implausible_ = 0;
 };
 

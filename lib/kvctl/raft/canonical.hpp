@@ -10,42 +10,56 @@ namespace kvctl::raft {
 /// order; proto::Reader tells.
 class CanonicalReader {
   public:
-    explicit CanonicalReader(std::string_view message) noexcept : rest_(message) {}
+    explicit CanonicalReader(std::string_view message) noexcept
+        : at_(message.data()), end_(message.data() + message.size()) {}
 
+    /// Takes this byte if it comes next: a tag, or the first half of one.
+    bool take(unsigned char byte) noexcept {
+        if (at_end() || static_cast<unsigned char>(*at_) != byte) return false;
+        ++at_;
+        return true;
+    }
     /// Takes a varint field if it comes next.
     bool number(unsigned char tag, std::uint64_t& out) noexcept { return take(tag) && varint(out); }
     /// Takes a bytes field if it comes next.
-    bool bytes(unsigned char tag, std::string_view& out) noexcept {
-        std::uint64_t n = 0;
-        if (!take(tag) || !varint(n) || n > rest_.size()) return false;
-        out = rest_.substr(0, static_cast<std::size_t>(n));
-        rest_.remove_prefix(static_cast<std::size_t>(n));
-        return true;
+    bool bytes(unsigned char tag, std::string_view& out) noexcept { return take(tag) && counted(out); }
+    /// Takes a bytes field if one comes next, of any number below 16.
+    bool any_bytes(unsigned& field, std::string_view& out) noexcept {
+        if (at_end() || (*at_ & 0x87) != 2) return false;
+        field = static_cast<unsigned char>(*at_) >> 3U;
+        ++at_;
+        return counted(out);
     }
-    [[nodiscard]] bool at_end() const noexcept { return rest_.empty(); }
+    [[nodiscard]] bool at_end() const noexcept { return at_ == end_; }
 
   private:
-    bool take(unsigned char tag) noexcept {
-        if (rest_.empty() || static_cast<unsigned char>(rest_[0]) != tag) return false;
-        rest_.remove_prefix(1);
+    bool counted(std::string_view& out) noexcept {
+        std::uint64_t n = 0;
+        if (!varint(n) || n > static_cast<std::size_t>(end_ - at_)) return false;
+        out = {at_, static_cast<std::size_t>(n)};
+        at_ += n;
         return true;
     }
     // At most nine bytes; the tenth, of the largest numbers, is left to the other reader.
     bool varint(std::uint64_t& out) noexcept {
+        if (at_end()) return false;
+        if (static_cast<unsigned char>(*at_) < 0x80) {
+            out = static_cast<unsigned char>(*at_++);
+            return true;
+        }
         std::uint64_t value = 0;
-        const std::size_t most = rest_.size() < 9 ? rest_.size() : 9;
-        for (std::size_t i = 0; i < most; ++i) {
-            const auto b = static_cast<unsigned char>(rest_[i]);
-            value |= static_cast<std::uint64_t>(b & 0x7F) << (7 * i);
+        for (unsigned shift = 0; at_ != end_ && shift < 63; shift += 7) {
+            const auto b = static_cast<unsigned char>(*at_++);
+            value |= static_cast<std::uint64_t>(b & 0x7F) << shift;
             if (b < 0x80) {
                 out = value;
-                rest_.remove_prefix(i + 1);
                 return true;
             }
         }
         return false;
     }
-    std::string_view rest_;
+    const char* at_;
+    const char* end_;
 };
 
 }  // namespace kvctl::raft

@@ -53,20 +53,50 @@ bool decode_conf_state(std::string_view message, ConfState& out) {
     return !r.bad();
 }
 
-std::optional<EntryView> decode_canonical(std::string_view message) noexcept {
+bool decode_canonical(std::string_view message, EntryView& out) noexcept {
     CanonicalReader r(message);
     std::uint64_t type = 0;
     std::uint64_t term = 0;
     std::uint64_t index = 0;
-    if (!r.number(0x08, type) || !r.number(0x10, term) || !r.number(0x18, index)) return std::nullopt;
-    EntryView e;
-    e.data_present = !r.at_end();
-    if (type >= k_entry_types || (e.data_present && (!r.bytes(0x22, e.data) || !r.at_end())))
-        return std::nullopt;
-    e.index = LogIndex{index};
-    e.term = Term{term};
-    e.type = static_cast<EntryType>(type);
-    return e;
+    std::string_view data;
+    if (!r.number(0x08, type) || !r.number(0x10, term) || !r.number(0x18, index)) return false;
+    const bool data_present = !r.at_end();
+    if (type >= k_entry_types || (data_present && (!r.bytes(0x22, data) || !r.at_end()))) return false;
+    out.index = LogIndex{index};
+    out.term = Term{term};
+    out.type = static_cast<EntryType>(type);
+    out.data = data;
+    out.data_present = data_present;
+    return true;
+}
+
+bool decode_unusual(std::string_view message, EntryView& out) noexcept {
+    proto::Reader r(message);
+    while (r.next()) {
+        const int want = r.field() == 4 ? 2 : 0;
+        if (r.field() <= 4 && r.wire_type() != want) return false;
+        switch (r.field()) {
+            case 1: {
+                const auto type = entry_type(r.number());
+                if (!type) return false;
+                out.type = *type;
+                break;
+            }
+            case 2:
+                out.term = Term{r.number()};
+                break;
+            case 3:
+                out.index = LogIndex{r.number()};
+                break;
+            case 4:
+                out.data = r.bytes();
+                out.data_present = true;
+                break;
+            default:
+                break;
+        }
+    }
+    return !r.bad();
 }
 
 }  // namespace
@@ -102,35 +132,10 @@ void append_encoded(std::string& out, const EntryView& entry) {
 }
 
 std::optional<EntryView> decode_entry(std::string_view message) noexcept {
-    if (const auto e = decode_canonical(message)) return e;
-    EntryView e;
-    proto::Reader r(message);
-    while (r.next()) {
-        const int want = r.field() == 4 ? 2 : 0;
-        if (r.field() <= 4 && r.wire_type() != want) return std::nullopt;
-        switch (r.field()) {
-            case 1: {
-                const auto type = entry_type(r.number());
-                if (!type) return std::nullopt;
-                e.type = *type;
-                break;
-            }
-            case 2:
-                e.term = Term{r.number()};
-                break;
-            case 3:
-                e.index = LogIndex{r.number()};
-                break;
-            case 4:
-                e.data = r.bytes();
-                e.data_present = true;
-                break;
-            default:
-                break;
-        }
-    }
-    if (r.bad()) return std::nullopt;
-    return e;
+    // Filled where it is returned: a copy right behind the single stores would stall the CPU.
+    std::optional<EntryView> out(std::in_place);
+    if (!decode_canonical(message, *out) && !decode_unusual(message, *out)) out.reset();
+    return out;
 }
 
 std::optional<HardState> decode_hard_state(std::string_view message) noexcept {

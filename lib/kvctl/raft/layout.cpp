@@ -9,7 +9,11 @@ namespace kvctl::raft {
 namespace {
 
 void add_bytes(std::optional<std::uint64_t>& sum, const std::optional<std::uint64_t>& bytes) {
-    sum = sum && bytes ? std::optional(*sum + *bytes) : std::nullopt;
+    if (sum && bytes) {
+        *sum += *bytes;
+    } else {
+        sum.reset();
+    }
 }
 
 Layout empty_layout(Dummy snapshot) {

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "kvctl/base/proto.hpp"
+#include "kvctl/raft/canonical.hpp"
 
 namespace kvctl::raft {
 namespace {
@@ -57,6 +58,16 @@ std::size_t rank_of(std::uint32_t field) noexcept {
     }
     return k_none;
 }
+
+// By field number, for those whose tag is one byte; `unknown` where there is none.
+constexpr std::array<RequestKind, 16> k_short_operations = [] {
+    std::array<RequestKind, 16> kinds{};
+    kinds.fill(RequestKind::unknown);
+    for (const Operation& o : k_operations) {
+        if (o.field < kinds.size()) kinds[o.field] = o.kind;
+    }
+    return kinds;
+}();
 
 // The fields of a message whose wire types must be as the schema says; anything else is malformed, as for
 // etcd.
@@ -350,6 +361,17 @@ struct TopLevel {
     std::uint64_t id = 0;
 };
 
+// A request as all of etcd's are, but for those of field numbers above 15: the operation, the header, no
+// more.
+bool read_canonical(std::string_view data, TopLevel& top) noexcept {
+    CanonicalReader r(data);
+    unsigned field = 0;
+    if (!r.any_bytes(field, top.body)) return false;
+    top.kind = k_short_operations[field];
+    const bool header = r.take(0xA2) && r.bytes(0x06, top.header);
+    return header && r.at_end() && top.kind != RequestKind::unknown;
+}
+
 TopLevel read_top_level(const EntryView& entry) noexcept {
     TopLevel top;
     if (entry.type != EntryType::normal) {
@@ -368,6 +390,8 @@ TopLevel read_top_level(const EntryView& entry) noexcept {
         top.kind = RequestKind::empty;
         return top;
     }
+    if (read_canonical(entry.data, top)) return top;
+    top = {};
     std::size_t best = k_none;
     bool v2 = false;
     bool wrong_wire_type = false;

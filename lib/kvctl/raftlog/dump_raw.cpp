@@ -145,7 +145,7 @@ class DumpRaw final : public Source {
             if (!parse_entry(line, entry, data_)) return false;
             const std::uint64_t size = raft::encoded_size(entry);
             if (size > std::numeric_limits<std::uint32_t>::max()) return false;
-            resolver.entry(entry, {lines_.offset(), static_cast<std::uint32_t>(size), 0}, header_.path);
+            resolver.entry({entry, {lines_.offset(), static_cast<std::uint32_t>(size), 0}}, header_.path);
             return true;
         }
         if (take_word(line, "HardState: ")) {

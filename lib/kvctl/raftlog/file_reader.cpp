@@ -67,15 +67,19 @@ std::string_view FileReader::view(std::uint64_t offset, std::size_t n) {
     if (window_.size() < want) window_.resize(want);
     window_bytes_ = 0;
     window_offset_ = offset;
-    while (window_bytes_ < want) {
-        const ::ssize_t got = ::pread(fd_, window_.data() + window_bytes_, want - window_bytes_,
-                                      static_cast<::off_t>(offset + window_bytes_));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw io_error(path_, "read at offset " + std::to_string(offset + window_bytes_), errno);
-        if (got == 0) throw Error(ErrorKind::io, path_ + ": became shorter while it was read");
-        window_bytes_ += static_cast<std::size_t>(got);
-    }
+    read(offset, window_.data(), want);
+    window_bytes_ = want;
     return {window_.data(), n};
+}
+
+void FileReader::read(std::uint64_t offset, char* to, std::size_t n) const {
+    for (std::size_t done = 0; done < n;) {
+        const ::ssize_t got = ::pread(fd_, to + done, n - done, static_cast<::off_t>(offset + done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) throw io_error(path_, "read at offset " + std::to_string(offset + done), errno);
+        if (got == 0) throw Error(ErrorKind::io, path_ + ": became shorter while it was read");
+        done += static_cast<std::size_t>(got);
+    }
 }
 
 bool LineReader::next(std::string_view& line) {

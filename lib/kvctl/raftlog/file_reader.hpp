@@ -24,6 +24,9 @@ class FileReader {
     /// `io`.
     [[nodiscard]] std::string_view view(std::uint64_t offset, std::size_t n);
 
+    /// Copies bytes [offset, offset + n), which must lie within the size at opening, to `to`. Throws `io`.
+    void read(std::uint64_t offset, char* to, std::size_t n) const;
+
   private:
     std::string path_;
     int fd_ = -1;

@@ -42,18 +42,18 @@ std::optional<LogIndex> Resolver::last_index() const noexcept {
     return slots_.empty() ? std::nullopt : std::optional(slots_.back().index());
 }
 
-void Resolver::entry(const raft::EntryView& entry, const Location& at, const std::string& file) {
-    if (!slots_.empty() && slots_.back().index() >= entry.index) {
-        if (hard_state_ && entry.index <= hard_state_->commit) {
-            findings_.add({Severity::warning, "overwrites-committed", place(file, at.offset),
-                           "entry " + text(entry.index) + " is written again although commit " +
+void Resolver::entry(const Slot& entry, const std::string& file) {
+    if (!slots_.empty() && slots_.back().index() >= entry.index()) {
+        if (hard_state_ && entry.index() <= hard_state_->commit) {
+            findings_.add({Severity::warning, "overwrites-committed", place(file, entry.at().offset),
+                           "entry " + text(entry.index()) + " is written again although commit " +
                                text(hard_state_->commit) + " covers it"});
         }
-        const auto cut = std::lower_bound(slots_.begin(), slots_.end(), entry.index,
+        const auto cut = std::lower_bound(slots_.begin(), slots_.end(), entry.index(),
                                           [](const Slot& s, LogIndex i) { return s.index() < i; });
         slots_.erase(cut, slots_.end());
     }
-    slots_.emplace_back(entry, at);
+    slots_.push_back(entry);
 }
 
 const Slot* Resolver::find(LogIndex index) const noexcept {
@@ -90,9 +90,18 @@ Slots Resolver::finish(Header& header) {
     std::stable_sort(usable.begin(), usable.end(), lower);
     if (!usable.empty()) header.newest_snapshot = usable.back();
 
-    // The tail without gaps, which a snapshot must reach.
-    std::size_t tail = slots_.empty() ? 0 : slots_.size() - 1;
-    while (tail > 0 && slots_[tail - 1].index().value() + 1 == slots_[tail].index().value()) --tail;
+    // The tail without gaps, which a snapshot must reach: indices ascend, so it begins at the first entry
+    // that is as far from the last in the log as in the list.
+    std::size_t tail = 0;
+    for (std::size_t end = slots_.size(); tail < end;) {
+        const std::size_t middle = tail + (end - tail) / 2;
+        const std::uint64_t away = slots_.back().index().value() - slots_[middle].index().value();
+        if (away == slots_.size() - 1 - middle) {
+            end = middle;
+        } else {
+            tail = middle + 1;
+        }
+    }
     const auto holds_the_rest = [&](const raft::SnapshotMeta& s) {
         return slots_.empty() ||
                (s.index.value() + 1 >= slots_[tail].index().value() && s.index <= slots_.back().index());

@@ -52,7 +52,7 @@ class Resolver {
     explicit Resolver(FindingLog& findings) : findings_(findings) {}
 
     /// `where` names the record in findings.
-    void entry(const raft::EntryView& entry, const Location& at, const std::string& file);
+    void entry(const Slot& entry, const std::string& file);
     void hard_state(const raft::HardState& state) { hard_state_ = state; }
     void snapshot(const raft::SnapshotMeta& snapshot, const Location& at, const std::string& file);
 

@@ -90,7 +90,10 @@ class Table final : public Source {
             throw Error(ErrorKind::not_a_store, header_.path + ": holds no raft log (no table raft_entry)");
         }
         for (const std::string table : {"raft_entry", "meta"}) {
-            if (!db_->integer("SELECT 1 FROM pragma_table_xinfo('" + table + "') WHERE hidden > 1")) continue;
+            sqlite::Statement columns = db_->prepare("PRAGMA main.table_xinfo(" + table + ")");
+            bool generated = false;
+            while (columns.step()) generated = generated || columns.integer(6) > 1;
+            if (!generated) continue;
             throw Error(ErrorKind::not_a_store,
                         header_.path + ": table " + table +
                             " has a generated column: its values are computed, not stored");

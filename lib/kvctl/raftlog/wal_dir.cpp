@@ -7,14 +7,16 @@
 #include <system_error>
 #include <vector>
 
-#include "kvctl/base/crc32c.hpp"
+#include "kvctl/base/cores.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/proto.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
 #include "kvctl/raftlog/resolver.hpp"
 #include "kvctl/raftlog/snap_dir.hpp"
+#include "kvctl/raftlog/wal_crc.hpp"
 #include "kvctl/raftlog/wal_frame.hpp"
+#include "kvctl/raftlog/wal_scan.hpp"
 
 namespace kvctl::raftlog {
 namespace {
@@ -22,25 +24,20 @@ namespace {
 namespace fs = std::filesystem;
 using Severity = Finding::Severity;
 
-struct Segment {
-    std::string path;
-    std::uint64_t sequence = 0;
-    std::uint64_t first_index = 0;
-};
-
-std::vector<Segment> list_segments(const std::string& directory) {
-    std::vector<Segment> out;
+std::vector<WalSegment> list_segments(const std::string& directory) {
+    std::vector<WalSegment> out;
     std::error_code error;
     fs::directory_iterator it(directory, error);
     if (error) throw io_error(directory, "list", error.value());
     for (const fs::directory_iterator end; it != end; it.increment(error)) {
         if (error) throw io_error(directory, "list", error.value());
-        Segment s;
+        WalSegment s;
         if (!parse_two_hex(it->path().filename().native(), ".wal", s.sequence, s.first_index)) continue;
         s.path = it->path().native();
         out.push_back(std::move(s));
     }
-    std::sort(out.begin(), out.end(), [](const Segment& a, const Segment& b) { return a.path < b.path; });
+    std::sort(out.begin(), out.end(),
+              [](const WalSegment& a, const WalSegment& b) { return a.path < b.path; });
     return out;
 }
 
@@ -50,37 +47,22 @@ bool has_segments(const std::string& directory) {
     return !list_segments(directory).empty();
 }
 
-// The running checksum over all records of all segments.
-class CrcChain {
-  public:
-    // False when the record's checksum is not the expected one. Whether its data or its stored checksum is
-    // damaged only the next record tells: that may continue from either, so one damaged record is reported
-    // once.
-    bool follow(const WalRecord& record) noexcept {
-        const bool is_crc = record.type == static_cast<std::int64_t>(RecordType::crc);
-        const auto expected_from = [&](std::uint32_t crc) { return is_crc ? crc : crc32c(crc, record.data); };
-        const std::uint32_t expected = expected_from(crc_);
-        const bool good = lost_ || record.crc == expected || (is_crc && crc_ == 0) ||
-                          (doubtful_ && record.crc == expected_from(other_));
-        other_ = expected;
-        doubtful_ = !good;
-        crc_ = record.crc;
-        lost_ = false;
-        return good;
-    }
-    // A record was lost: the next one cannot be checked.
-    void lose() noexcept { lost_ = true; }
+// Below this a second thread costs more than it brings.
+constexpr std::uint64_t k_two_threads_from = std::uint64_t{16} << 20;
 
-  private:
-    std::uint32_t crc_ = 0;
-    std::uint32_t other_ = 0;
-    bool doubtful_ = false;
-    bool lost_ = false;
-};
+bool two_pay(const std::vector<WalSegment>& segments) {
+    std::uint64_t bytes = 0;
+    for (const WalSegment& s : segments) {
+        std::error_code error;
+        const std::uintmax_t size = fs::file_size(s.path, error);
+        if (!error) bytes += size;
+    }
+    return bytes >= k_two_threads_from && usable_cores() > 1;
+}
 
 class WalDir final : public Source {
   public:
-    explicit WalDir(const std::string& directory) : segments_(list_segments(directory)) {
+    WalDir(const std::string& directory, Threads threads) : segments_(list_segments(directory)) {
         header_.kind = SourceKind::wal;
         header_.path = directory;
         if (segments_.size() > std::numeric_limits<std::uint16_t>::max()) {
@@ -88,15 +70,8 @@ class WalDir final : public Source {
         }
         Resolver resolver(findings_);
         CrcChain chain;
-        for (std::size_t i = 0; i < segments_.size(); ++i) {
-            if (i > 0 && segments_[i].sequence != segments_[i - 1].sequence + 1) {
-                findings_.add(
-                    {Severity::error, "missing-segment", segments_[i].path,
-                     "the segment before it has sequence " + std::to_string(segments_[i - 1].sequence)});
-                chain.lose();
-            }
-            read_segment(i, resolver, chain);
-        }
+        const bool two = threads == Threads::automatic ? two_pay(segments_) : threads == Threads::two;
+        scan_wal(segments_, two, [&](const WalBatch& batch) { return take(batch, resolver, chain); });
         pick_newest_snapshot(resolver);
         const auto newest = header_.newest_snapshot;
         slots_ = resolver.finish(header_);
@@ -133,47 +108,45 @@ class WalDir final : public Source {
     }
 
   private:
-    void read_segment(std::size_t number, Resolver& resolver, CrcChain& chain) {
-        const Segment& segment = segments_[number];
-        const bool last = number + 1 == segments_.size();
-        FileReader file(segment.path);
-        std::uint64_t n = 0;
-        std::uint64_t offset = 0;
-        for (;; ++n) {
-            if ((n & 1023) == 0) check_interrupt();
-            const WalFrame frame = read_frame(file, offset);
-            if (frame.kind == WalFrame::Kind::end) break;
-            if (frame.kind == WalFrame::Kind::cut_short) {
-                chain.lose();
-                return cut_short(segment, offset, last);
-            }
-            const auto record = decode_record(frame.record);
-            const bool good_crc = record && chain.follow(*record);
+    // False: the log ends here.
+    bool take(const WalBatch& batch, Resolver& resolver, CrcChain& chain) {
+        const WalSegment& segment = segments_[batch.segment];
+        const bool last = batch.segment + 1 == segments_.size();
+        if (batch.offset == 0) begin(batch.segment, chain);
+        for (const FramedRecord& record : batch.records) {
+            const bool good_crc = record.decodes && chain.follow(record);
             if (!good_crc) {
-                if (!record) chain.lose();
-                if (last && has_zero_sector(file, offset, frame.next))
-                    return cut_short(segment, offset, last);
+                if (!record.decodes) chain.lose();
+                if (last && has_zero_sector(record.body(), record.frame + k_frame_head)) {
+                    cut_short(segment, record.frame, last);
+                    return false;
+                }
                 findings_.add(
-                    {Severity::error, record ? "crc-mismatch" : "undecodable-record",
-                     place(segment.path, offset),
-                     record ? "the record's checksum does not match" : "the record does not decode"});
+                    {Severity::error, record.decodes ? "crc-mismatch" : "undecodable-record",
+                     place(segment.path, record.frame),
+                     record.decodes ? "the record's checksum does not match" : "the record does not decode"});
             }
-            if (record) {
-                const auto skip = static_cast<std::uint64_t>(record->data.data() - frame.record.data());
-                const Location at{offset + 8 + (record->data.empty() ? 0 : skip),
-                                  static_cast<std::uint32_t>(record->data.size()),
-                                  static_cast<std::uint16_t>(number)};
-                take(*record, at, segment.path, good_crc, resolver);
-            }
-            offset = frame.next;
+            if (record.decodes) take(record, batch.segment, good_crc, resolver);
         }
-        if (n == 0) {
+        if (batch.end == WalBatch::End::cut_short) {
+            chain.lose();
+            cut_short(segment, batch.end_offset, last);
+        } else if (batch.end == WalBatch::End::complete && batch.end_offset == 0) {
             findings_.add({Severity::error, "empty-segment", segment.path, "the segment holds no record"});
             chain.lose();
         }
+        return true;
     }
 
-    void cut_short(const Segment& segment, std::uint64_t offset, bool last) {
+    void begin(std::size_t number, CrcChain& chain) {
+        if (number == 0 || segments_[number].sequence == segments_[number - 1].sequence + 1) return;
+        findings_.add(
+            {Severity::error, "missing-segment", segments_[number].path,
+             "the segment before it has sequence " + std::to_string(segments_[number - 1].sequence)});
+        chain.lose();
+    }
+
+    void cut_short(const WalSegment& segment, std::uint64_t offset, bool last) {
         if (last) {
             findings_.add({Severity::warning, "torn-tail", place(segment.path, offset),
                            "the last record was not written completely"});
@@ -183,8 +156,9 @@ class WalDir final : public Source {
         }
     }
 
-    void take(const WalRecord& record, const Location& at, const std::string& file, bool good_crc,
-              Resolver& resolver) {
+    void take(const FramedRecord& record, std::size_t segment, bool good_crc, Resolver& resolver) {
+        const std::string& file = segments_[segment].path;
+        const Location at = record.at(segment);
         const auto undecodable = [&] {
             if (good_crc) {
                 findings_.add({Severity::error, "undecodable-record", place(file, at.offset),
@@ -196,12 +170,13 @@ class WalDir final : public Source {
                 if (good_crc) take_metadata(record.data, at, file);
                 break;
             case RecordType::entry: {
-                const auto entry = raft::decode_entry(record.data);
-                if (!entry) return undecodable();
+                if (!record.entry) return undecodable();
                 // A damaged record may not cut off sound ones; it may only stand in its own place.
-                const auto last = resolver.last_index();
-                if (!good_crc && (!last || entry->index.value() != last->value() + 1)) return;
-                resolver.entry(*entry, at, file);
+                if (!good_crc) {
+                    const auto last = resolver.last_index();
+                    if (!last || record.entry->index().value() != last->value() + 1) return;
+                }
+                resolver.entry(*record.entry, file);
                 break;
             }
             case RecordType::state: {
@@ -258,7 +233,7 @@ class WalDir final : public Source {
     }
 
     Header header_;
-    std::vector<Segment> segments_;
+    std::vector<WalSegment> segments_;
     FindingLog findings_;
     Slots slots_;
 };
@@ -273,8 +248,8 @@ std::optional<std::string> find_wal_dir(const std::string& path) {
     return std::nullopt;
 }
 
-std::unique_ptr<Source> open_wal_dir(const std::string& directory) {
-    return std::make_unique<WalDir>(directory);
+std::unique_ptr<Source> open_wal_dir(const std::string& directory, Threads threads) {
+    return std::make_unique<WalDir>(directory, threads);
 }
 
 }  // namespace kvctl::raftlog

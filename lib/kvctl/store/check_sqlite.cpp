@@ -94,6 +94,7 @@ void walk_rows(const sqlite::Database& db, const std::string& table, const std::
         lost();
     };
     std::vector<Range> left{all};
+    std::optional<sqlite::Statement> s;  // compiled once: a damaged table is asked thousands of times
     int failures = 0;
     while (!left.empty()) {
         const Range range = left.back();
@@ -103,13 +104,16 @@ void walk_rows(const sqlite::Database& db, const std::string& table, const std::
         std::optional<std::int64_t> last;
         bool more = true;
         try {
-            sqlite::Statement s = db.prepare("SELECT rowid, " + columns + " FROM " + name +
-                                             " NOT INDEXED WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid");
-            s.bind(1, range.first).bind(2, range.second);
-            while (more && s.step()) {
+            if (!s) {
+                s = db.prepare("SELECT rowid, " + columns + " FROM " + name +
+                               " NOT INDEXED WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid");
+            }
+            s->reset();
+            s->bind(1, range.first).bind(2, range.second);
+            while (more && s->step()) {
                 end_hole();
-                last = s.integer(0);
-                more = f(s);
+                last = s->integer(0);
+                more = f(*s);
             }
         } catch (const Error& e) {
             if (e.kind() != ErrorKind::damaged) throw;

@@ -39,9 +39,11 @@ bool has_table(const sqlite::Database& db, const std::string& schema, const std:
 
 std::string plain_columns(const sqlite::Database& db, const std::string& table) {
     std::string list;
-    sqlite::Statement s = db.prepare("SELECT name FROM pragma_table_xinfo(?1, 'src') WHERE hidden = 0");
-    s.bind_text(1, table);
-    while (s.step()) list += (list.empty() ? "" : ", ") + sqlite::quote_name(s.bytes(0));
+    // position, name, type, not null, default, place in the primary key, hidden
+    sqlite::Statement s = db.prepare("PRAGMA src.table_xinfo(" + sqlite::quote_name(table) + ")");
+    while (s.step()) {
+        if (s.integer(6) == 0) list += (list.empty() ? "" : ", ") + sqlite::quote_name(s.bytes(1));
+    }
     return list;
 }
 

@@ -153,7 +153,7 @@ std::vector<IndexInfo> droppable_indexes(const TableInfo& table) {
     for (const IndexInfo& i : table.indexes) {
         if (!i.sql.empty()) all.push_back(i);
     }
-    // pragma_index_list names the newest first.
+    // The pragma index_list names the newest first.
     std::reverse(all.begin(), all.end());
     return all;
 }

@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t k_block = std::size_t{1} << 20;
+constexpr std::size_t k_block = std::size_t{64} << 10;
 
 // One file, a line at a time.
 class Lines {

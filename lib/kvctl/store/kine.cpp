@@ -44,18 +44,14 @@ std::string named(const std::string& table) {
 
 bool KineStore::recognises(const sqlite::Database& db) {
     const std::optional<TableInfo> kine = read_table(db, "kine");
-    if (!kine) return false;
-    for (const std::string_view c : k_columns) {
-        if (kine->column(c) == nullptr) return false;
-    }
-    return true;
+    return kine && kine->has_columns(k_columns);
 }
 
 KineStore::KineStore(StoreInfo info, Connection connection, int timeout_ms)
     : SqliteStore(std::move(info), std::move(connection), timeout_ms) {
     info_.layout = Layout::kine;
     std::optional<TableInfo> kine = read_table(db(), "kine");
-    if (!kine || !recognises(db())) {
+    if (!kine || !kine->has_columns(k_columns)) {
         throw Error(ErrorKind::not_a_store,
                     info_.path + ": not a kine store: table kine or one of its columns is not there");
     }
@@ -63,7 +59,7 @@ KineStore::KineStore(StoreInfo info, Connection connection, int timeout_ms)
         throw Error(ErrorKind::not_a_store,
                     info_.path + ": not a kine store: id is not the table's integer primary key");
     }
-    refuse_odd_columns(db(), info_.path, "kine", k_columns);
+    refuse_odd_columns(*kine, info_.path, k_columns);
     set_table(std::move(*kine));
     if (legacy_rows().value_or(0) > 0 && !db().integer("SELECT 1 FROM kine LIMIT 1")) {
         throw Error(ErrorKind::refused,

@@ -38,11 +38,7 @@ Finding bad_row(const char* code, std::int64_t main, std::int64_t sub, std::stri
 
 bool NativeStore::recognises(const sqlite::Database& db) {
     const std::optional<TableInfo> revision = read_table(db, "revision");
-    if (!revision) return false;
-    for (const std::string_view c : k_columns) {
-        if (revision->column(c) == nullptr) return false;
-    }
-    return read_table(db, "meta").has_value();
+    return revision && revision->has_columns(k_columns) && read_table(db, "meta");
 }
 
 NativeStore::NativeStore(StoreInfo info, Connection connection, int timeout_ms)
@@ -60,7 +56,8 @@ NativeStore::NativeStore(StoreInfo info, Connection connection, int timeout_ms)
                                             std::to_string(k_native_version));
     }
     std::optional<TableInfo> revision = read_table(db(), "revision");
-    if (!revision || !recognises(db())) {
+    const std::optional<TableInfo> meta = read_table(db(), "meta");
+    if (!revision || !revision->has_columns(k_columns) || !meta) {
         throw Error(ErrorKind::not_a_store,
                     info_.path + ": not a native store: table revision or meta is not there");
     }
@@ -70,9 +67,9 @@ NativeStore::NativeStore(StoreInfo info, Connection connection, int timeout_ms)
     }
     constexpr std::array<std::string_view, 2> k_meta{"name", "value"};
     constexpr std::array<std::string_view, 2> k_lease{"id", "ttl"};
-    refuse_odd_columns(db(), info_.path, "revision", k_columns);
-    refuse_odd_columns(db(), info_.path, "meta", k_meta);
-    refuse_odd_columns(db(), info_.path, "lease", k_lease);
+    refuse_odd_columns(*revision, info_.path, k_columns);
+    refuse_odd_columns(*meta, info_.path, k_meta);
+    if (const auto lease = read_table(db(), "lease")) refuse_odd_columns(*lease, info_.path, k_lease);
     set_table(std::move(*revision));
 }
 

@@ -24,6 +24,8 @@ bool is_bbolt(const std::string& real_path) {
     if (::stat(real_path.c_str(), &st) != 0) return false;
     if (S_ISDIR(st.st_mode)) return true;
     if (!S_ISREG(st.st_mode)) return false;
+    // The second meta may stand as far as 64 KiB in. An SQLite file is told by its first bytes.
+    if (read_start(real_path, k_sqlite_magic.size()) == k_sqlite_magic) return false;
     return looks_like_bbolt(read_start(real_path, std::size_t{128} * 1024));
 }
 

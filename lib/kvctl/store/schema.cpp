@@ -22,49 +22,59 @@ std::string TableInfo::column_list() const {
     return list;
 }
 
+// Pragmas as statements, not as tables: those are made of SQL that SQLite compiles on each use, and a table
+// of the file's own may have their names.
 std::optional<TableInfo> read_table(const sqlite::Database& db, const std::string& name) {
     TableInfo table;
-    sqlite::Statement list = db.prepare(
-        "SELECT type, wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE");
-    list.bind_text(1, name);
-    if (!list.step() || list.bytes(0) != "table") return std::nullopt;
-    table.without_rowid = list.integer(1) != 0;
-
     sqlite::Statement schema =
         db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE");
     schema.bind_text(1, name);
     if (!schema.step()) return std::nullopt;
     table.name = schema.bytes(0);
     table.sql = schema.bytes(1);
+    const std::string argument = "(" + sqlite::quote_name(table.name) + ")";
 
-    sqlite::Statement columns =
-        db.prepare("SELECT name, type, dflt_value, pk, hidden FROM pragma_table_xinfo(?1)");
-    columns.bind_text(1, table.name);
+    // schema, name, type, columns, without rowid
+    sqlite::Statement kind = db.prepare("PRAGMA main.table_list" + argument);
+    if (!kind.step() || kind.bytes(2) != "table") return std::nullopt;
+    table.without_rowid = kind.integer(4) != 0;
+
+    // position, name, type, not null, default, place in the primary key, hidden
+    sqlite::Statement columns = db.prepare("PRAGMA main.table_xinfo" + argument);
     while (columns.step()) {
-        table.columns.push_back({std::string(columns.bytes(0)), std::string(columns.bytes(1)),
-                                 !columns.null(2), columns.integer(4) > 1, columns.integer(3)});
+        table.columns.push_back({std::string(columns.bytes(1)), std::string(columns.bytes(2)),
+                                 !columns.null(4), columns.integer(6) > 1, columns.integer(5)});
     }
-    sqlite::Statement indexes = db.prepare(
-        "SELECT l.name, l.\"unique\", l.partial, coalesce(s.sql, '') FROM pragma_index_list(?1) AS l"
-        " LEFT JOIN sqlite_schema AS s ON s.type = 'index' AND s.name = l.name");
-    indexes.bind_text(1, table.name);
+    // position, name, unique, origin, partial
+    sqlite::Statement indexes = db.prepare("PRAGMA main.index_list" + argument);
     while (indexes.step()) {
-        IndexInfo index{std::string(indexes.bytes(0)),
-                        std::string(indexes.bytes(3)),
-                        {},
-                        indexes.integer(1) != 0,
-                        indexes.integer(2) != 0};
+        IndexInfo index{
+            std::string(indexes.bytes(1)), {}, {}, indexes.integer(2) != 0, indexes.integer(4) != 0};
+        // position, position in the table, name
         sqlite::Statement parts =
-            db.prepare("SELECT coalesce(name, '') FROM pragma_index_info(?1) ORDER BY seqno");
-        parts.bind_text(1, index.name);
-        while (parts.step()) index.columns.emplace_back(parts.bytes(0));
+            db.prepare("PRAGMA main.index_info(" + sqlite::quote_name(index.name) + ")");
+        while (parts.step()) index.columns.emplace_back(parts.bytes(2));
         table.indexes.push_back(std::move(index));
     }
-    sqlite::Statement triggers =
-        db.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE");
-    triggers.bind_text(1, table.name);
-    while (triggers.step()) table.triggers.emplace_back(triggers.bytes(0));
+    sqlite::Statement beside = db.prepare(
+        "SELECT type, name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+        " OR type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE");
+    beside.bind_text(1, table.name);
+    while (beside.step()) {
+        if (beside.bytes(0) == "trigger") {
+            table.triggers.emplace_back(beside.bytes(1));
+            continue;
+        }
+        for (IndexInfo& index : table.indexes) {
+            if (index.name == beside.bytes(1)) index.sql = beside.bytes(2);
+        }
+    }
     return table;
+}
+
+bool TableInfo::has_columns(std::span<const std::string_view> wanted) const noexcept {
+    return std::all_of(wanted.begin(), wanted.end(),
+                       [&](std::string_view c) { return column(c) != nullptr; });
 }
 
 bool TableInfo::indexed_by(std::string_view wanted) const noexcept {
@@ -73,20 +83,19 @@ bool TableInfo::indexed_by(std::string_view wanted) const noexcept {
     });
 }
 
-void refuse_odd_columns(const sqlite::Database& db, const std::string& path, const std::string& table,
+void refuse_odd_columns(const TableInfo& table, const std::string& path,
                         std::span<const std::string_view> columns) {
-    const std::optional<TableInfo> found = read_table(db, table);
-    if (!found) return;
-    for (const Column& c : found->columns) {
+    for (const Column& c : table.columns) {
         if (c.name.size() != 5 || ::strcasecmp(c.name.c_str(), "rowid") != 0) continue;
         throw Error(ErrorKind::not_a_store,
-                    path + ": table " + table + " has a column named rowid, which hides SQLite's own");
+                    path + ": table " + table.name + " has a column named rowid, which hides SQLite's own");
     }
     for (const std::string_view name : columns) {
-        const Column* const c = found->column(name);
+        const Column* const c = table.column(name);
         if (c == nullptr || !c->generated) continue;
         throw Error(ErrorKind::not_a_store, path + ": the column '" + std::string(name) + "' of table " +
-                                                table + " is generated: its values are computed, not stored");
+                                                table.name +
+                                                " is generated: its values are computed, not stored");
     }
 }
 

@@ -39,6 +39,7 @@ struct TableInfo {
     bool without_rowid = false;
 
     [[nodiscard]] const Column* column(std::string_view wanted) const noexcept;
+    [[nodiscard]] bool has_columns(std::span<const std::string_view> wanted) const noexcept;
     /// Whether an index over all rows begins with this column.
     [[nodiscard]] bool indexed_by(std::string_view wanted) const noexcept;
     /// Quoted and comma-separated, generated ones left out.
@@ -48,9 +49,9 @@ struct TableInfo {
 /// nullopt: there is no ordinary table of that name (a view or virtual table is none).
 [[nodiscard]] std::optional<TableInfo> read_table(const sqlite::Database& db, const std::string& name);
 
-/// Throws not_a_store when one of a layout's own `columns` of this table is generated, so that reading it
+/// Throws not_a_store when one of a layout's own `columns` is generated, so that reading it
 /// would run an expression of the file's, or when a column hides the rowid, by which rows are read.
-void refuse_odd_columns(const sqlite::Database& db, const std::string& path, const std::string& table,
+void refuse_odd_columns(const TableInfo& table, const std::string& path,
                         std::span<const std::string_view> columns);
 
 /// Names of the ordinary tables, SQLite's own left out.

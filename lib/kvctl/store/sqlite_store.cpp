@@ -1,7 +1,6 @@
 #include "kvctl/store/sqlite_store.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <limits>
 #include <thread>
 
+#include "kvctl/base/cores.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
@@ -19,7 +19,6 @@
 namespace kvctl::store {
 namespace {
 
-constexpr std::string_view k_magic{"SQLite format 3\0", 16};
 // Below this many rowids a second thread costs more than it brings.
 constexpr std::int64_t k_parallel_from = 50000;
 constexpr std::int64_t k_chunks = 64;
@@ -37,12 +36,6 @@ std::int64_t ns_of(const timespec& t) noexcept {
 std::uint64_t size_of(const std::string& path) noexcept {
     struct stat st {};
     return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
-}
-
-int usable_cores() noexcept {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
 }  // namespace
@@ -81,10 +74,10 @@ StoreInfo inspect_file(const std::string& given_path, const std::string& real_pa
     info.journal_bytes = size_of(real_path + "-journal");
     if (st.st_size == 0 && info.wal_bytes == 0)
         throw Error(ErrorKind::not_a_store, given_path + ": the file is empty");
-    const std::string_view magic(reinterpret_cast<const char*>(header.data()), k_magic.size());
-    if (got < static_cast<ssize_t>(header.size()) || magic != k_magic) {
-        if (got > 0 &&
-            k_magic.starts_with(magic.substr(0, std::min<std::size_t>(static_cast<std::size_t>(got), 16)))) {
+    const std::string_view magic(reinterpret_cast<const char*>(header.data()), k_sqlite_magic.size());
+    if (got < static_cast<ssize_t>(header.size()) || magic != k_sqlite_magic) {
+        if (got > 0 && k_sqlite_magic.starts_with(
+                           magic.substr(0, std::min<std::size_t>(static_cast<std::size_t>(got), 16)))) {
             throw Error(ErrorKind::damaged, given_path + ": truncated: the file ends inside SQLite's header");
         }
         throw Error(

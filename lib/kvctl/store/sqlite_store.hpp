@@ -16,6 +16,9 @@
 
 namespace kvctl::store {
 
+/// What an SQLite database begins with.
+inline constexpr std::string_view k_sqlite_magic{"SQLite format 3\0", 16};
+
 /// A file and its -wal as the file system sees them; two that are equal mean that nobody wrote in between.
 struct Fingerprint {
     std::uint64_t inode = 0;
