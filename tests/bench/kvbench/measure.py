@@ -56,6 +56,18 @@ def copy_store(source, target):
         os.fsync(f.fileno())
 
 
+def warm(path):
+    """Reads a file or a folder's files, so that what ran in between has not taken them out of memory."""
+    if os.path.isdir(path):
+        for name in os.listdir(path):
+            warm(os.path.join(path, name))
+        return
+    with open(path, "rb", buffering=0) as f:
+        buffer = bytearray(1 << 20)
+        while f.readinto(buffer):
+            pass
+
+
 class Runner:
     def __init__(self, stopwatch, work_folder, log):
         self.stopwatch, self.folder, self.log = stopwatch, work_folder, log
@@ -69,6 +81,8 @@ class Runner:
         if contender.writes:
             store = self.path("store.db")
             copy_store(contender.store, store)
+        elif store:
+            warm(store)
         new = self.path("new.db")
         if os.path.exists(new):
             os.unlink(new)
@@ -92,8 +106,8 @@ class Runner:
         return figures
 
     def alternate(self, contenders, runs):
-        """`runs` rounds, each with every contender once, after one round that only warms up. A contender that fails
-        the warm-up is left out with the reason."""
+        """`runs` rounds, each with every contender once, after one round that is not counted. A contender that fails
+        that round is left out with the reason."""
         for number in range(runs + 1):
             for contender in contenders:
                 if contender.skipped:
