@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cerrno>
-#include <optional>
 #include <utility>
 
 #include "kvctl/base/error.hpp"
@@ -83,12 +82,9 @@ void replace_store(WritableStore& writable, TempFile& replacement) {
     const std::string real_path = writable.info().real_path;
     writable.checkpoint();
     const Fingerprint before = fingerprint(real_path);
-    // Read while SQLite still holds the file; closed behind SQLite and before the lock, which any closing
-    // drops.
-    std::optional<SourceFile> source(std::in_place, real_path);
-    const Header header = read_header(source->descriptor(), path);
+    // Read while SQLite still holds the file.
+    const Header header = read_header(writable.file().descriptor(), path);
     writable.close();
-    source.reset();
     const LockBytes lock(real_path);
     const Fingerprint now = fingerprint(real_path);
     if (read_header(lock.descriptor(), path) != header || exists_with_content(real_path + "-wal") ||

@@ -175,6 +175,15 @@ EarlySync::EarlySync(const TempFile& file)
           }
       }) {}
 
+EarlyFree::EarlyFree(const SourceFile& file)
+    : thread_([fd = file.descriptor()](const std::stop_token& stop) {
+          constexpr off_t k_part = off_t{16} << 20;
+          struct stat st {};
+          if (::fstat(fd, &st) != 0) return;
+          for (off_t at = 0; at < st.st_size && !stop.stop_requested(); at += k_part)
+              (void)::posix_fadvise(fd, at, k_part, POSIX_FADV_DONTNEED);
+      }) {}
+
 void TempFile::sync() const {
     if (::fsync(fd_) != 0) throw io_error(path_, "cannot sync", errno);
 }

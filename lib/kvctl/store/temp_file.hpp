@@ -58,6 +58,21 @@ class EarlySync {
     std::jthread thread_;  // the last member: it uses the others
 };
 
+class SourceFile;
+
+/// While it lives, a thread takes a file that is about to be replaced out of the page cache; the kernel else
+/// does it when the last descriptor is closed, and nothing is left to do beside it: 0.2 s of a kine run
+/// of 1.5 s that threw 1.7 GB away. Pages that somebody has mapped stay. Its end waits for the part the
+/// thread is at.
+class EarlyFree {
+  public:
+    /// `file` must be open as long.
+    explicit EarlyFree(const SourceFile& file);
+
+  private:
+    std::jthread thread_;
+};
+
 /// The folder of a path: "." for a bare name.
 [[nodiscard]] std::string folder_of(const std::string& path);
 /// Removes what a run that was killed left of its work on a new file `path`, and throws refused when `path`

@@ -85,16 +85,20 @@ void WritableStore::checkpoint() {
     }
 }
 
+const SourceFile& WritableStore::file() {
+    if (!file_) file_.emplace(info().real_path);
+    return *file_;
+}
+
 void WritableStore::backup(const std::string& to) {
     checkpoint();
-    backup_source_.emplace(info().real_path);
-    copy_to_new_file(*backup_source_, to);
+    copy_to_new_file(file(), to);
 }
 
 void WritableStore::close() {
     if (store_) store_->db().close();
     store_.reset();
-    backup_source_.reset();
+    file_.reset();
 }
 
 void check_executable(SqliteStore& store) {

@@ -25,6 +25,9 @@ class WritableStore {
     [[nodiscard]] const std::vector<pid_t>& idle_holders() const noexcept { return idle_holders_; }
     [[nodiscard]] unsigned long hard_links() const noexcept { return hard_links_; }
 
+    /// The file, open for reading beside SQLite until close().
+    [[nodiscard]] const SourceFile& file();
+
     /// Moves a -wal into the main file, so that the file alone is the store.
     void checkpoint();
     /// Copies the store as it is now to the new file `to`; throws as copy_to_new_file() does.
@@ -38,9 +41,9 @@ class WritableStore {
 
   private:
     WritableStore() = default;
-    // Closing any descriptor of the store drops SQLite's locks on it: the one the backup was read through
-    // stays open as long as store_ does, which is destroyed first.
-    std::optional<SourceFile> backup_source_;
+    // Closing any descriptor of the store drops SQLite's locks on it: this one stays open as long as store_
+    // does, which is destroyed first.
+    std::optional<SourceFile> file_;
     std::unique_ptr<SqliteStore> store_;
     std::vector<pid_t> idle_holders_;
     unsigned long hard_links_ = 1;
