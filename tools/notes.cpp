@@ -22,7 +22,7 @@ const char* word_for(Finding::Severity severity) noexcept {
 void write_notes(const report::Notes& notes, const std::string& path, const Output& output, Io& io) {
     if (output.format != Format::text || output.quiet) return;
     const auto line = [&](const char* word, const std::string& text) {
-        const bool named = path.empty() || text.find(path) != std::string::npos;
+        const bool named = path.empty() || text.starts_with(path);
         io.err << "kvctl: " << word << ": " << printable((named ? "" : path + ": ") + text) << '\n';
     };
     for (const std::string& w : notes.warnings) line("warning", w);

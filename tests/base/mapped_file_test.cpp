@@ -52,6 +52,22 @@ TEST_CASE("mapped file: what was cut off while it was mapped reads as zeros, and
     CHECK_FALSE(MappedFile::take_lost());
 }
 
+TEST_CASE("mapped file: a loss is told though the mapping is gone and others came after it") {
+    const kvctl::test::TempDir folder;
+    const std::string path = folder.file("f");
+    kvctl::test::write_file(path, std::string(2 * k_page, 'x'));
+    kvctl::test::write_file(folder.file("g"), "abc");
+    (void)MappedFile::take_lost();
+    {
+        const MappedFile cut = map(path);
+        std::filesystem::resize_file(path, 0);
+        CHECK(cut.bytes()[0] == '\0');
+    }
+    for (int i = 0; i < 3; ++i) CHECK(map(folder.file("g")).bytes() == "abc");
+    CHECK(MappedFile::take_lost() == path);
+    CHECK_FALSE(MappedFile::take_lost());
+}
+
 TEST_CASE(
     "mapped file: more of them than the handler can tell apart, and a descriptor that cannot be mapped") {
     const kvctl::test::TempDir folder;

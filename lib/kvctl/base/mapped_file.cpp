@@ -63,7 +63,10 @@ void install_handler() {
 
 std::size_t enter(std::string_view bytes, std::string name) {
     const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
-    for (std::size_t i = 0; i < g_ranges.size(); ++i) {
+    // A range that still has a loss to tell is taken last.
+    for (std::size_t n = 0; n < 2 * g_ranges.size(); ++n) {
+        const std::size_t i = n % g_ranges.size();
+        if (n < g_ranges.size() && g_ranges[i].lost && !g_ranges[i].told) continue;
         std::uintptr_t none = 0;
         if (!g_ranges[i].begin.compare_exchange_strong(none, 1)) continue;
         g_ranges[i].lost = false;

@@ -37,8 +37,9 @@ struct WalRecord {
 
 /// Bytes of a frame before its record.
 inline constexpr std::uint64_t k_frame_head = 8;
-/// Of a record; etcd itself stops at some MiB.
-inline constexpr std::uint64_t k_largest_record = std::uint64_t{1} << 30;
+/// Of a record. etcd's hold a request, by default of 1.5 MiB at most, and its segments are of 64 MiB; a file
+/// of holes that claims more is not to fill the memory.
+inline constexpr std::uint64_t k_largest_record = std::uint64_t{256} << 20;
 
 /// A frame: 8 bytes of length (little endian; low 56 bits the size, and with the top bit set bits 56 to 58
 /// the padding), the record, the padding.

@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
+
+#include "kvctl/base/helper.hpp"
 
 namespace kvctl::raftlog {
 namespace {
@@ -67,23 +68,15 @@ class Turns {
     std::exception_ptr error_;                          ///< guarded by taking_
 };
 
-// A thread that works along; none where the system has none to give.
-std::thread help(Turns& turns) {
-    try {
-        return std::thread([&turns] { turns.work(); });
-    } catch (const std::system_error&) {
-        return {};
-    }
-}
-
 }  // namespace
 
 void scan_wal(const std::vector<WalSegment>& segments, bool two_threads,
               const std::function<bool(const WalBatch&)>& take) {
     Turns turns(segments, take);
-    std::thread second = two_threads ? help(turns) : std::thread();
-    turns.work();
-    if (second.joinable()) second.join();
+    {
+        const std::jthread second = two_threads ? start_helper([&turns] { turns.work(); }) : std::jthread();
+        turns.work();
+    }
     if (turns.error()) std::rethrow_exception(turns.error());
 }
 

@@ -293,7 +293,9 @@ Database Database::open(const std::string& path, Mode mode) {
     // ask first.
     struct stat st {};
     if (mode != Mode::create && ::stat(path.c_str(), &st) != 0) throw io_error(path, "cannot open", errno);
+    if (sqlite3_initialize() != SQLITE_OK) throw std::bad_alloc();
     watch_reads();
+    set_lost_read(0);
     Database db(path);  // before there is a handle to lose
     const int rc = sqlite3_open_v2(path.c_str(), &db.handle_, flags,
                                    mode == Mode::detached ? detached_vfs() : runs_vfs());

@@ -54,4 +54,8 @@ int take_lost_read() noexcept {
     return std::exchange(lost_read, 0);
 }
 
+void set_lost_read(int error) noexcept {
+    lost_read = error;
+}
+
 }  // namespace kvctl::sqlite

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <new>
 
+#include "kvctl/sqlite/lost_reads.hpp"
 #include "kvctl/sqlite/vfs_shim.hpp"
 
 namespace kvctl::sqlite {
@@ -47,6 +48,7 @@ class WriteRuns {
         return touched ? flush(real) : failed_;
     }
 
+    [[nodiscard]] int failed() const noexcept { return failed_; }
     [[nodiscard]] sqlite3_int64 end() const noexcept { return size_ == 0 ? 0 : begin_ + size_; }
 
   private:
@@ -108,8 +110,9 @@ int sync_file(sqlite3_file* file, int flags) {
 
 int size_of_file(sqlite3_file* file, sqlite3_int64* size) {
     File& f = self(file);
+    if (f.writes.failed() != SQLITE_OK) return f.writes.failed();
     const int rc = f.real->pMethods->xFileSize(f.real, size);
-    *size = std::max(*size, f.writes.end());
+    if (rc == SQLITE_OK) *size = std::max(*size, f.writes.end());
     return rc;
 }
 
@@ -132,8 +135,9 @@ int check_reserved(sqlite3_file* file, int* reserved) {
 
 int control(sqlite3_file* file, int operation, void* argument) {
     File& f = self(file);
-    // The end of a transaction, also of one that syncs nothing.
-    if (operation == SQLITE_FCNTL_SYNC) {
+    // The end of a transaction is told here even where nothing is synced. The size that is coming is told
+    // before every write.
+    if (operation != SQLITE_FCNTL_SIZE_HINT) {
         if (const int rc = f.writes.flush(f.real); rc != SQLITE_OK) return rc;
     }
     return f.real->pMethods->xFileControl(f.real, operation, argument);
@@ -221,12 +225,14 @@ int ReadRuns::read(sqlite3_file* real, void* out, int amount, sqlite3_int64 offs
     if (follows && amount * 4 <= k_read_run) {
         if (bytes_ == nullptr) bytes_.reset(new (std::nothrow) unsigned char[k_read_run]);
         size_ = 0;
+        const int lost = take_lost_read();
         if (bytes_ != nullptr && real->pMethods->xRead(real, bytes_.get(), k_read_run, offset) == SQLITE_OK) {
             begin_ = offset;
             size_ = k_read_run;
             std::memcpy(out, bytes_.get(), static_cast<std::size_t>(amount));
-            return SQLITE_OK;
         }
+        set_lost_read(lost);  // behind the page that is wanted, nobody may ever look
+        if (size_ != 0) return SQLITE_OK;
     }
     return real->pMethods->xRead(real, out, amount, offset);  // the end of the file, or the place of an error
 }

@@ -24,11 +24,11 @@ class ReadRuns {
 };
 
 /// Registers, once, a VFS on top of the default one, which reads databases through ReadRuns and gathers what
-/// is written to a new database into larger writes. Journals, temporary files and writes to a database that
-/// is there already pass through. Returns its name.
+/// is written to a database opened with SQLITE_OPEN_CREATE into larger writes. Journals, temporary files and
+/// writes to other databases pass through. Returns its name.
 ///
-/// A failing write to a new file may be told by a later call, but never later than the sync or the close of
-/// it, and every call after that fails too.
+/// A write that fails may be told by a later call, but never later than the end of its transaction; all later
+/// reads, writes, syncs and questions for the size fail too.
 const char* runs_vfs();
 
 }  // namespace kvctl::sqlite

@@ -5,9 +5,11 @@
 
 namespace kvctl::sqlite {
 
-/// The VFS that SQLite takes by itself.
+/// The VFS that SQLite takes by itself; always the same one, for shims have room for its files. SQLite must
+/// be initialized.
 inline sqlite3_vfs* default_vfs() {
-    return sqlite3_vfs_find(nullptr);
+    static sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr);
+    return vfs;
 }
 
 using OpenFile = int(sqlite3_vfs*, const char*, sqlite3_file*, int, int*);

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "kvctl/base/cores.hpp"
+#include "kvctl/base/helper.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
@@ -225,9 +226,9 @@ void SqliteStore::on_connections(
     const std::function<void(const sqlite::Database&, std::size_t, const std::atomic<bool>&)>& work) {
     std::atomic<bool> failed{false};
     std::exception_ptr error;
-    std::thread second;
+    std::jthread second;
     if (many && usable_cores() > 1 && connection_.access != Connection::Access::live) {
-        second = std::thread([&] {
+        second = start_helper([&] {
             try {
                 // Without locks of its own: the first connection's lock (or the fact that nobody has the file
                 // open) stands for both. A second lock would wait for ever behind a writer that waits for the
@@ -358,8 +359,11 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
             const std::uint64_t seen =
                 scan_sorted(index, log, MainRevision(std::numeric_limits<std::int64_t>::max()));
             std::string fault = index_fault(IndexChoice::by_constraint);
-            if (fault.empty() && seen != rows_read_)
+            if (fault.empty() && seen < rows_read_)
                 fault = std::to_string(rows_read_ - seen) + " rows have no number for main";
+            if (fault.empty() && seen > rows_read_)
+                fault =
+                    std::to_string(seen - rows_read_) + " rows are found in order of main but not by rowid";
             if (!fault.empty()) {
                 log.add({Finding::Severity::error, "index-rows", "table " + table_.name, std::move(fault),
                          std::nullopt});

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/helper.hpp"
 #include "kvctl/base/interrupt.hpp"
 
 namespace kvctl::store {
@@ -167,22 +168,22 @@ void TempFile::remove() noexcept {
 }
 
 EarlySync::EarlySync(const TempFile& file)
-    : thread_([this, fd = file.descriptor()](const std::stop_token& stop) {
+    : thread_(start_helper([this, fd = file.descriptor()](const std::stop_token& stop) {
           std::unique_lock lock(mutex_);
           while (!stop.stop_requested()) {
               (void)::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);  // a hint: sync() is what counts
               stopping_.wait_for(lock, stop, std::chrono::milliseconds(20), [] { return false; });
           }
-      }) {}
+      })) {}
 
 EarlyFree::EarlyFree(const SourceFile& file)
-    : thread_([fd = file.descriptor()](const std::stop_token& stop) {
+    : thread_(start_helper([fd = file.descriptor()](const std::stop_token& stop) {
           constexpr off_t k_part = off_t{16} << 20;
           struct stat st {};
           if (::fstat(fd, &st) != 0) return;
           for (off_t at = 0; at < st.st_size && !stop.stop_requested(); at += k_part)
               (void)::posix_fadvise(fd, at, k_part, POSIX_FADV_DONTNEED);
-      }) {}
+      })) {}
 
 void TempFile::sync() const {
     if (::fsync(fd_) != 0) throw io_error(path_, "cannot sync", errno);

@@ -70,7 +70,7 @@ def case_table(case):
             max(r["max_rss_kib"] for r in c.runs) / 1024))
     skipped = [c for c in case.contenders if c.skipped]
     lines += [""] + ["- left out: %s" % c.skipped for c in skipped]
-    lines += ["- %s: %s / %s = %.2f, target <= %.2f: **%s**" % (
+    lines += ["- %s: %s / %s = %.3f, target <= %.3f: **%s**" % (
         j["id"], j["side"], j["against"], j["ratio"], j["limit"], "reached" if j["reached"] else "MISSED")
         for j in judged(case)]
     lines += ["- " + note for note in case.notes]
@@ -89,7 +89,7 @@ def summary(cases):
     lines = ["### Targets", "", "| # | measured | ratio | target | |", "|---|---|---|---|---|"]
     for case in cases:
         for j in judged(case) + [f for f in case.figures if "reached" in f]:
-            lines.append("| %s | %s: %s : %s | %.2f | <= %.2f | %s |" % (
+            lines.append("| %s | %s: %s : %s | %.3f | <= %.3f | %s |" % (
                 j["id"], case.title, j["side"], j["against"], j["ratio"], j["limit"],
                 "reached" if j["reached"] else "MISSED"))
     return "\n".join(lines) + "\n"
