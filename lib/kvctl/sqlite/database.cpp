@@ -68,7 +68,11 @@ ErrorKind kind_of(int extended) noexcept {
     if ((extended & 0xFF) == SQLITE_CORRUPT) {
         if (const int error = take_lost_read(); error != 0) throw io_error(path, "cannot be read", error);
     }
-    std::string message = path + ": " + (db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
+    const char* const said = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+    // The parser also says so where it had no memory for what it had read. No text prepared here is
+    // incomplete: a schema's have been parsed once when the store was opened.
+    if (extended == SQLITE_ERROR && std::string_view(said) == "incomplete input") throw std::bad_alloc();
+    std::string message = path + ": " + said;
     message += " (SQLite " + std::to_string(extended) + ")";
     if ((extended & 0xFF) == SQLITE_BUSY) message += "; a server may still have the file open";
     if (extended == SQLITE_READONLY_ROLLBACK) {
