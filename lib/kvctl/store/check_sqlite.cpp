@@ -56,7 +56,8 @@ void check_sqlite_file(SqliteStore& store, FindingLog& log) {
             if (const int error = sqlite::take_lost_read(); error != 0)
                 throw io_error(store.info().path, "cannot be read", error);
             // SQLITE_NOMEM: the page may well be sound.
-            if (line.ends_with("unable to get the page. error code=7")) throw std::bad_alloc();
+            if ((line + '\n').find("unable to get the page. error code=7\n") != std::string::npos)
+                throw std::bad_alloc();
             log.add(finding(Severity::error, "sqlite-integrity", "file", line));
         }
     });
