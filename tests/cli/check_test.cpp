@@ -371,6 +371,47 @@ TEST_CASE("check: goes on behind pages that cannot be read, and blames no row fo
     CHECK(c.document["counts"]["version-break"] == whole.document["counts"]["version-break"]);
 }
 
+TEST_CASE("check: goes on behind a lost inner page, which hides more rows than tries") {
+    const test::TempDir dir;
+    const std::string path = dir.file("s.db");
+    constexpr std::size_t k_page = 2048;
+    test::run_sql(path,
+                  std::string("PRAGMA page_size = 2048;") + k_tables + k_revision +
+                      "WITH RECURSIVE n(i) AS (VALUES (2) UNION ALL SELECT i + 1 FROM n WHERE i < 90000)"
+                      "INSERT INTO revision SELECT i, 0, 0, CAST('k' || (i % 20) AS BLOB), i % 20 + 20,"
+                      " i / 20, 0, x'' FROM n WHERE i >= 20;"
+                      "UPDATE revision SET version = 3 WHERE main = 89990");
+    std::string bytes = test::read_file(path);
+    // The inner table pages below the root, in the order of the file, which is that of their rows.
+    std::vector<std::size_t> inner;
+    for (std::size_t at = k_page; at < bytes.size(); at += k_page) {
+        if (bytes[at] == 5) inner.push_back(at);
+    }
+    REQUIRE(inner.size() > 4);
+    bytes.replace(inner[inner.size() / 2], k_page, std::string(k_page, '\xff'));
+    test::write_file(path, bytes);
+    const Checked c = check(path);
+    CHECK(c.faults == Codes{"sqlite-integrity", "unreadable-rows", "version-break"});
+    CHECK(c.document["counts"]["unreadable-rows"] == 1);
+    CHECK(c.document["counts"]["version-break"] == 1);
+    // The hole is as large as it must be, and no larger.
+    long first = 0;
+    long last = 0;
+    for (const json& f : c.document["findings"]) {
+        if (f["code"] == "unreadable-rows")
+            std::sscanf(f["what"].get<std::string>().c_str(), "rows %ld to %ld cannot be read", &first,
+                        &last);
+    }
+    CHECK(last - first > 12000);
+    const auto rows_at = [&](long rowid) {
+        return test::query_one(path, "SELECT count(*) FROM revision WHERE rowid = " + std::to_string(rowid));
+    };
+    CHECK(rows_at(first - 1) == "1");
+    CHECK_THROWS((void)rows_at(first));
+    CHECK_THROWS((void)rows_at(last));
+    CHECK(rows_at(last + 1) == "1");
+}
+
 TEST_CASE("check: names the first twenty of a code, all on request, and always counts all") {
     const test::TempDir dir;
     const std::string path = dir.file("s.db");

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 namespace kvctl::fuzz {
 namespace {
@@ -23,42 +24,69 @@ constexpr unsigned k_fewest_bits = 5;
 constexpr unsigned k_most_bits = 16;  // larger ones are malloc's
 constexpr std::size_t k_chunk = std::size_t{256} << 10;
 
-// Blocks of one size each. A thread's own, so no locks; its chunks are never given back.
+// Blocks of one size each, free ones in lists; chunks are never given back.
 struct Pool {
     std::array<Head*, k_most_bits + 1> free{};
     char* rest = nullptr;
     std::size_t rest_bytes = 0;
+    Pool* next = nullptr;  // in the list of pools without a thread
 };
-thread_local Pool t_pool;
+std::mutex g_mutex;
+Pool* g_spare = nullptr;
+
+// A thread has a pool of its own, so no locks, and leaves it to the next thread.
+class Lease {
+  public:
+    Lease() {
+        const std::scoped_lock lock(g_mutex);
+        pool_ = g_spare;
+        g_spare = pool_ == nullptr ? nullptr : pool_->next;
+        if (pool_ == nullptr) pool_ = new Pool;
+    }
+    ~Lease() {
+        const std::scoped_lock lock(g_mutex);
+        pool_->next = g_spare;
+        g_spare = pool_;
+    }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+
+    [[nodiscard]] Pool& pool() const { return *pool_; }
+
+  private:
+    Pool* pool_;
+};
+thread_local const Lease t_lease;
 
 Head* head_of(void* block) {
     return static_cast<Head*>(block) - 1;
 }
 
-Head* fresh(std::size_t bytes) {
-    if (bytes > t_pool.rest_bytes) {
-        t_pool.rest = static_cast<char*>(std::malloc(k_chunk));
-        t_pool.rest_bytes = t_pool.rest == nullptr ? 0 : k_chunk;
-        if (t_pool.rest == nullptr) return nullptr;
+Head* fresh(Pool& pool, std::size_t bytes) {
+    if (bytes > pool.rest_bytes) {
+        pool.rest = static_cast<char*>(std::malloc(k_chunk));
+        pool.rest_bytes = pool.rest == nullptr ? 0 : k_chunk;
+        if (pool.rest == nullptr) return nullptr;
     }
-    char* const at = t_pool.rest;
-    t_pool.rest += bytes;
-    t_pool.rest_bytes -= bytes;
+    char* const at = pool.rest;
+    pool.rest += bytes;
+    pool.rest_bytes -= bytes;
     return reinterpret_cast<Head*>(at);  // NOLINT: chunks are aligned, and so are sizes
 }
 
 void* take(int n) {
+    Pool& pool = t_lease.pool();
     const auto size = static_cast<std::uint32_t>(std::max(n, 1));
     const unsigned bits = std::max(k_fewest_bits, static_cast<unsigned>(std::bit_width(size - 1)));
     const std::size_t room = std::size_t{1} << bits;
     Head* head = nullptr;
     if (bits > k_most_bits) {
         head = static_cast<Head*>(std::malloc(sizeof(Head) + room));
-    } else if (t_pool.free[bits] != nullptr) {
-        head = t_pool.free[bits];
-        t_pool.free[bits] = head->next;
+    } else if (pool.free[bits] != nullptr) {
+        head = pool.free[bits];
+        pool.free[bits] = head->next;
     } else {
-        head = fresh(sizeof(Head) + room);
+        head = fresh(pool, sizeof(Head) + room);
     }
     if (head == nullptr) return nullptr;
     *head = {nullptr, size, bits};
@@ -68,14 +96,15 @@ void* take(int n) {
 }
 
 void give_back(void* block) {
+    Pool& pool = t_lease.pool();
     Head* const head = head_of(block);
     if (head->bits > k_most_bits) {
         ASAN_UNPOISON_MEMORY_REGION(block, std::size_t{1} << head->bits);
         return std::free(head);
     }
     ASAN_POISON_MEMORY_REGION(block, std::size_t{1} << head->bits);
-    head->next = t_pool.free[head->bits];
-    t_pool.free[head->bits] = head;
+    head->next = pool.free[head->bits];
+    pool.free[head->bits] = head;
 }
 
 void* resize(void* block, int n) {

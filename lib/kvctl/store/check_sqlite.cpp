@@ -17,6 +17,9 @@ using Severity = Finding::Severity;
 
 // A file that is damaged all over is given up after so many pages that could not be read.
 constexpr int k_most_failures = 20000;
+// Rows behind a damaged page are searched for by halving, which misses none, until so many tries have failed:
+// twice the rows of a leaf. Larger holes are the work of inner pages.
+constexpr int k_most_failures_of_hole = 1000;
 constexpr int k_integrity_lines = 1000;
 
 void check_columns(const SqliteStore& store, FindingLog& log) {
@@ -40,6 +43,65 @@ void check_columns(const SqliteStore& store, FindingLog& log) {
         log.add(finding(Severity::warning, "trigger", where,
                         "the trigger '" + name + "': no compaction is executed over it"));
     }
+}
+
+// Rowids, both ends included.
+struct RowRange {
+    std::int64_t first;
+    std::int64_t last;
+};
+
+std::int64_t half(std::int64_t from, std::int64_t to) {
+    return static_cast<std::int64_t>((static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from)) / 2);
+}
+
+// A statement with a first and a last rowid, compiled once: a damaged table is asked thousands of times.
+class RangeReader {
+  public:
+    RangeReader(const sqlite::Database& db, std::string sql) : db_(db), sql_(std::move(sql)) {}
+
+    // Whether the rows of `range` can be read, as far as `f` wants them: it returns false to end.
+    template <class F>
+    bool read(RowRange range, F f) {
+        check_interrupt();
+        try {
+            if (!statement_) statement_ = db_.prepare(sql_);
+            statement_->reset();
+            statement_->bind(1, range.first).bind(2, range.last);
+            while (statement_->step() && f(*statement_)) {
+            }
+            return true;
+        } catch (const Error& e) {
+            if (e.kind() != ErrorKind::damaged) throw;
+            return false;
+        }
+    }
+
+  private:
+    const sqlite::Database& db_;
+    std::string sql_;
+    std::optional<sqlite::Statement> statement_;
+};
+
+// The first rowid behind `lost` from which on something can be read, by steps of doubling length: rows
+// between two lost pages may be passed over. None: nothing can, up to `end`.
+std::optional<std::int64_t> next_readable(RangeReader& reader, std::int64_t lost, std::int64_t end) {
+    const auto readable = [&](std::int64_t from) {
+        return reader.read({from, end}, [](const sqlite::Statement&) { return false; });
+    };
+    std::int64_t found = lost;
+    for (std::uint64_t step = 1;; step *= 2) {
+        if (lost == end) return std::nullopt;
+        const std::uint64_t span = static_cast<std::uint64_t>(end) - static_cast<std::uint64_t>(lost);
+        found = static_cast<std::int64_t>(static_cast<std::uint64_t>(lost) + std::min(step, span));
+        if (readable(found)) break;
+        lost = found;
+    }
+    while (half(lost, found) > 0) {
+        const std::int64_t middle = lost + half(lost, found);
+        (readable(middle) ? found : lost) = middle;
+    }
+    return found;
 }
 
 }  // namespace
@@ -79,66 +141,62 @@ void check_sqlite_file(SqliteStore& store, FindingLog& log) {
 void walk_rows(const sqlite::Database& db, const std::string& table, const std::string& columns,
                FindingLog& log, const std::function<bool(const sqlite::Statement&)>& f,
                const std::function<void()>& lost) {
-    using Range = std::pair<std::int64_t, std::int64_t>;
     const std::string name = sqlite::quote_name(table);
-    Range all{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
+    RowRange all{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
     try {
         all.first = db.integer("SELECT min(rowid) FROM " + name).value_or(0);
-        all.second = db.integer("SELECT max(rowid) FROM " + name).value_or(-1);
+        all.last = db.integer("SELECT max(rowid) FROM " + name).value_or(-1);
     } catch (const Error& e) {
         if (e.kind() != ErrorKind::damaged) throw;
     }
-    std::optional<Range> hole;
+    std::optional<RowRange> hole;
+    int failures = 0;
+    int failures_of_hole = 0;
     const auto end_hole = [&] {
         if (!hole) return;
-        log.add(finding(Severity::error, "unreadable-rows", "table " + table,
-                        "rows " + std::to_string(hole->first) + " to " + std::to_string(hole->second) +
-                            " cannot be read"));
+        log.add(finding(
+            Severity::error, "unreadable-rows", "table " + table,
+            "rows " + std::to_string(hole->first) + " to " + std::to_string(hole->last) + " cannot be read"));
         hole.reset();
+        failures_of_hole = 0;
         lost();
     };
-    std::vector<Range> left{all};
-    std::optional<sqlite::Statement> s;  // compiled once: a damaged table is asked thousands of times
-    int failures = 0;
+    RangeReader reader(db, "SELECT rowid, " + columns + " FROM " + name +
+                               " NOT INDEXED WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid");
+    std::vector<RowRange> left{all};
     while (!left.empty()) {
-        const Range range = left.back();
+        const RowRange range = left.back();
         left.pop_back();
-        if (range.first > range.second) continue;
-        check_interrupt();
+        if (range.first > range.last) continue;
         std::optional<std::int64_t> last;
         bool more = true;
-        try {
-            if (!s) {
-                s = db.prepare("SELECT rowid, " + columns + " FROM " + name +
-                               " NOT INDEXED WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid");
-            }
-            s->reset();
-            s->bind(1, range.first).bind(2, range.second);
-            while (more && s->step()) {
-                end_hole();
-                last = s->integer(0);
-                more = f(*s);
-            }
-        } catch (const Error& e) {
-            if (e.kind() != ErrorKind::damaged) throw;
-            if (++failures > k_most_failures) {
-                hole = hole.value_or(range);
-                hole->second = all.second;
-                break;
-            }
-            if (last) {
-                if (*last < range.second) left.emplace_back(*last + 1, range.second);
-            } else if (range.first == range.second) {
-                hole = Range(hole ? hole->first : range.first, range.second);
-            } else {
-                const auto middle = static_cast<std::int64_t>(
-                    static_cast<std::uint64_t>(range.first) +
-                    (static_cast<std::uint64_t>(range.second) - static_cast<std::uint64_t>(range.first)) / 2);
-                left.emplace_back(middle + 1, range.second);
-                left.emplace_back(range.first, middle);
-            }
-        }
+        const bool readable = reader.read(range, [&](const sqlite::Statement& s) {
+            end_hole();
+            last = s.integer(0);
+            more = f(s);
+            return more;
+        });
         if (!more) return;
+        if (readable) continue;
+        if (++failures > k_most_failures) {
+            hole = {hole.value_or(range).first, all.last};
+            break;
+        }
+        if (last) {
+            if (*last < range.last) left.push_back({*last + 1, range.last});
+        } else if (++failures_of_hole > k_most_failures_of_hole) {
+            // What is left reaches from here to the end.
+            left.clear();
+            const std::optional<std::int64_t> next = next_readable(reader, range.first, all.last);
+            hole = {hole.value_or(range).first, next ? *next - 1 : all.last};
+            if (next) left.push_back({*next, all.last});
+        } else if (range.first == range.last) {
+            hole = {hole.value_or(range).first, range.last};
+        } else {
+            const std::int64_t middle = range.first + half(range.first, range.last);
+            left.push_back({middle + 1, range.last});
+            left.push_back({range.first, middle});
+        }
     }
     end_hole();
 }
