@@ -412,6 +412,42 @@ TEST_CASE("check: goes on behind a lost inner page, which hides more rows than t
     CHECK(rows_at(last + 1) == "1");
 }
 
+TEST_CASE("check: a row that a damaged tree yields again and again is told once") {
+    const test::TempDir dir;
+    const std::string path = dir.file("s.db");
+    constexpr std::size_t k_page = 512;
+    KineMaker maker;
+    for (int i = 0; i < 300; ++i) maker.put("/registry/" + std::to_string(i), "value");
+    maker.rows()[20].prev_revision.reset();
+    test::KineShape shape;
+    shape.wal = false;
+    shape.page_size = k_page;
+    maker.write(path, shape);
+    std::string bytes = test::read_file(path);
+    const auto root =
+        std::stoul(test::query_one(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'kine'"));
+    const std::size_t at = (root - 1) * k_page;
+    REQUIRE(bytes[at] == 5);
+    // An inner page's cells begin with the number of a child, whose rows are below the cell's key. The
+    // children from the fourth on are the first one, which has the row with the fault, and the sixth does not
+    // exist.
+    const auto child = [&](std::size_t i) {
+        const auto byte = [&](std::size_t where) { return static_cast<unsigned char>(bytes[at + where]); };
+        return at + (byte(12 + 2 * i) << 8U) + byte(13 + 2 * i);
+    };
+    REQUIRE(bytes[at + 4] > 6);
+    for (const std::size_t i : {std::size_t{3}, std::size_t{4}})
+        bytes.replace(child(i), 4, bytes, child(0), 4);
+    bytes.replace(child(5), 4, 4, '\x7f');
+    test::write_file(path, bytes);
+    const Checked c = check(path);
+    CHECK(c.faults.count("sqlite-integrity") == 1);
+    CHECK(c.document["counts"]["unreadable-rows"] == 1);
+    CHECK(c.document["counts"]["null-column"] <= 3);
+    for (const json& f : c.document["findings"])
+        CHECK(f["what"].get<std::string>().find('\n') == std::string::npos);
+}
+
 TEST_CASE("check: names the first twenty of a code, all on request, and always counts all") {
     const test::TempDir dir;
     const std::string path = dir.file("s.db");

@@ -90,8 +90,8 @@ void* take(int n) {
     }
     if (head == nullptr) return nullptr;
     *head = {nullptr, size, bits};
-    ASAN_POISON_MEMORY_REGION(head + 1, room);
-    ASAN_UNPOISON_MEMORY_REGION(head + 1, size);
+    __asan_poison_memory_region(head + 1, room);
+    __asan_unpoison_memory_region(head + 1, size);
     return head + 1;
 }
 
@@ -99,10 +99,10 @@ void give_back(void* block) {
     Pool& pool = t_lease.pool();
     Head* const head = head_of(block);
     if (head->bits > k_most_bits) {
-        ASAN_UNPOISON_MEMORY_REGION(block, std::size_t{1} << head->bits);
+        __asan_unpoison_memory_region(block, std::size_t{1} << head->bits);
         return std::free(head);
     }
-    ASAN_POISON_MEMORY_REGION(block, std::size_t{1} << head->bits);
+    __asan_poison_memory_region(block, std::size_t{1} << head->bits);
     head->next = pool.free[head->bits];
     pool.free[head->bits] = head;
 }

@@ -45,6 +45,16 @@ void check_columns(const SqliteStore& store, FindingLog& log) {
     }
 }
 
+void note_integrity(const SqliteStore& store, std::string_view line, FindingLog& log) {
+    // A heading before the first fault of a database.
+    if (line == "ok" || line.starts_with("***")) return;
+    if (const int error = sqlite::take_lost_read(); error != 0)
+        throw io_error(store.info().path, "cannot be read", error);
+    // SQLITE_NOMEM: the page may well be sound.
+    if (line.ends_with("unable to get the page. error code=7")) throw std::bad_alloc();
+    log.add(finding(Severity::error, "sqlite-integrity", "file", std::string(line)));
+}
+
 // Rowids, both ends included.
 struct RowRange {
     std::int64_t first;
@@ -60,7 +70,9 @@ class RangeReader {
   public:
     RangeReader(const sqlite::Database& db, std::string sql) : db_(db), sql_(std::move(sql)) {}
 
-    // Whether the rows of `range` can be read, as far as `f` wants them: it returns false to end.
+    // Whether the rows of `range` can be read, as far as `f` wants them: it returns false to end. In a
+    // damaged tree a search may end before its range, at a row that was read already: that counts as
+    // unreadable.
     template <class F>
     bool read(RowRange range, F f) {
         check_interrupt();
@@ -68,7 +80,9 @@ class RangeReader {
             if (!statement_) statement_ = db_.prepare(sql_);
             statement_->reset();
             statement_->bind(1, range.first).bind(2, range.last);
-            while (statement_->step() && f(*statement_)) {
+            while (statement_->step()) {
+                if (statement_->integer(0) < range.first) return false;
+                if (!f(*statement_)) break;
             }
             return true;
         } catch (const Error& e) {
@@ -111,16 +125,13 @@ void check_sqlite_file(SqliteStore& store, FindingLog& log) {
         sqlite::Statement s =
             store.db().prepare("PRAGMA integrity_check(" + std::to_string(k_integrity_lines) + ")");
         while (s.step()) {
-            std::string line(s.bytes(0));
-            // A heading that SQLite puts before the first fault of a database.
-            if (line.starts_with("***")) line.erase(0, std::min(line.find('\n'), line.size() - 1) + 1);
-            if (line == "ok") continue;
-            if (const int error = sqlite::take_lost_read(); error != 0)
-                throw io_error(store.info().path, "cannot be read", error);
-            // SQLITE_NOMEM: the page may well be sound.
-            if ((line + '\n').find("unable to get the page. error code=7\n") != std::string::npos)
-                throw std::bad_alloc();
-            log.add(finding(Severity::error, "sqlite-integrity", "file", line));
+            // What SQLite has to say of one tree is a row of many lines.
+            std::string_view text = s.bytes(0);
+            while (!text.empty()) {
+                const std::string_view line = text.substr(0, text.find('\n'));
+                text.remove_prefix(std::min(line.size() + 1, text.size()));
+                note_integrity(store, line, log);
+            }
         }
     });
     check_columns(store, log);
