@@ -259,6 +259,30 @@ TEST_CASE("import: the current revision stays when the newest kine row is left o
     CHECK(json::parse(status.out).at("pending_compaction") == false);
 }
 
+TEST_CASE(
+    "import and export: a kine row that only looks like a gap is a key's, one that cannot be placed is "
+    "none's") {
+    const TempDir dir;
+    KineMaker kine;
+    kine.create("/a", "1");  // 3
+    kine.gap();              // 4
+    kine.gap();              // 5
+    kine.gap();              // 6
+    kine.gap();              // 7
+    kine.create("/b", "2");  // 8
+    kine.write(dir.file("kine"));
+    run_sql(dir.file("kine"),
+            "UPDATE kine SET prev_revision = 3 WHERE id = 5;"
+            "UPDATE kine SET value = 'text' WHERE id = 6;"
+            "UPDATE kine SET deleted = 'text' WHERE id = 7");
+    const Result out = run_cli({"export", dir.file("kine")});
+    CHECK_MESSAGE(out.code == 0, out.err);
+    CHECK(import_to(dir.file("kine"), dir.file("native")).code == 0);
+    std::vector<std::int64_t> mains;
+    for (const auto& row : native_rows(dir.file("native"))) mains.push_back(row.revision.main);
+    CHECK(mains == std::vector<std::int64_t>{2, 3, 5, 6, 8});
+}
+
 TEST_CASE("import: what is refused leaves nothing behind") {
     const TempDir dir;
     make_native(dir.file("a"), {{{2, 0}, false, "k", 2, 1, 0, "v"}});

@@ -39,7 +39,7 @@ bool read_as_bbolt(std::string_view bytes, Depth depth) {
     }
     return survives([&] {
         store::BboltStore store(file.path());
-        if (depth == Depth::shallow) {
+        if (depth != Depth::deep) {
             Examined result;
             return examine_store(store, static_cast<unsigned>(bytes.size() / 2), depth, result);
         }

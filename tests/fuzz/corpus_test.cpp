@@ -22,8 +22,8 @@ TEST_CASE("fuzz: every input of the corpora is answered as promised") {
             CAPTURE(entry.path().filename().string());
             const std::string bytes = test::read_file(entry.path());
             CHECK(bytes.size() <= target.longest);
-            CHECK_NOTHROW(target.run(bytes, fuzz::Depth::shallow));
-            CHECK_NOTHROW(target.run(bytes, fuzz::Depth::deep));
+            for (const fuzz::Depth depth : {fuzz::Depth::shallow, fuzz::Depth::checked, fuzz::Depth::deep})
+                CHECK_NOTHROW(target.run(bytes, depth));
             ++inputs;
         }
         CHECK(inputs > 2);

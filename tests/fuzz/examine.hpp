@@ -17,6 +17,7 @@ struct Examined {
     bool opened = false;
     bool sound = false;      ///< `check` has nothing above information
     bool compacted = false;  ///< a compaction was executed, and kept what it must
+    store::Layout layout{};  ///< when opened
 };
 
 /// Puts a file of any content through every way in which kvctl reads a store, and through a compaction.
@@ -31,11 +32,11 @@ struct Examined {
 /// `choice` is any number: which revision is compacted, how, and which of the slower commands run.
 [[nodiscard]] Examined examine(const std::string& path, unsigned choice, Work work);
 
-/// The same for reading alone, of a store that is open. Shallow: loaded and planned, for one choice in four
-/// checked, and compared with nothing.
+/// The same for reading alone, of a store that is open. Not deep: loaded and planned, and compared with
+/// nothing.
 void examine_store(store::Store& store, unsigned choice, Depth depth, Examined& result);
 
-/// Opens and examines a store shallowly.
-void glance(const std::string& path, unsigned choice);
+/// Opens and examines a store, to any depth but deep.
+void glance(const std::string& path, unsigned choice, Depth depth);
 
 }  // namespace kvctl::fuzz

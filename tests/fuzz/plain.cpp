@@ -112,17 +112,16 @@ std::map<std::string, std::string> PlainStore::live() const {
     return values;
 }
 
-std::optional<PlainStore> read_plain(const std::string& path) {
+std::optional<PlainStore> read_plain(const std::string& path, store::Layout layout) {
     const Reading db(path);
     if (db.get() == nullptr) return std::nullopt;
     PlainStore store;
-    if (read_rows(db.get(), "SELECT main, sub, tombstone, key, value FROM main.revision NOT INDEXED", store))
-        return store;
-    store = {};
-    store.kine = true;
-    if (read_rows(db.get(), "SELECT id, 0, deleted, name, value FROM main.kine NOT INDEXED", store))
-        return store;
-    return std::nullopt;
+    store.kine = layout == store::Layout::kine;
+    const char* const sql = store.kine
+                                ? "SELECT id, 0, deleted, name, value FROM main.kine NOT INDEXED"
+                                : "SELECT main, sub, tombstone, key, value FROM main.revision NOT INDEXED";
+    if (!read_rows(db.get(), sql, store)) return std::nullopt;
+    return store;
 }
 
 bool plain_sound(const std::string& path) {

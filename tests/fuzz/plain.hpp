@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "kvctl/store/store.hpp"
+
 namespace kvctl::fuzz {
 
 /// A row of a revision table as SQLite alone reads it, without anything of kvctl's.
@@ -27,9 +29,10 @@ struct PlainStore {
     [[nodiscard]] std::map<std::string, std::string> live() const;
 };
 
-/// Reads the table from end to end, without its indexes. nullopt: SQLite cannot, or there is no such table.
+/// Reads the layout's table from end to end, without its indexes. nullopt: SQLite cannot, or there is no such
+/// table.
 /// An ordinary file lies at `path`; it and its -wal are not changed.
-[[nodiscard]] std::optional<PlainStore> read_plain(const std::string& path);
+[[nodiscard]] std::optional<PlainStore> read_plain(const std::string& path, store::Layout layout);
 
 /// SQLite's own integrity_check says "ok".
 [[nodiscard]] bool plain_sound(const std::string& path);

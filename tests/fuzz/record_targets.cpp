@@ -74,7 +74,7 @@ void history_file(std::string_view bytes, Depth depth) {
         header = reader.header();
         rows = read(reader);
     });
-    if (!read_well || depth == Depth::shallow) return;
+    if (!read_well || depth != Depth::deep) return;
     // What was read can be written, and is read again as it was.
     std::ostringstream out;
     header.rows = rows.size();

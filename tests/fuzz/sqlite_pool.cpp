@@ -21,8 +21,8 @@ struct Head {
     std::uint32_t bits;  // the block has room for 1 << bits bytes
 };
 constexpr unsigned k_fewest_bits = 5;
-constexpr unsigned k_most_bits = 16;  // larger ones are malloc's
-constexpr std::size_t k_chunk = std::size_t{256} << 10;
+constexpr unsigned k_most_bits = 18;  // larger ones are malloc's
+constexpr std::size_t k_chunk = std::size_t{1} << 20;
 
 // Blocks of one size each, free ones in lists; chunks are never given back.
 struct Pool {

@@ -14,7 +14,7 @@ void run(Form form, std::string_view bytes, Depth depth) {
     const auto choice = static_cast<unsigned>(in.number(2));
     const std::string path = (scratch_folder() / (form == Form::kine ? "store.kine" : "store")).string();
     edited_store(form, in.bytes(bytes.size())).write(path);
-    if (depth == Depth::shallow) return glance(path, choice);
+    if (depth != Depth::deep) return glance(path, choice, depth);
     // A compaction costs several times as much as reading, and one in place looks at every process of the
     // system for one that has the file open: seldom.
     const Work work = choice % 32 == 15 ? Work::compact_itself

@@ -8,6 +8,9 @@
 namespace kvctl::fuzz {
 namespace {
 
+// One input in so many of those that are not taken deep is checked.
+constexpr unsigned k_check_share = 16;
+
 constexpr std::array k_targets{
     Target{"jsonl_log", jsonl_log, 512, 8},        Target{"dump_text_log", dump_text_log, 1024, 8},
     Target{"dump_raw_log", dump_raw_log, 768, 8},  Target{"wal_directory", wal_directory, 1024, 8},
@@ -29,7 +32,9 @@ const Target* find_target(std::string_view name) noexcept {
 }
 
 Depth depth_of(const Target& target, std::string_view bytes) noexcept {
-    return mvcc::hash_key(bytes) % target.share == 0 ? Depth::deep : Depth::shallow;
+    const auto hash = mvcc::hash_key(bytes);
+    if (hash % target.share == 0) return Depth::deep;
+    return hash / target.share % k_check_share == 0 ? Depth::checked : Depth::shallow;
 }
 
 }  // namespace kvctl::fuzz

@@ -5,10 +5,12 @@
 
 namespace kvctl::fuzz {
 
-/// How thoroughly an input is examined. The fuzzers take a share of all inputs deep, chosen by their bytes,
-/// so that an input has the same fate each time; the tests take every input of the corpora deep.
+/// How thoroughly an input is examined. The fuzzers take a share of all inputs further than shallow, chosen
+/// by a hash of their bytes, so that an input has the same fate each time and mutations do not drift to the
+/// dear ones; the tests take every input of the corpora to each depth.
 enum class Depth {
     shallow,  ///< opened and read once
+    checked,  ///< a store also as `check` does it
     deep      ///< and read in every other way, compared, compacted, handed to the program's commands
 };
 

@@ -13,25 +13,32 @@ using sqlite::Type;
 
 constexpr std::array<std::string_view, 9> k_columns{
     "id", "name", "created", "deleted", "create_revision", "prev_revision", "lease", "value", "old_value"};
-constexpr const char* k_record = "id, name, created, deleted, create_revision, lease, value";
+constexpr const char* k_record =
+    "id, name, deleted, prev_revision, length(value), create_revision, lease, value";
 
 mvcc::Record record_of(const sqlite::Statement& s) {
     mvcc::Record r;
     r.revision = {s.integer(0), 0};
     r.key = s.bytes(1);
-    r.tombstone = s.integer(3) != 0;
+    r.tombstone = s.integer(2) != 0;
     if (!r.tombstone) {
         // The creating row stores 0: it is its own create revision.
-        r.create_revision = s.integer(4) == 0 ? s.integer(0) : s.integer(4);
-        r.lease = s.integer(5);
-        r.value = s.bytes(6);
+        r.create_revision = s.integer(5) == 0 ? s.integer(0) : s.integer(5);
+        r.lease = s.integer(6);
+        r.value = s.bytes(7);
     }
     return r;
 }
 
-// kine fills an id that it expected and did not find with a row of this shape.
-bool is_gap(std::string_view name, std::int64_t id) {
-    return name.starts_with("gap-") && name.substr(4) == std::to_string(id);
+// What a row is whose first columns are id, name, deleted and prev_revision. A row of no key's either cannot
+// be told apart from one, or has the shape in which kine fills an id that it expected and did not find.
+template <class Row>
+IndexRow::Kind kind_of(const Row& row, std::int64_t value_length) {
+    if (row[1].null() || row[2].type() != Type::integer) return IndexRow::Kind::unkeyed;
+    const std::string_view name = row[1].bytes();
+    const bool gap = row[2].integer() != 0 && row[3].integer() == 0 && value_length == 0 &&
+                     name.starts_with("gap-") && name.substr(4) == std::to_string(row[0].integer());
+    return gap ? IndexRow::Kind::gap : IndexRow::Kind::keyed;
 }
 
 // A key (?1 as text, ?2 as a blob) in every way a row of `table` can hold it: affinity makes numbers of some
@@ -139,17 +146,16 @@ void KineStore::place(const Row& row, Sink& sink) {
     r.overhead = 7 + serial_bytes(r.key.size()) + (value > 0 ? serial_bytes(value) : 1) +
                  (old_value > 0 ? serial_bytes(old_value) : 1) + integer_bytes(created) +
                  integer_bytes(r.prev_revision) + integer_bytes(lease);
+    r.kind = kind_of(row, row[6].integer());
     const char* wrong = nullptr;
     const char* code = "wrong-type";
     if (row[1].null() || row[2].null()) {
         wrong = "name or deleted is NULL: the row is never removed";
         code = "null-column";
-        r.kind = IndexRow::Kind::unkeyed;
-    } else if (row[2].type() != Type::integer) {
+    } else if (r.kind == IndexRow::Kind::unkeyed) {
         wrong = "deleted is not an integer: the row is never removed";
-        r.kind = IndexRow::Kind::unkeyed;
-    } else if (r.tombstone && value == 0 && r.prev_revision == 0 && is_gap(r.key, r.revision.main)) {
-        r.kind = IndexRow::Kind::gap;
+    } else if (r.kind == IndexRow::Kind::gap) {
+        // NULL where kine would refuse it in another row does no harm.
     } else if (row[3].null() || row[4].null() || row[5].null()) {
         wrong = "prev_revision, create_revision or lease is NULL: kine cannot read such a row";
         code = "null-column";
@@ -171,10 +177,7 @@ void KineStore::each_record(MainRevision from, MainRevision to,
                      " ORDER BY id");
     s.bind(1, from.value()).bind(2, to.value());
     while (s.step()) {
-        if (s.null(1) || s.null(3)) continue;
-        const mvcc::Record r = record_of(s);
-        if (r.tombstone && is_gap(r.key, r.revision.main)) continue;
-        f(r);
+        if (kind_of(sqlite::Row(s), s.integer(4)) == IndexRow::Kind::keyed) f(record_of(s));
     }
     check_unchanged();
 }
