@@ -28,7 +28,8 @@ bool take_lock(sqlite::Database& db) {
     db.exec("PRAGMA locking_mode=EXCLUSIVE");
     try {
         db.exec("BEGIN EXCLUSIVE");
-        db.exec("COMMIT");
+        // Not COMMIT: where the header tells another size than the file has, SQLite mends it as it begins.
+        db.exec("ROLLBACK");
         return true;
     } catch (const Error& e) {
         if (e.kind() == ErrorKind::busy) return false;
