@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/bookkeeping.hpp"
 #include "kvctl/store/execute.hpp"
 
@@ -276,6 +277,7 @@ void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mv
             limit = std::max(limit, doomed[i] + 1);
         }
         if (execution.progress != nullptr) execution.progress->update("deleting", at, doomed.size());
+        check_interrupt();  // the statements of a small batch end before SQLite asks
         sqlite::Transaction transaction(db, sqlite::Transaction::Kind::immediate);
         const MainRevision reached =
             end > at ? MainRevision(index.revision(kine ? from[doomed[end - 1]] : doomed[end - 1]).main)
