@@ -9,6 +9,7 @@
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/bbolt.hpp"
 #include "kvctl/store/kine.hpp"
+#include "kvctl/store/native.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -171,7 +172,16 @@ void Conversion::each(const std::function<void(const mvcc::Record&)>& f, Progres
     };
     switch (store_.info().layout) {
         case Layout::native:
-            store_.each_record(k_first, k_last, counted);
+            // By rowid: no index is believed. Rows in no order were compared with theirs as the store was
+            // loaded.
+            if (const auto* const native = dynamic_cast<const NativeStore*>(&store_);
+                native != nullptr && native->in_order()) {
+                store_.every_record(counted, [&] {
+                    throw Error(ErrorKind::damaged, store_.info().path + ": rows are not in order any more");
+                });
+            } else {
+                store_.each_record(k_first, k_last, counted);
+            }
             break;
         case Layout::bbolt:
             each_bbolt(counted);
@@ -179,6 +189,11 @@ void Conversion::each(const std::function<void(const mvcc::Record&)>& f, Progres
         case Layout::kine:
             each_kine(counted);
             break;
+    }
+    if (rows_ && n != *rows_) {
+        throw Error(ErrorKind::damaged, store_.info().path + ": " + rows_text(n) + " read where " +
+                                            std::to_string(*rows_) +
+                                            " were counted: 'kvctl check' tells what is wrong");
     }
 }
 

@@ -11,8 +11,6 @@ namespace {
 using mvcc::IndexRow;
 using sqlite::Type;
 
-constexpr std::array<std::string_view, 8> k_columns{"main",    "sub",   "tombstone", "key", "create_revision",
-                                                    "version", "lease", "value"};
 // Text sorts above every number: this asks for the largest integer.
 constexpr const char* k_last_revision = "SELECT max(main) FROM revision WHERE main <= 9223372036854775807";
 constexpr const char* k_record = "main, sub, tombstone, key, create_revision, version, lease, value";
@@ -38,7 +36,7 @@ Finding bad_row(const char* code, std::int64_t main, std::int64_t sub, std::stri
 
 bool NativeStore::recognises(const sqlite::Database& db) {
     const std::optional<TableInfo> revision = read_table(db, "revision");
-    return revision && revision->has_columns(k_columns) && read_table(db, "meta");
+    return revision && revision->has_columns(k_native_columns) && read_table(db, "meta");
 }
 
 NativeStore::NativeStore(StoreInfo info, Connection connection, int timeout_ms)
@@ -57,7 +55,7 @@ NativeStore::NativeStore(StoreInfo info, Connection connection, int timeout_ms)
     }
     std::optional<TableInfo> revision = read_table(db(), "revision");
     const std::optional<TableInfo> meta = read_table(db(), "meta");
-    if (!revision || !revision->has_columns(k_columns) || !meta) {
+    if (!revision || !revision->has_columns(k_native_columns) || !meta) {
         throw Error(ErrorKind::not_a_store,
                     info_.path + ": not a native store: table revision or meta is not there");
     }
@@ -67,7 +65,7 @@ NativeStore::NativeStore(StoreInfo info, Connection connection, int timeout_ms)
     }
     constexpr std::array<std::string_view, 2> k_meta{"name", "value"};
     constexpr std::array<std::string_view, 2> k_lease{"id", "ttl"};
-    refuse_odd_columns(*revision, info_.path, k_columns);
+    refuse_odd_columns(*revision, info_.path, k_native_columns);
     refuse_odd_columns(*meta, info_.path, k_meta);
     if (const auto lease = read_table(db(), "lease")) refuse_odd_columns(*lease, info_.path, k_lease);
     set_table(std::move(*revision));
@@ -187,6 +185,34 @@ void NativeStore::each_record(MainRevision from, MainRevision to,
     check_unchanged();
 }
 
+// In an order that only the primary key's index tells: it must name the rows that the table holds.
+void NativeStore::every_record_by_index(const std::function<void(const mvcc::Record&)>& f) {
+    struct Sum {
+        std::uint64_t rows = 0;
+        std::uint64_t of_hashes = 0;  // whatever the order
+        void add(std::int64_t main, std::int64_t sub) {
+            ++rows;
+            const std::array<std::int64_t, 2> both{main, sub};
+            of_hashes += mvcc::hash_key({reinterpret_cast<const char*>(both.data()), sizeof both});
+        }
+        bool operator==(const Sum&) const = default;
+    };
+    Sum told;
+    each_record(MainRevision(std::numeric_limits<std::int64_t>::min()),
+                MainRevision(std::numeric_limits<std::int64_t>::max()), [&](const mvcc::Record& r) {
+                    told.add(r.revision.main, r.revision.sub);
+                    f(r);
+                });
+    Sum held;
+    sqlite::Statement s = db().prepare("SELECT main, sub FROM revision NOT INDEXED");
+    while (s.step()) held.add(s.integer(0), s.integer(1));
+    if (told == held) return;
+    throw Error(ErrorKind::damaged, info_.path + ": the primary key's index names " +
+                                        std::to_string(told.rows) + " rows, the table holds " +
+                                        std::to_string(held.rows) +
+                                        " or others: 'kvctl check' tells what is wrong");
+}
+
 void NativeStore::every_record(const std::function<void(const mvcc::Record&)>& f,
                                const std::function<void()>& restart) {
     mvcc::Revision last{std::numeric_limits<std::int64_t>::min(), 0};
@@ -197,8 +223,7 @@ void NativeStore::every_record(const std::function<void(const mvcc::Record&)>& f
         if (r.revision < last) {
             s.reset();
             restart();
-            each_record(MainRevision(std::numeric_limits<std::int64_t>::min()),
-                        MainRevision(std::numeric_limits<std::int64_t>::max()), f);
+            every_record_by_index(f);
             return;
         }
         last = r.revision;

@@ -22,6 +22,7 @@ class NativeStore final : public SqliteStore {
     [[nodiscard]] StoreHead head() override;
     void each_record(MainRevision from, MainRevision to,
                      const std::function<void(const mvcc::Record&)>& f) override;
+    /// Throws damaged where rows stand in no order and the primary key's index names others than the table.
     void every_record(const std::function<void(const mvcc::Record&)>& f,
                       const std::function<void()>& restart) override;
     [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
@@ -45,6 +46,7 @@ class NativeStore final : public SqliteStore {
     /// take_row for either kind of row: sqlite::Values or sqlite::Row.
     template <class Row>
     static void place(const Row& row, Sink& sink);
+    void every_record_by_index(const std::function<void(const mvcc::Record&)>& f);
     std::optional<sqlite::Statement> by_revision_;
 };
 
