@@ -101,7 +101,7 @@ CompactRows check_compact_rows(KineStore& store, std::int64_t newest, FindingLog
     bool sound = true;
     attempt(log, "unreadable-rows", "table kine", [&] {
         sqlite::Statement s = store.db().prepare(
-            "SELECT id, prev_revision FROM kine WHERE name = 'compact_rev_key' ORDER BY id");
+            "SELECT id, prev_revision, deleted FROM kine WHERE name = 'compact_rev_key' ORDER BY id");
         while (s.step()) {
             rows.ids.push_back(s.integer(0));
             if (s.type(1) != Type::integer) {
@@ -112,6 +112,14 @@ CompactRows check_compact_rows(KineStore& store, std::int64_t newest, FindingLog
                 continue;
             }
             rows.compacted = std::max(rows.compacted, s.integer(1));
+            if (s.integer(1) < 0) {
+                log.add(finding(Severity::error, "compact-row-odd", row_name(s.integer(0)),
+                                "the compact row's prev_revision, the compact revision, is negative"));
+            }
+            if (s.type(2) != Type::integer || s.integer(2) != 0) {
+                log.add(finding(Severity::error, "compact-row-odd", row_name(s.integer(0)),
+                                "the compact row is marked deleted: kine's compaction removes it"));
+            }
         }
     });
     if (rows.ids.empty()) {
@@ -123,7 +131,7 @@ CompactRows check_compact_rows(KineStore& store, std::int64_t newest, FindingLog
             std::to_string(rows.ids.size()) +
                 " rows hold the compact revision: kine's compaction fails; kvctl compact leaves one"));
     }
-    if (rows.compacted > newest) {
+    if (!rows.ids.empty() && rows.compacted > newest) {
         log.add(finding(Severity::error, "compact-revision-ahead", row_name(rows.ids.front()),
                         "the compact revision " + std::to_string(rows.compacted) +
                             " is above the current revision " + std::to_string(newest)));

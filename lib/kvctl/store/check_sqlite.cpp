@@ -23,16 +23,10 @@ constexpr int k_most_failures_of_hole = 1000;
 constexpr int k_integrity_lines = 1000;
 
 void check_columns(const SqliteStore& store, FindingLog& log) {
-    constexpr std::array<std::string_view, 9> k_kine{
-        "id",    "name",  "created",  "deleted", "create_revision", "prev_revision",
-        "lease", "value", "old_value"};
-    constexpr std::array<std::string_view, 8> k_native{
-        "main", "sub", "tombstone", "key", "create_revision", "version", "lease", "value"};
     const bool kine = store.info().layout == Layout::kine;
     const std::string where = "table " + store.table().name;
     for (const Column& c : store.table().columns) {
-        const bool known = kine ? std::find(k_kine.begin(), k_kine.end(), c.name) != k_kine.end()
-                                : std::find(k_native.begin(), k_native.end(), c.name) != k_native.end();
+        const bool known = kine ? is_one_of(k_kine_columns, c.name) : is_one_of(k_native_columns, c.name);
         if (known && !c.generated) continue;
         const bool harmless = !kine && !c.generated && c.has_default;
         log.add(finding(harmless ? Severity::info : Severity::warning, "extra-column", where,

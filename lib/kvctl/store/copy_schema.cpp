@@ -1,5 +1,6 @@
 #include "kvctl/store/copy_schema.hpp"
 
+#include <optional>
 #include <vector>
 
 #include "kvctl/store/schema.hpp"
@@ -100,7 +101,10 @@ void copy_other_rows(const sqlite::Database& db, const std::string& except) {
             db.exec("INSERT INTO main." + table + " SELECT * FROM src." + table);
             continue;
         }
-        const std::string columns = plain_columns(db, name);
+        std::string columns = plain_columns(db, name);
+        // Rows that nothing else names keep their number: somebody's note of it stays true.
+        const std::optional<TableInfo> info = read_table(db, name);
+        if (info && !info->without_rowid && info->column("rowid") == nullptr) columns = "rowid, " + columns;
         db.exec("INSERT INTO main." + table + " (" + columns + ") SELECT " + columns + " FROM src." + table);
     }
 }

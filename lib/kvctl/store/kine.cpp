@@ -11,8 +11,6 @@ namespace {
 using mvcc::IndexRow;
 using sqlite::Type;
 
-constexpr std::array<std::string_view, 9> k_columns{
-    "id", "name", "created", "deleted", "create_revision", "prev_revision", "lease", "value", "old_value"};
 constexpr const char* k_record =
     "id, name, deleted, prev_revision, length(value), create_revision, lease, value";
 
@@ -51,22 +49,23 @@ std::string named(const std::string& table) {
 
 bool KineStore::recognises(const sqlite::Database& db) {
     const std::optional<TableInfo> kine = read_table(db, "kine");
-    return kine && kine->has_columns(k_columns);
+    return kine && kine->has_columns(k_kine_columns);
 }
 
 KineStore::KineStore(StoreInfo info, Connection connection, int timeout_ms)
     : SqliteStore(std::move(info), std::move(connection), timeout_ms) {
     info_.layout = Layout::kine;
     std::optional<TableInfo> kine = read_table(db(), "kine");
-    if (!kine || !kine->has_columns(k_columns)) {
+    if (!kine || !kine->has_columns(k_kine_columns)) {
         throw Error(ErrorKind::not_a_store,
                     info_.path + ": not a kine store: table kine or one of its columns is not there");
     }
-    if (kine->without_rowid || kine->column("id")->primary_key != 1) {
+    const Column& id = *kine->column("id");
+    if (kine->without_rowid || id.primary_key != 1 || !same_name(id.type, "INTEGER")) {
         throw Error(ErrorKind::not_a_store,
                     info_.path + ": not a kine store: id is not the table's integer primary key");
     }
-    refuse_odd_columns(*kine, info_.path, k_columns);
+    refuse_odd_columns(*kine, info_.path, k_kine_columns);
     set_table(std::move(*kine));
     if (legacy_rows().value_or(0) > 0 && !db().integer("SELECT 1 FROM kine LIMIT 1")) {
         throw Error(ErrorKind::refused,

@@ -6,9 +6,17 @@
 
 namespace kvctl::store {
 
+bool same_name(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool is_one_of(std::span<const std::string_view> names, std::string_view name) noexcept {
+    return std::any_of(names.begin(), names.end(), [&](std::string_view n) { return same_name(n, name); });
+}
+
 const Column* TableInfo::column(std::string_view wanted) const noexcept {
-    const auto c =
-        std::find_if(columns.begin(), columns.end(), [&](const Column& x) { return x.name == wanted; });
+    const auto c = std::find_if(columns.begin(), columns.end(),
+                                [&](const Column& x) { return same_name(x.name, wanted); });
     return c == columns.end() ? nullptr : &*c;
 }
 
@@ -79,14 +87,14 @@ bool TableInfo::has_columns(std::span<const std::string_view> wanted) const noex
 
 bool TableInfo::indexed_by(std::string_view wanted) const noexcept {
     return std::any_of(indexes.begin(), indexes.end(), [&](const IndexInfo& i) {
-        return !i.partial && !i.columns.empty() && i.columns.front() == wanted;
+        return !i.partial && !i.columns.empty() && same_name(i.columns.front(), wanted);
     });
 }
 
 void refuse_odd_columns(const TableInfo& table, const std::string& path,
                         std::span<const std::string_view> columns) {
     for (const Column& c : table.columns) {
-        if (c.name.size() != 5 || ::strcasecmp(c.name.c_str(), "rowid") != 0) continue;
+        if (!same_name(c.name, "rowid")) continue;
         throw Error(ErrorKind::not_a_store,
                     path + ": table " + table.name + " has a column named rowid, which hides SQLite's own");
     }

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -45,6 +46,16 @@ struct TableInfo {
     /// Quoted and comma-separated, generated ones left out.
     [[nodiscard]] std::string column_list() const;
 };
+
+/// Names of columns as SQLite compares them: ASCII letters in either case are the same.
+[[nodiscard]] bool same_name(std::string_view a, std::string_view b) noexcept;
+[[nodiscard]] bool is_one_of(std::span<const std::string_view> names, std::string_view name) noexcept;
+
+/// The columns of table kine, and of table revision in a native store.
+inline constexpr std::array<std::string_view, 9> k_kine_columns{
+    "id", "name", "created", "deleted", "create_revision", "prev_revision", "lease", "value", "old_value"};
+inline constexpr std::array<std::string_view, 8> k_native_columns{
+    "main", "sub", "tombstone", "key", "create_revision", "version", "lease", "value"};
 
 /// nullopt: there is no ordinary table of that name (a view or virtual table is none).
 [[nodiscard]] std::optional<TableInfo> read_table(const sqlite::Database& db, const std::string& name);

@@ -106,18 +106,12 @@ void check_executable(SqliteStore& store) {
     const TableInfo& table = store.table();
     const std::string& path = store.info().path;
     const bool kine = store.info().layout == Layout::kine;
-    constexpr std::array<std::string_view, 9> k_kine{
-        "id",    "name",  "created",  "deleted", "create_revision", "prev_revision",
-        "lease", "value", "old_value"};
-    constexpr std::array<std::string_view, 8> k_native{
-        "main", "sub", "tombstone", "key", "create_revision", "version", "lease", "value"};
     if (!table.triggers.empty()) {
         throw Error(ErrorKind::refused, path + ": table " + table.name + " has the trigger '" +
                                             escape(table.triggers.front()) + "'; drop it first");
     }
     for (const Column& c : table.columns) {
-        const bool known = kine ? std::find(k_kine.begin(), k_kine.end(), c.name) != k_kine.end()
-                                : std::find(k_native.begin(), k_native.end(), c.name) != k_native.end();
+        const bool known = kine ? is_one_of(k_kine_columns, c.name) : is_one_of(k_native_columns, c.name);
         if (c.generated || (!known && (kine || !c.has_default))) {
             throw Error(ErrorKind::refused, path + ": table " + table.name + " has the column '" +
                                                 escape(c.name) + "', which is not " +
