@@ -9,6 +9,8 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/report/compaction_report.hpp"
+#include "kvctl/sqlite/holders.hpp"
+#include "kvctl/store/open.hpp"
 #include "kvctl/store/temp_file.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
@@ -131,23 +133,44 @@ int finish(report::CompactionReport& r, Decision& d, const CompactOptions& optio
         for (mvcc::PrefixUsage& u : d.plan.prefixes) u.removed_revisions = u.removed_bytes = 0;
     }
     print(r, options, io);
-    return options.exit_code && d.plan.removed.revisions > 0 ? exit_code(ErrorKind::findings) : 0;
+    const bool shortens = d.raft_compact_to && d.log && d.log->after.removed_entries > 0;
+    return options.exit_code && (d.plan.removed.revisions > 0 || shortens) ? exit_code(ErrorKind::findings)
+                                                                           : 0;
 }
 
-std::uint64_t bytes_now(const store::StoreInfo& info) {
-    return std::max(info.file_bytes, info.pages * info.page_size);
+// Why a store is not replaced by a new file; empty: it may be.
+std::string why_in_place(bool several_names, bool held_open) {
+    if (several_names) return "the file has more than one name: compacted in place";
+    if (held_open) return "another process has the file open: compacted in place";
+    return {};
+}
+
+// The same as a real run will find it: a look that must come before SQLite opens the file.
+std::string why_in_place(const std::string& path) {
+    const std::string real_path = store::resolve_path(path);
+    struct stat st {};
+    if (::stat(real_path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return {};
+    return why_in_place(st.st_nlink > 1, !sqlite::find_holders(real_path, true).open.empty());
+}
+
+void stay_in_place(Decision& d, const std::string& why) {
+    if (why.empty() || !d.works() || d.strategy != store::Strategy::rewrite) return;
+    d.strategy = store::Strategy::in_place;
+    d.notes.warnings.push_back(why);
 }
 
 int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
     auto progress = make_progress(options.output_style, io);  // taken away before the report
+    const std::string why = options.output ? "" : why_in_place(options.path);
     const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
     Decision d = decide(*store, options, progress.get());
     const store::StoreInfo& info = store->info();
+    if (info.layout != store::Layout::bbolt) stay_in_place(d, why);
     report::CompactionReport r = start_report(info, options);
     const bool works = d.works();
     const bool new_file =
         (options.vacuum && d.may_shrink()) || (works && d.strategy == store::Strategy::rewrite);
-    r.file_after = new_file ? d.shrunk_bytes : std::optional(bytes_now(info));
+    r.file_after = new_file ? d.shrunk_bytes : std::optional(works ? info.bytes_with_wal() : info.file_bytes);
     if (works && !new_file && info.shrinks_itself) {
         r.file_after.reset();
         d.notes.warnings.emplace_back(
@@ -187,11 +210,23 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
     return finish(r, d, options, start, io);
 }
 
+// Bytes of the pages that deleting changes. Old rows stand together, and so do their entries in a native
+// store's primary key; in kine's indexes by name they stand anywhere, some sixty to a page.
+std::uint64_t changed_bytes(const store::StoreInfo& info, const mvcc::CompactionPlan& plan) {
+    const std::uint64_t all = std::max<std::uint64_t>(1, plan.before.revisions);
+    const double share = static_cast<double>(plan.removed.revisions) / static_cast<double>(all);
+    const std::uint64_t used = (info.pages - std::min(info.pages, info.free_pages)) * info.page_size;
+    constexpr std::uint64_t k_row_overhead = 30;
+    const std::uint64_t table =
+        info.layout == store::Layout::kine ? std::min(used, plan.before.bytes + k_row_overhead * all) : used;
+    const double changed = static_cast<double>(table) * share * 1.25 +
+                           static_cast<double>(used - table) * std::min(1.0, share * 60);
+    return std::min(used, static_cast<std::uint64_t>(changed));
+}
+
 // In place, a journal or -wal takes about what the changed pages take; a copy takes what stays.
 void check_space_for(const store::StoreInfo& info, const Decision& d, const CompactOptions& options) {
-    const std::uint64_t all = std::max<std::uint64_t>(1, d.plan.before.revisions);
-    const std::uint64_t touched =
-        std::min(info.file_bytes, info.file_bytes / all * d.plan.removed.revisions * 5 / 4);
+    const std::uint64_t touched = changed_bytes(info, d.plan);
     const bool copy = d.strategy == store::Strategy::rewrite;
     std::uint64_t need = d.works() && !copy ? touched : 0;
     // The -wal of the deletes is still there when the file is shrunk.
@@ -241,13 +276,7 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
     check_decision(writable.info(), d);
     const store::StoreInfo info = writable.info();
     report::CompactionReport r = start_report(info, options);
-    if (d.works() && d.strategy == store::Strategy::rewrite &&
-        (writable.hard_links() > 1 || !writable.idle_holders().empty())) {
-        d.strategy = store::Strategy::in_place;
-        d.notes.warnings.emplace_back(writable.hard_links() > 1
-                                          ? "the file has more than one name: compacted in place"
-                                          : "another process has the file open: compacted in place");
-    }
+    stay_in_place(d, why_in_place(writable.hard_links() > 1, !writable.idle_holders().empty()));
     if (changes(options, d)) {
         if (options.backup) store::expect_new(*options.backup);
         check_space_for(info, d, options);

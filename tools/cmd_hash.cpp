@@ -5,6 +5,7 @@
 #include "kvctl/mvcc/hash.hpp"
 #include "kvctl/report/hash_report.hpp"
 #include "tools/commands.hpp"
+#include "tools/notes.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/store_access.hpp"
@@ -13,16 +14,18 @@
 namespace kvctl::cli {
 namespace {
 
-// Decimal as etcdctl prints it, or hexadecimal behind 0x.
+// Decimal as etcdctl prints it, or hexadecimal: behind 0x, or as it stands when a letter tells.
 std::uint32_t parse_hash(std::string_view text) {
-    const bool hex = text.starts_with("0x") || text.starts_with("0X");
-    const std::string_view digits = hex ? text.substr(2) : text;
+    const bool marked = text.starts_with("0x") || text.starts_with("0X");
+    const bool hex = marked || text.find_first_of("abcdefABCDEF") != std::string_view::npos;
+    const std::string_view digits = marked ? text.substr(2) : text;
     std::uint32_t value = 0;
     const auto [end, code] =
         std::from_chars(digits.data(), digits.data() + digits.size(), value, hex ? 16 : 10);
     if (digits.empty() || code != std::errc{} || end != digits.data() + digits.size()) {
         throw Error(ErrorKind::usage,
-                    "--expect: '" + std::string(text) + "' is no 32-bit hash (decimal, or hex with 0x)");
+                    "--expect: '" + std::string(text) +
+                        "' is no 32-bit hash (decimal, or hex, with 0x where it has no letter)");
     }
     return value;
 }
@@ -34,7 +37,7 @@ OptionTable hash_options() {
                    {
                        word("rev", "N", "hash what is visible at revision N (default: the current one)"),
                        word("compact-rev", "N", "the hash the store would have once compacted to revision N"),
-                       word("expect", "HASH", "exit 3 unless the hash is this one (decimal, or hex with 0x)"),
+                       word("expect", "HASH", "exit 3 unless the hash is this one (decimal, or hex)"),
                        flag("per-key", "also a hash a key, to find the key in which two members differ"),
                    }}},
                  rules_options(),
@@ -65,6 +68,8 @@ int hash(const Args& args, Io& io) {
     request.compacted = opened.head.pending() ? *opened.head.scheduled : opened.head.compacted;
     request.per_key = parsed.has("per-key");
     report::HashReport report;
+    note_pending(opened.head, report.notes);
+    write_notes(report.notes, path, output, io);
     try {
         mvcc::KvHash hash(request);
         std::uint64_t n = 0;
@@ -78,19 +83,7 @@ int hash(const Args& args, Io& io) {
         report.path = path;
         report.index = &hash.index();
         report.expected = expected;
-        if (!output.quiet) {
-            switch (output.format) {
-                case Format::text:
-                    report::write_text(io.out, report);
-                    break;
-                case Format::json:
-                    report::write_json(io.out, report);
-                    break;
-                case Format::jsonl:
-                    report::write_jsonl(io.out, report);
-                    break;
-            }
-        }
+        (void)write_report(report, output, io);
     } catch (const Error& e) {
         if (e.kind() != ErrorKind::compacted && e.kind() != ErrorKind::future_revision) throw;
         throw Error(e.kind(), path + ": " + e.what());

@@ -16,11 +16,12 @@ void fill(report::HistoryReport& report, const mvcc::TreeIndex& index) {
     for (const mvcc::Generation& g : key.generations()) {
         if (g.empty()) continue;
         report::HistoryGeneration one{g.created(), g.ver(), {}};
-        for (std::size_t i = 0; i < g.size(); ++i) one.revisions.push_back(g.revision(i));
+        for (std::size_t i = 0; i < g.size(); ++i)
+            one.rows.push_back({g.revision(i), index.bytes_of(g.slot(i))});
         report.generations.push_back(std::move(one));
     }
     for (const mvcc::Slot s : mvcc::rows_of_key(index, *id)) {
-        if (!index.is_indexed(s)) report.unindexed.push_back(index.revision(s));
+        if (!index.is_indexed(s)) report.unindexed.push_back({index.revision(s), index.bytes_of(s)});
     }
 }
 

@@ -113,7 +113,10 @@ void add_log(store::NativeWriter& writer, raftlog::Source& log, std::optional<Lo
         set("raft_vote", header.hard_state->vote);
         set("raft_commit", header.hard_state->commit.value());
     }
-    for (Finding& f : log.findings()) {
+    Findings findings = log.findings();
+    refuse_corrupt(findings, log.header().path,
+                   "nothing was written; member/snap/db alone can be imported without its log");
+    for (Finding& f : findings) {
         if (f.severity != Finding::Severity::info) report.notes.findings.push_back(std::move(f));
     }
     report.log = facts;

@@ -1,15 +1,60 @@
-#include "kvctl/base/bytes.hpp"
+#include <algorithm>
+
 #include "kvctl/base/error.hpp"
 #include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/report/index_report.hpp"
 #include "kvctl/store/open.hpp"
 #include "tools/commands.hpp"
+#include "tools/notes.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/store_access.hpp"
 #include "tools/values.hpp"
 
 namespace kvctl::cli {
+namespace {
+
+// The index of what a compaction leaves of these keys: kine stores no versions, so they count anew, and keeps
+// the row of the current revision.
+mvcc::TreeIndex kine_after(const mvcc::TreeIndex& tree, const std::vector<mvcc::KeyIndex>& keys,
+                           const store::StoreHead& head, MainRevision at) {
+    const mvcc::CompactionPlan plan =
+        mvcc::plan_compaction(tree, {head.current, head.compacted, head.scheduled}, at);
+    struct Kept {
+        mvcc::Slot slot;
+        std::int64_t created;
+    };
+    std::vector<Kept> kept;
+    for (const mvcc::KeyIndex& key : keys) {
+        for (const mvcc::Generation& g : key.generations()) {
+            for (std::size_t i = 0; i < g.size(); ++i) {
+                if (!plan.removed_slots.contains(g.slot(i))) kept.push_back({g.slot(i), g.created().main});
+            }
+        }
+    }
+    std::sort(kept.begin(), kept.end(), [](const Kept& a, const Kept& b) { return a.slot < b.slot; });
+    mvcc::TreeIndex after(mvcc::kine_rules(), false);
+    after.add_segments(1);
+    mvcc::RowBatch batch;
+    for (const Kept& k : kept) {
+        mvcc::IndexRow row;
+        row.revision = tree.revision(k.slot);
+        row.key = tree.key(tree.key_of(k.slot));
+        row.tombstone = tree.is_tombstone(k.slot);
+        if (!row.tombstone) {
+            row.create_revision = k.created;
+            row.version = 1;
+        }
+        if (batch.push(row)) continue;
+        after.add(0, batch);
+        batch.clear();
+    }
+    after.add(0, batch);
+    (void)after.seal();  // in the order in which they stood
+    return after;
+}
+
+}  // namespace
 
 OptionTable index_options() {
     return join({{{"Index", {word("rev", "N", "the tree as it would be after compacting to revision N")}}},
@@ -23,36 +68,37 @@ int index(const Args& args, Io& io) {
     const Output output = output_of(parsed, io);
     parsed.expect_operands(1, 2, "[KEY] STORE");
     const bool one = parsed.operands().size() == 2;
-    const std::optional<std::string> key = one ? std::optional(parsed.operands().front()) : std::nullopt;
+    report::IndexReport report;
+    std::optional<mvcc::TreeIndex> rest;  // what the report's keys are views of
+    if (one) report.key = parsed.operands().front();
     const auto progress = make_progress(output, io);
     OpenedStore opened = open_behind_key(parsed);
-    const mvcc::TreeIndex tree = load_keys(opened, key, progress.get(), io, output);
+    const mvcc::TreeIndex tree = load_keys(opened, report.key, progress.get(), report.notes);
 
-    std::vector<mvcc::KeyIndex> keys;
-    for (const mvcc::KeyId id : key ? tree.range(*key, std::nullopt) : tree.sorted_keys()) {
+    std::vector<mvcc::KeyIndex>& keys = report.keys;
+    for (const mvcc::KeyId id : report.key ? tree.range(*report.key, std::nullopt) : tree.sorted_keys()) {
         keys.push_back(tree.key_index(id));
     }
     if (const auto rev = parsed.value("rev")) {
-        const MainRevision at = parse_revision("--rev", *rev);
+        MainRevision at = parse_revision("--rev", *rev);
         refuse_future(opened, at);
-        const mvcc::CompactionBound bound = tree.bound(at);
-        for (mvcc::KeyIndex& k : keys) k.compact(bound);
-        std::erase_if(keys, [](const mvcc::KeyIndex& k) { return k.empty(); });
+        // Whoever compacts finishes first what was cut short.
+        if (opened.head.pending()) at = std::max(at, *opened.head.scheduled);
+        if (opened.store->info().layout == store::Layout::kine) {
+            rest = kine_after(tree, keys, opened.head, at);
+            std::erase_if(keys, [&](mvcc::KeyIndex& k) {
+                const auto found = rest->find(k.key());
+                if (found) k = *found;
+                return !found;
+            });
+        } else {
+            const mvcc::CompactionBound bound = tree.bound(at);
+            for (mvcc::KeyIndex& k : keys) k.compact(bound);
+            std::erase_if(keys, [](const mvcc::KeyIndex& k) { return k.empty(); });
+        }
     }
-    if (output.quiet) return 0;
-    switch (output.format) {
-        case Format::text:
-            report::write_index_text(io.out, keys);
-            if (key && keys.empty()) io.out << escape(*key) << ": not in the index\n";
-            break;
-        case Format::json:
-            report::write_index_json(io.out, keys);
-            break;
-        case Format::jsonl:
-            report::write_index_jsonl(io.out, keys);
-            break;
-    }
-    return 0;
+    write_notes(report.notes, opened.store->info().path, output, io);
+    return write_report(report, output, io);
 }
 
 }  // namespace kvctl::cli

@@ -13,6 +13,7 @@
 #include "kvctl/store/open.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
+#include "tools/log_access.hpp"
 #include "tools/notes.hpp"
 #include "tools/raft_detail.hpp"
 #include "tools/raft_store.hpp"
@@ -252,13 +253,15 @@ int run_compact(const RaftOptions& o, Io& io) {
     });
     r.layout = layout.layout();
     r.counts = layout.counts();
+    Findings findings = source->findings();
+    refuse_corrupt(findings, o.log, "nothing was written: the copy would hide it");
     const auto verdict = raft::check_compaction(o.index, r.layout.snapshot.index, r.layout.last_index, marks);
     report::RaftReport::Compaction done;
     done.output = o.output;
     done.result = verdict == raft::CompactVerdict::would_compact ? "compacted" : "already-compacted";
     done.layout = raftlog::write_compacted(*source, o.index, o.output);
     r.compaction = std::move(done);
-    append(r.findings, source->findings());
+    append(r.findings, std::move(findings));
     append(r.findings, audit.finish());
     if (!o.display.quiet) {
         switch (o.display.format) {

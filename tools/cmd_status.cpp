@@ -1,8 +1,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <exception>
 #include <fstream>
+#include <optional>
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
@@ -12,6 +12,7 @@
 #include "kvctl/store/open.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
+#include "tools/compact_options.hpp"
 #include "tools/log_access.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
@@ -65,7 +66,7 @@ void add_hints(store::Store& store, const store::StoreHead& head, const mvcc::Tr
     const store::StoreInfo& info = store.info();
     if (r.pending) {
         r.hints.emplace_back("finish the compaction that was cut short: kvctl compact --rev " +
-                             std::to_string(head.scheduled->value()));
+                             std::to_string(head.scheduled->value()) + " " + shell_quoted(info.path));
     }
     if (r.free_bytes * 4 > info.file_bytes && r.free_bytes > std::uint64_t{1024} * 1024) {
         r.hints.push_back(format_bytes(r.free_bytes) +
@@ -79,7 +80,7 @@ void add_hints(store::Store& store, const store::StoreHead& head, const mvcc::Tr
         r.hints.emplace_back(
             "the -wal is large: a checkpoint was kept from finishing, often by a long reader");
     }
-    if (info.journal_bytes > 0)
+    if (info.journal_bytes > 0 && r.in_use_by.empty())
         r.hints.emplace_back("a -journal lies beside the file: its transaction was cut short");
     auto* const kine = dynamic_cast<store::KineStore*>(&store);
     if (kine == nullptr) return;
@@ -183,8 +184,7 @@ int status(const Args& args, Io& io) {
     parsed.expect_operands(1, 10000, "STORE...");
     const auto progress = make_progress(output, io);
     std::vector<report::StatusReport> reports;
-    std::exception_ptr failed;
-    std::string why;
+    std::optional<Error> failed;
     for (const std::string& path : parsed.operands()) {
         // One that cannot be read keeps nobody from seeing the others.
         try {
@@ -192,13 +192,18 @@ int status(const Args& args, Io& io) {
         } catch (const Error& e) {
             const bool with_options = e.kind() == ErrorKind::usage || e.kind() == ErrorKind::interrupted;
             if (parsed.operands().size() == 1 || with_options) throw;
-            if (failed && output.format == Format::text) io.err << "kvctl: " << printable(why) << '\n';
-            failed = std::current_exception();
-            why = e.what();
+            // Text has a line each; JSON one object for all, whose kind is the last one's.
+            std::string before;
+            if (failed && output.format == Format::text) {
+                io.err << "kvctl: " << printable(failed->what()) << '\n';
+            } else if (failed) {
+                before = std::string(failed->what()) + "; ";
+            }
+            failed.emplace(e.kind(), before + e.what());
         }
     }
     write_reports(reports, parsed.operands().size() > 1, output, io);
-    if (failed) std::rethrow_exception(failed);
+    if (failed) throw Error(*failed);
     return 0;
 }
 

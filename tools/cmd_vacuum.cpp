@@ -13,9 +13,11 @@
 #include "tools/commands.hpp"
 #include "tools/compact_options.hpp"
 #include "tools/new_file.hpp"
+#include "tools/notes.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/sizes.hpp"
+#include "tools/store_access.hpp"
 
 namespace kvctl::cli {
 namespace {
@@ -85,6 +87,7 @@ int vacuum(const Args& args, Io& io) {
     if (!r.executed) {
         const std::unique_ptr<store::Store> store = store::open_store(path, options);
         describe(store->info());
+        note_pending(store->head(), r.notes);
         if (const auto backup = parsed.value("backup")) store::refuse_existing(*backup);
         r.file_after = predicted_bytes(dynamic_cast<store::SqliteStore&>(*store), progress.get());
         r.command = "kvctl vacuum " + std::string(path.starts_with('-') ? "-- " : "") + shell_quoted(path);
@@ -92,6 +95,7 @@ int vacuum(const Args& args, Io& io) {
         store::WritableStore writable = store::WritableStore::open(path, options);
         const store::StoreInfo info = writable.info();
         describe(info);
+        note_pending(writable.store().head(), r.notes);
         const std::uint64_t used = (info.pages - info.free_pages) * info.page_size;
         store::check_space({used, store::folder_of(info.real_path)}, path);
         if (const auto backup = parsed.value("backup")) {
@@ -104,6 +108,7 @@ int vacuum(const Args& args, Io& io) {
     }
     r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
     if (output.quiet) return 0;
+    write_notes(r.notes, path, output, io);
     if (output.format == Format::text) {
         BoldFirstLine bold(io.out, output.color);
         report::write_text(bold.stream(), r, {output.raw_bytes, output.verbose, format_bytes});

@@ -85,7 +85,7 @@ Decision::Kind find_target(const store::StoreInfo& info, const CompactOptions& o
     d.plan = plan_at(d.head.compacted.value());
     d.shrunk_bytes = predictor.bytes(d.plan);
     if (!d.shrunk_bytes) throw Error(ErrorKind::refused, info.path + ": --target-size needs an SQLite store");
-    if (info.file_bytes <= wanted || *d.shrunk_bytes <= wanted) {
+    if (info.bytes_with_wal() <= wanted || *d.shrunk_bytes <= wanted) {
         // A compaction that was cut short is finished all the same.
         return d.head.pending() ? Decision::Kind::compact : Decision::Kind::already_fits;
     }
@@ -138,12 +138,14 @@ std::string many(std::uint64_t n, const char* what) {
 void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decision& d) {
     const mvcc::CompactionPlan& p = d.plan;
     std::vector<std::string>& w = d.notes.warnings;
+    const bool works = d.kind == Decision::Kind::compact;
     if (d.head.bookkeeping_row_missing) {
-        w.emplace_back(
-            "the row that holds the compact revision is missing; one is inserted and takes the next "
-            "revision");
+        w.push_back(std::string("the row that holds the compact revision is missing; ") +
+                    (works ? "" : "a compaction that has something to do ") +
+                    (works ? "one is inserted and takes the next revision" : "inserts one"));
     } else if (d.head.bookkeeping_rows > 1) {
-        w.push_back(many(d.head.bookkeeping_rows, "row") + " hold the compact revision; one is kept");
+        w.push_back(many(d.head.bookkeeping_rows, "row") + " hold the compact revision; " +
+                    (works ? "one is kept" : "a compaction that has something to do keeps one"));
     }
     if (const auto rows = store.legacy_rows()) {
         w.push_back("the old table key_value holds " + many(static_cast<std::uint64_t>(*rows), "row") +
@@ -185,7 +187,8 @@ void warn(store::Store& store, const CompactOptions& options, Decision& d) {
     const store::StoreInfo& info = store.info();
     if (d.head.pending()) {
         d.notes.warnings.push_back("a compaction to revision " + number(d.head.scheduled->value()) +
-                                   " was cut short; the next real run finishes it first");
+                                   " was cut short; " + (options.dry_run ? "the next real run" : "this run") +
+                                   " finishes it first");
     }
     if (auto* const kine = dynamic_cast<store::KineStore*>(&store)) warn_of_kine(*kine, options, d);
     if (info.journal_bytes > 0)
@@ -230,6 +233,8 @@ void read_raft_log(store::Store& store, const CompactOptions& options, Decision&
         read_log(*source, own ? "store" : *options.raft_log, target, d.head.consistent_index);
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
+    if (own && options.output && store.info().layout == store::Layout::bbolt)
+        d.notes.warnings.emplace_back("the raft log is left out; 'kvctl import' takes it over");
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (Finding& f : reading.findings) {
         d.notes.warnings.push_back("raft log: " + (f.where.empty() ? "" : f.where + ": ") + f.what);
@@ -297,7 +302,8 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
         d.kind = Decision::Kind::already_compacted;
     }
     d.shrunk_bytes = predictor.bytes(d.plan);
-    if (d.kind == Decision::Kind::compact && options.min_gain) {
+    // Shrinking alone is work as well.
+    if (options.min_gain && (d.kind == Decision::Kind::compact || options.vacuum)) {
         const std::uint64_t after = d.shrunk_bytes.value_or(info.file_bytes);
         const std::uint64_t gain = info.file_bytes > after ? info.file_bytes - after : 0;
         if (gain < options.min_gain->of(info.file_bytes)) {

@@ -75,13 +75,16 @@ Error usage(const std::string& message) {
     return {ErrorKind::usage, message};
 }
 
-// The options as they would be given to do what a dry run forecasts.
+// The options as they would be given to do what a dry run forecasts. Another log than the store's own is only
+// ever looked at.
 std::string command_without_dry_run(const Parsed& parsed) {
     std::string command = "kvctl compact";
+    const bool foreign_log = parsed.has("raft-log");
     for (const OptionGroup& group : compact_options()) {
         for (const Option& o : group.options) {
             if (o.name == "dry-run" || o.name == "list" || o.name == "exit-code" ||
-                group.heading == "Display" || group.heading == "General" || !parsed.has(o.name)) {
+                group.heading == "Display" || group.heading == "General" || !parsed.has(o.name) ||
+                (foreign_log && o.name.starts_with("raft-"))) {
                 continue;
             }
             command += " --" + std::string(o.name);

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raft/audit.hpp"
 #include "kvctl/raftlog/open.hpp"
@@ -86,6 +87,14 @@ LogReading read_log(raftlog::Source& source, const std::string& name, const LogT
     reading.facts.after = compaction.result();
     reading.compact_to = at;
     return reading;
+}
+
+void refuse_corrupt(const Findings& findings, const std::string& log, const std::string& consequence) {
+    for (const Finding& f : findings) {
+        if (f.code != "crc-mismatch") continue;
+        throw Error(ErrorKind::damaged,
+                    (f.where.empty() ? log : f.where) + ": " + f.what + "; " + consequence);
+    }
 }
 
 }  // namespace kvctl::cli

@@ -38,4 +38,8 @@ struct LogTarget {
 [[nodiscard]] LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
                                   std::optional<LogIndex> applied);
 
+/// Throws damaged when a record's checksum did not match: whatever is made of such a log would look sound.
+/// `consequence` ends the message: "such a log is not replayed, …".
+void refuse_corrupt(const Findings& findings, const std::string& log, const std::string& consequence);
+
 }  // namespace kvctl::cli

@@ -7,6 +7,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raft/auth_watch.hpp"
+#include "tools/log_access.hpp"
 
 namespace kvctl::cli {
 namespace {
@@ -141,11 +142,9 @@ ReplaySurvey survey_log(raftlog::Source& source, const std::string& log, LogInde
         return survey.take(item);
     });
     survey.finish(out);
-    for (Finding& f : source.findings()) {
-        if (f.code == "crc-mismatch") {
-            throw Error(ErrorKind::damaged, (f.where.empty() ? log : f.where) + ": " + f.what +
-                                                "; such a log is not replayed, and nothing was changed");
-        }
+    Findings findings = source.findings();
+    refuse_corrupt(findings, log, "such a log is not replayed, and nothing was changed");
+    for (Finding& f : findings) {
         if (f.severity != Finding::Severity::info) out.notes.findings.push_back(std::move(f));
     }
     if (header.hard_state && out.last < limit && out.last >= applied) {

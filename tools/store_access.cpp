@@ -5,7 +5,6 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/store/open.hpp"
-#include "tools/notes.hpp"
 
 namespace kvctl::cli {
 
@@ -46,25 +45,19 @@ OpenedStore open_behind_key(const Parsed& parsed) {
     }
 }
 
+void note_pending(const store::StoreHead& head, report::Notes& notes) {
+    if (!head.pending()) return;
+    notes.warnings.push_back("a compaction to revision " + std::to_string(head.scheduled->value()) +
+                             " was cut short; the next 'kvctl compact' finishes it");
+}
+
 mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key, Progress* progress,
                           report::Notes& notes) {
-    if (opened.head.pending()) {
-        notes.warnings.push_back("a compaction to revision " +
-                                 std::to_string(opened.head.scheduled->value()) +
-                                 " was cut short; the next 'kvctl compact' finishes it");
-    }
+    note_pending(opened.head, notes);
     if (key) {
         if (auto tree = opened.store->load_key(*key, opened.rules, notes.findings)) return std::move(*tree);
     }
     return opened.store->load(opened.rules, notes.findings, progress);
-}
-
-mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key, Progress* progress,
-                          Io& io, const Output& output) {
-    report::Notes notes;
-    mvcc::TreeIndex tree = load_keys(opened, key, progress, notes);
-    write_notes(notes, opened.store->info().path, output, io);
-    return tree;
 }
 
 void note_lost_revisions(const mvcc::CompactionPlan& plan, report::Notes& notes) {

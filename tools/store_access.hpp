@@ -36,14 +36,14 @@ struct OpenedStore {
 /// for the last.
 [[nodiscard]] OpenedStore open_behind_key(const Parsed& parsed);
 
-/// The index of the whole store, or of one key without a scan where the layout allows. Findings and a
-/// compaction that was cut short become warnings on stderr (in text, unless quiet).
-[[nodiscard]] mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key,
-                                        Progress* progress, Io& io, const Output& output);
+/// Adds a warning of a compaction that was cut short, which every command tells.
+void note_pending(const store::StoreHead& head, report::Notes& notes);
 
-/// The same, silently: what is to be told goes to `notes`.
+/// The index of the whole store, or of one key without a scan where the layout allows. Findings and a
+/// compaction that was cut short go to `notes`.
 [[nodiscard]] mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key,
                                         Progress* progress, report::Notes& notes);
+
 /// Adds a finding for each live revision that the plan, being etcd's own, would delete.
 void note_lost_revisions(const mvcc::CompactionPlan& plan, report::Notes& notes);
 

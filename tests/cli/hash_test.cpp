@@ -47,6 +47,7 @@ TEST_CASE("hash: --expect is 0 when it is that, 3 when it is not, 2 when it is n
     CHECK(run_cli({"hash", "--expect", "2232368161", db}).code == 0);
     CHECK(run_cli({"hash", "--expect", "0x850f3c21", db}).code == 0);
     CHECK(run_cli({"hash", "--expect", "0X850F3C21", "-q", db}).code == 0);
+    CHECK(run_cli({"hash", "--expect", "850f3c21", db}).code == 0);
     const Result other = run_cli({"hash", "--expect", "2232368162", "--json", db});
     CHECK(other.code == 3);
     CHECK(json::parse(other.out).at("match") == false);

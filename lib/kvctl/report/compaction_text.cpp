@@ -28,9 +28,14 @@ std::string headline(const CompactionReport& r) {
     if (r.result == "already-fits") return dry + path + ": already fits, nothing to compact";
     if (r.result == "below-min-gain")
         return dry + path + ": too little to gain, nothing " + (r.executed ? "done" : "would be done");
-    if (p.compacted_before.value() < 0) return dry + path + ": nothing to compact yet";
+    const bool log_alone =
+        r.raft_log && r.raft_log->source == "store" && r.raft_log->after.removed_entries > 0;
+    const std::string rest = log_alone ? "; " + grouped(r.raft_log->after.removed_entries) +
+                                             (r.executed ? " raft entries removed" : " raft entries would go")
+                                       : "";
+    if (p.compacted_before.value() < 0) return dry + path + ": nothing to compact yet" + rest;
     return dry + path + ": already compacted to revision " + revision_text(p.compacted_before) +
-           ", nothing to do";
+           (log_alone ? rest : ", nothing to do");
 }
 
 void log_text(std::ostream& out, const LogFacts& log, bool executed) {

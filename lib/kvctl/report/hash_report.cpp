@@ -21,6 +21,7 @@ Json summary(const HashReport& r) {
         j["expected_decimal"] = *r.expected;
         j["match"] = *r.expected == r.result.hash;
     }
+    put_notes(j, r.notes);
     return j;
 }
 

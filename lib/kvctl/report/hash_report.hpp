@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kvctl/mvcc/hash.hpp"
+#include "kvctl/report/notes.hpp"
 
 namespace kvctl::report {
 
@@ -13,6 +14,7 @@ struct HashReport {
     mvcc::KvHash::Result result;
     const mvcc::TreeIndex* index = nullptr;  ///< names the keys of result.keys
     std::optional<std::uint32_t> expected;
+    Notes notes;
 };
 
 void write_text(std::ostream& out, const HashReport& report);

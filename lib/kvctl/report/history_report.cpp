@@ -17,25 +17,25 @@ std::string text_of(mvcc::Revision r) {
     return std::to_string(r.main) + "." + std::to_string(r.sub);
 }
 
-Json revision_json(const HistoryReport& h, mvcc::Revision revision) {
-    const mvcc::Record r = h.record(revision);
-    Json j{{"main", revision.main}, {"sub", revision.sub}, {"tombstone", r.tombstone}};
+Json revision_json(const HistoryReport& h, const HistoryRow& row) {
+    const mvcc::Record r = h.record(row.revision);
+    Json j{{"main", row.revision.main}, {"sub", row.revision.sub}, {"tombstone", r.tombstone}};
     if (!r.tombstone) {
         j["create_revision"] = r.create_revision;
         if (h.versions) j["version"] = r.version;
         if (r.lease != 0) j["lease"] = hex(static_cast<std::uint64_t>(r.lease));
     }
-    j["bytes"] = r.key.size() + r.value.size();
+    j["bytes"] = row.bytes;
     if (h.values) j["value"] = r.tombstone ? Json(nullptr) : Json(base64_encode(r.value));
     return j;
 }
 
 // `"name": [` one revision a line `]`.
-void write_revisions(std::ostream& out, const HistoryReport& h, const std::vector<mvcc::Revision>& revisions,
+void write_revisions(std::ostream& out, const HistoryReport& h, const std::vector<HistoryRow>& rows,
                      const char* indent) {
     out << "\"revisions\": [";
     const char* separator = "\n";
-    for (const mvcc::Revision r : revisions) {
+    for (const HistoryRow& r : rows) {
         if (!out) return;
         out << separator << indent << revision_json(h, r).dump();
         separator = ",\n";
@@ -43,29 +43,29 @@ void write_revisions(std::ostream& out, const HistoryReport& h, const std::vecto
     out << "]";
 }
 
-void rows_text(std::ostream& out, const HistoryReport& h, const std::vector<mvcc::Revision>& revisions,
+void rows_text(std::ostream& out, const HistoryReport& h, const std::vector<HistoryRow>& rows,
                const TextStyle& style) {
     Table table(4);
     std::vector<std::string> head{"revision", "", "version", "bytes", "lease"};
     if (!h.versions) head.erase(head.begin() + 2);
     table.left_columns(2);
     table.row(head);
-    for (const mvcc::Revision revision : revisions) {
-        const mvcc::Record r = h.record(revision);
-        const std::uint64_t bytes = r.key.size() + r.value.size();
-        std::vector<std::string> cells{text_of(revision), r.tombstone ? "tombstone" : "put",
-                                       r.tombstone ? "-" : std::to_string(r.version),
-                                       style.raw_bytes ? std::to_string(bytes) : style.format_bytes(bytes),
-                                       r.lease == 0 ? "-" : hex(static_cast<std::uint64_t>(r.lease))};
+    for (const HistoryRow& row : rows) {
+        const mvcc::Record r = h.record(row.revision);
+        std::vector<std::string> cells{
+            text_of(row.revision), r.tombstone ? "tombstone" : "put",
+            r.tombstone ? "-" : std::to_string(r.version),
+            style.raw_bytes ? std::to_string(row.bytes) : style.format_bytes(row.bytes),
+            r.lease == 0 ? "-" : hex(static_cast<std::uint64_t>(r.lease))};
         if (!h.versions) cells.erase(cells.begin() + 2);
         table.row(cells);
     }
     table.write(out);
     if (!h.values) return;
-    for (const mvcc::Revision revision : revisions) {
+    for (const HistoryRow& row : rows) {
         if (!out) return;
-        const mvcc::Record r = h.record(revision);
-        if (!r.tombstone) out << "    " << text_of(revision) << " = " << escape(r.value) << '\n';
+        const mvcc::Record r = h.record(row.revision);
+        if (!r.tombstone) out << "    " << text_of(row.revision) << " = " << escape(r.value) << '\n';
     }
 }
 
@@ -83,10 +83,10 @@ void write_text(std::ostream& out, const HistoryReport& h, const TextStyle& styl
     for (const HistoryGeneration& g : h.generations) {
         out << "\n  generation " << ++n << ", created " << text_of(g.created);
         if (h.versions) out << ", " << g.version << (g.version == 1 ? " change" : " changes");
-        const std::uint64_t stored = g.revisions.size();
+        const std::uint64_t stored = g.rows.size();
         if (h.versions && static_cast<std::uint64_t>(g.version) > stored) out << ", " << stored << " stored";
         out << '\n';
-        rows_text(out, h, g.revisions, style);
+        rows_text(out, h, g.rows, style);
     }
     if (!h.unindexed.empty()) {
         out << "\n  rows outside of any generation, which etcd's index does not know\n";
@@ -105,7 +105,7 @@ void write_json(std::ostream& out, const HistoryReport& h) {
     for (const HistoryGeneration& g : h.generations) {
         out << separator << "    {\"created\": " << pair(g.created).dump();
         out << ", \"version\": " << g.version << ", ";
-        write_revisions(out, h, g.revisions, "      ");
+        write_revisions(out, h, g.rows, "      ");
         out << "}";
         separator = ",\n";
     }
@@ -124,8 +124,8 @@ void write_jsonl(std::ostream& out, const HistoryReport& h) {
     summary["live"] = h.live;
     summary["generations"] = Json::array();
     std::uint64_t n = 0;
-    const auto lines = [&](const std::vector<mvcc::Revision>& revisions, const Json& generation) {
-        for (const mvcc::Revision r : revisions) {
+    const auto lines = [&](const std::vector<HistoryRow>& rows, const Json& generation) {
+        for (const HistoryRow& r : rows) {
             if (!out) return;
             Json line{{"type", "revision"}, {"generation", generation}};
             line.update(revision_json(h, r));
@@ -133,9 +133,9 @@ void write_jsonl(std::ostream& out, const HistoryReport& h) {
         }
     };
     for (const HistoryGeneration& g : h.generations) {
-        lines(g.revisions, ++n);
+        lines(g.rows, ++n);
         summary["generations"].push_back(
-            {{"created", pair(g.created)}, {"version", g.version}, {"stored", g.revisions.size()}});
+            {{"created", pair(g.created)}, {"version", g.version}, {"stored", g.rows.size()}});
     }
     lines(h.unindexed, nullptr);
     summary["unindexed"] = h.unindexed.size();

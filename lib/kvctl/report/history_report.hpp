@@ -9,11 +9,16 @@
 
 namespace kvctl::report {
 
+struct HistoryRow {
+    mvcc::Revision revision;
+    std::uint64_t bytes = 0;  ///< key and value (kine: and old_value)
+};
+
 /// One life of a key: its stored revisions, oldest first.
 struct HistoryGeneration {
     mvcc::Revision created;
     std::int64_t version = 0;  ///< changes ever made in it, compacted ones and the tombstone included
-    std::vector<mvcc::Revision> revisions;
+    std::vector<HistoryRow> rows;
 };
 
 /// What `kvctl history` says; records are fetched one at a time while it is written.
@@ -22,7 +27,7 @@ struct HistoryReport {
     bool live = false;
     bool versions = true;                        ///< false: a kine store, which has none
     std::vector<HistoryGeneration> generations;  ///< empty ones left out
-    std::vector<mvcc::Revision> unindexed;       ///< stored rows that etcd's index would not know
+    std::vector<HistoryRow> unindexed;           ///< stored rows that etcd's index would not know
     RecordReader record;
     bool values = false;
     Notes notes;

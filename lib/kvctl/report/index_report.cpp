@@ -29,8 +29,8 @@ Json key_json(const mvcc::KeyIndex& key) {
 
 }  // namespace
 
-void write_index_text(std::ostream& out, const std::vector<mvcc::KeyIndex>& keys) {
-    for (const mvcc::KeyIndex& key : keys) {
+void write_text(std::ostream& out, const IndexReport& r) {
+    for (const mvcc::KeyIndex& key : r.keys) {
         if (!out) return;
         out << escape(key.key()) << "  modified " << key.modified() << '\n';
         for (const mvcc::Generation& g : key.generations()) {
@@ -44,24 +44,33 @@ void write_index_text(std::ostream& out, const std::vector<mvcc::KeyIndex>& keys
             out << '\n';
         }
     }
+    if (r.key && r.keys.empty()) out << escape(*r.key) << ": not in the index\n";
 }
 
-void write_index_json(std::ostream& out, const std::vector<mvcc::KeyIndex>& keys) {
+void write_json(std::ostream& out, const IndexReport& r) {
     out << "{\n  \"schema\": \"kvctl.index/1\",\n  \"keys\": [";
     const char* separator = "\n";
-    for (const mvcc::KeyIndex& key : keys) {
+    for (const mvcc::KeyIndex& key : r.keys) {
         if (!out) return;
         out << separator << "    " << key_json(key).dump();
         separator = ",\n";
     }
-    out << "\n  ]\n}\n";
+    Json notes;
+    put_notes(notes, r.notes);
+    out << "\n  ]";
+    write_members(out, notes, ",\n  ");
+    out << "\n}\n";
 }
 
-void write_index_jsonl(std::ostream& out, const std::vector<mvcc::KeyIndex>& keys) {
-    for (const mvcc::KeyIndex& key : keys) {
+void write_jsonl(std::ostream& out, const IndexReport& r) {
+    for (const mvcc::KeyIndex& key : r.keys) {
         if (!out) return;
         out << key_json(key).dump() << '\n';
     }
+    if (r.notes.warnings.empty() && r.notes.findings.empty()) return;
+    Json notes{{"type", "notes"}};
+    put_notes(notes, r.notes);
+    out << notes.dump() << '\n';
 }
 
 }  // namespace kvctl::report

@@ -18,14 +18,14 @@ void write_text(std::ostream& out, const VacuumReport& r, const TextStyle& style
 }
 
 void write_json(std::ostream& out, const VacuumReport& r, bool lines) {
-    const Json j{
+    Json j{
         {"schema", "kvctl.vacuum/1"},
         {"result", r.executed ? "vacuumed" : "would-vacuum"},
         {"dry_run", !r.executed},
         {"store", store_json(r.store)},
         {"size", {{"file_before", r.file_before}, {"file_after", r.file_after}, {"predicted", !r.executed}}},
-        {"duration_ms", r.duration_ms},
-        {"warnings", Json::array()}};
+        {"duration_ms", r.duration_ms}};
+    put_notes(j, r.notes);
     if (lines) {
         out << j.dump() << '\n';
     } else {

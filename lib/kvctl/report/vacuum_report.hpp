@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "kvctl/report/compaction_report.hpp"
+#include "kvctl/report/notes.hpp"
 
 namespace kvctl::report {
 
@@ -13,6 +14,7 @@ struct VacuumReport {
     std::uint64_t file_after = 0;
     std::int64_t duration_ms = 0;
     std::string command;  ///< what would do it; only for a forecast
+    Notes notes;
 };
 
 void write_text(std::ostream& out, const VacuumReport& report, const TextStyle& style);

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -38,6 +39,10 @@ struct StoreInfo {
 
     /// Bytes of a page that SQLite itself may fill.
     [[nodiscard]] std::uint64_t usable_size() const noexcept { return page_size - reserved_bytes; }
+    /// The file once what its -wal holds has been moved into it.
+    [[nodiscard]] std::uint64_t bytes_with_wal() const noexcept {
+        return std::max(file_bytes, pages * page_size);
+    }
 };
 
 /// The store's counters.
