@@ -309,6 +309,34 @@ TEST_CASE("agreement: a run that does nothing claims no repair") {
     CHECK(query_one(folder.file("kine"), "SELECT count(*) FROM kine WHERE name = 'compact_rev_key'") == "0");
 }
 
+TEST_CASE("agreement: an index that lacks the newest rows does not say where a store ends") {
+    const TempDir folder;
+    const std::string db = folder.file("kine");
+    KineMaker kine;
+    for (int i = 0; i < 40; ++i) kine.put("/registry/" + std::to_string(i % 5), std::to_string(i));
+    kine.write(db, {.wal = false});
+    // Unknown to SQLite while rows are added, the index is there again afterwards, as it was.
+    run_sql(db,
+            "CREATE TABLE saved AS SELECT * FROM sqlite_schema WHERE name = 'kine_id_deleted_index';"
+            "PRAGMA writable_schema = ON;"
+            "DELETE FROM sqlite_schema WHERE name = 'kine_id_deleted_index'");
+    run_sql(db,
+            "INSERT INTO kine (name, created, deleted, create_revision, prev_revision, lease, value)"
+            " VALUES ('/registry/new', 1, 0, 0, 0, 0, x'31'), ('/registry/newer', 1, 0, 0, 0, 0, x'32')");
+    run_sql(db, "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema SELECT * FROM saved");
+    REQUIRE(query_one(db, "SELECT max(id) FROM kine") !=
+            query_one(db, "SELECT max(id) FROM kine NOT INDEXED"));
+    const std::int64_t newest = kine.current() + 2;
+    CHECK(document({"status", db}).at("revisions").at("current") == newest);
+    CHECK(document({"get", "/registry/newer", db}).at("count") == 1);
+    const json copied = document({"compact", "--rev", "30", "-o", folder.file("new"), db});
+    CHECK(copied.at("revisions").at("current") == newest);
+    CHECK(query_one(folder.file("new"), "SELECT count(*) FROM kine WHERE name LIKE '/registry/new%'") == "2");
+    CHECK(run_cli({"check", db}).code == 3);
+    // In place the index would have to be believed.
+    CHECK(run_cli({"compact", "--rev", "9", "--strategy", "in-place", db}).code == 6);
+}
+
 TEST_CASE("agreement: rows that an index hides are not lost on the way out") {
     const TempDir folder;
     const std::string db = folder.file("s.db");

@@ -102,7 +102,7 @@ bool read_rows(sqlite3* db, const char* sql, PlainStore& store) {
 std::map<std::string, std::string> PlainStore::live() const {
     std::map<std::string, std::string> values;
     for (const PlainRow& r : rows) {
-        if (r.ill_typed) continue;
+        if (r.ill_typed || (!kine && r.revision.first == 0)) continue;
         if (r.tombstone) {
             values.erase(r.key);
         } else {

@@ -332,7 +332,7 @@ void check_kine(KineStore& store, const CheckRequest& request, FindingLog& log) 
     check_sqlite_file(store, log);
     std::int64_t newest = 0;
     attempt(log, "unreadable-rows", "table kine", [&] {
-        newest = store.db().integer("SELECT max(id) FROM kine").value_or(0);
+        newest = store.db().integer("SELECT max(id) FROM kine NOT INDEXED").value_or(0);
         if (const auto rows = store.legacy_rows()) {
             log.add(finding(
                 Severity::info, "legacy-table", "table key_value",

@@ -149,8 +149,8 @@ void walk_rows(const sqlite::Database& db, const std::string& table, const std::
     const std::string name = sqlite::quote_name(table);
     RowRange all{std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()};
     try {
-        all.first = db.integer("SELECT min(rowid) FROM " + name).value_or(0);
-        all.last = db.integer("SELECT max(rowid) FROM " + name).value_or(-1);
+        all.first = db.integer("SELECT min(rowid) FROM " + name + " NOT INDEXED").value_or(0);
+        all.last = db.integer("SELECT max(rowid) FROM " + name + " NOT INDEXED").value_or(-1);
     } catch (const Error& e) {
         if (e.kind() != ErrorKind::damaged) throw;
     }

@@ -90,7 +90,7 @@ std::vector<std::int64_t> KineStore::compact_rows() {
 
 StoreHead KineStore::head() {
     StoreHead head;
-    head.current = MainRevision(db().integer("SELECT max(id) FROM kine").value_or(0));
+    head.current = MainRevision(db().integer("SELECT max(id) FROM kine NOT INDEXED").value_or(0));
     head.compacted = MainRevision(0);
     sqlite::Statement s =
         db().prepare("SELECT id, prev_revision FROM kine WHERE name = 'compact_rev_key' ORDER BY id");
@@ -172,7 +172,7 @@ void KineStore::each_record(MainRevision from, MainRevision to,
                             const std::function<void(const mvcc::Record&)>& f) {
     sqlite::Statement s =
         db().prepare(std::string("SELECT ") + k_record +
-                     " FROM kine WHERE id BETWEEN ?1 AND ?2 AND name IS NOT 'compact_rev_key'"
+                     " FROM kine NOT INDEXED WHERE id BETWEEN ?1 AND ?2 AND name IS NOT 'compact_rev_key'"
                      " ORDER BY id");
     s.bind(1, from.value()).bind(2, to.value());
     while (s.step()) {

@@ -23,6 +23,8 @@ namespace {
 // Below this many rowids a second thread costs more than it brings.
 constexpr std::int64_t k_parallel_from = 50000;
 constexpr std::int64_t k_chunks = 64;
+constexpr std::int64_t k_lowest = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t k_highest = std::numeric_limits<std::int64_t>::max();
 constexpr std::uint64_t k_parallel_from_pages = 5000;
 
 std::uint32_t be32(const unsigned char* p) noexcept {
@@ -166,7 +168,8 @@ void SqliteStore::check_unchanged() const {
 }
 
 bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress) {
-    const std::string table = sqlite::quote_name(table_.name);
+    // Not by an index, which may hold other rows: kine has one by id.
+    const std::string table = sqlite::quote_name(table_.name) + " NOT INDEXED";
     const std::int64_t lowest = db().integer("SELECT min(rowid) FROM " + table).value_or(0);
     const std::int64_t highest = db().integer("SELECT max(rowid) FROM " + table).value_or(-1);
     rows_read_ = 0;
@@ -185,31 +188,32 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
     std::array<FindingLog, 2> logs;
     std::array<IndexContents::Sums, 2> sums;
     if (contents_) sums.fill(contents_->no_rows());
-    on_connections(many, [&](const sqlite::Database& connection, std::size_t which,
-                             const std::atomic<bool>& failed) {
-        for (std::int64_t i = next++; i < chunks && !failed; i = next++) {
-            check_interrupt();
-            Sink sink{index, static_cast<std::size_t>(i), {}, {}};
-            std::uint64_t seen = 0;
-            const std::uint64_t from =
-                static_cast<std::uint64_t>(lowest) + step * static_cast<std::uint64_t>(i);
-            const std::uint64_t to = i + 1 == chunks ? static_cast<std::uint64_t>(highest) : from + step - 1;
-            connection.scan(scan_columns(), table + " WHERE rowid BETWEEN ?1 AND ?2",
-                            {static_cast<std::int64_t>(from), static_cast<std::int64_t>(to)},
-                            [&](const sqlite::Values& row) {
-                                ++seen;
-                                take_row(row, sink);
-                                if (contents_) contents_->add(row, sums[which]);
-                            });
-            rows += seen;
-            index.add(sink.segment, sink.batch);
-            logs[which].add(sink.findings);
-            if (progress != nullptr && which == 0) {
-                progress->update("reading", static_cast<std::uint64_t>(i + 1),
-                                 static_cast<std::uint64_t>(chunks));
+    on_connections(
+        many, [&](const sqlite::Database& connection, std::size_t which, const std::atomic<bool>& failed) {
+            for (std::int64_t i = next++; i < chunks && !failed; i = next++) {
+                check_interrupt();
+                Sink sink{index, static_cast<std::size_t>(i), {}, {}};
+                std::uint64_t seen = 0;
+                const std::uint64_t from =
+                    static_cast<std::uint64_t>(lowest) + step * static_cast<std::uint64_t>(i);
+                // The ends are open: in a damaged tree the row found last need not be the last.
+                connection.scan(scan_columns(), table + " WHERE rowid BETWEEN ?1 AND ?2",
+                                {i == 0 ? k_lowest : static_cast<std::int64_t>(from),
+                                 i + 1 == chunks ? k_highest : static_cast<std::int64_t>(from + step - 1)},
+                                [&](const sqlite::Values& row) {
+                                    ++seen;
+                                    take_row(row, sink);
+                                    if (contents_) contents_->add(row, sums[which]);
+                                });
+                rows += seen;
+                index.add(sink.segment, sink.batch);
+                logs[which].add(sink.findings);
+                if (progress != nullptr && which == 0) {
+                    progress->update("reading", static_cast<std::uint64_t>(i + 1),
+                                     static_cast<std::uint64_t>(chunks));
+                }
             }
-        }
-    });
+        });
     for (const FindingLog& log : logs) findings.add(log);
     if (contents_) {
         for (const IndexContents::Sums& s : sums) contents_->merge(s);
