@@ -25,8 +25,8 @@ struct PlainStore {
     std::vector<PlainRow> rows;  ///< by revision; rows that hold the compact revision left out
     std::size_t compact_rows = 0;
 
-    /// Values of the keys whose newest row is no tombstone. Ill-typed rows take no part, nor does revision 0 of
-    /// a native store, which a server passes over.
+    /// Values of the keys whose newest row is no tombstone. Ill-typed rows take no part, nor does revision 0
+    /// of a native store, which a server passes over.
     [[nodiscard]] std::map<std::string, std::string> live() const;
 };
 
