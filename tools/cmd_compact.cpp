@@ -121,11 +121,13 @@ int finish(report::CompactionReport& r, Decision& d, const CompactOptions& optio
     r.plan = &d.plan;
     r.strategy = name_of(d.strategy);
     r.raft_log = d.log;
+    r.old_values = d.old_values;
     r.file_after_vacuum = r.file_after_vacuum ? r.file_after_vacuum : d.shrunk_bytes;
     r.notes = d.notes;
     r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
     if (d.kind == Decision::Kind::below_min_gain) {
         // Nothing goes: the counts say so, and the target stays what was asked for.
+        r.old_values.reset();
         d.plan.removed = {};
         d.plan.kept = d.plan.before;
         d.plan.removed_slots = mvcc::SlotSet(d.plan.above);

@@ -283,15 +283,8 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     const MainRevision target = options.target_size ? head.compacted : target_of(info, options, head);
     report::Notes notes;
     mvcc::TreeIndex index = store.load(rules, notes.findings, progress);
-    Decision d{Decision::Kind::compact,
-               head,
-               std::move(index),
-               {},
-               std::nullopt,
-               store::Strategy::in_place,
-               std::nullopt,
-               std::nullopt,
-               std::move(notes)};
+    Decision d{Decision::Kind::compact,   head,         std::move(index), {},           std::nullopt,
+               store::Strategy::in_place, std::nullopt, std::nullopt,     std::nullopt, std::move(notes)};
     const SizePredictor predictor(store, d.index, options);
     if (options.target_size) {
         d.kind = find_target(info, options, predictor, d);
@@ -317,6 +310,14 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
             } else {
                 d.kind = Decision::Kind::below_min_gain;
             }
+        }
+    }
+    if (options.drop_old_values && d.kind == Decision::Kind::compact) {
+        d.old_values.emplace();
+        for (const std::uint32_t n :
+             store::old_value_bytes(dynamic_cast<store::SqliteStore&>(store), d.index, d.plan)) {
+            d.old_values->values += n > 0 ? 1 : 0;
+            d.old_values->bytes += n;
         }
     }
     d.strategy = strategy_of(dynamic_cast<const store::SqliteStore*>(&store), options, d.plan);

@@ -20,6 +20,7 @@ struct Decision {
     mvcc::CompactionPlan plan;
     std::optional<std::uint64_t> shrunk_bytes;  ///< predicted file after vacuum; nullopt on bbolt
     store::Strategy strategy = store::Strategy::in_place;
+    std::optional<report::OldValues> old_values;
     std::optional<report::LogFacts> log;      ///< nullopt: there is no raft log
     std::optional<LogIndex> raft_compact_to;  ///< entries of the store's own log up to it go
     report::Notes notes;

@@ -298,6 +298,30 @@ TEST_CASE("agreement: kine's columns may be written in any case, and id must be 
     for (std::size_t i = 0; i < rows.size(); ++i) CHECK(rows[i].at("bytes") == explained[i].at("bytes"));
 }
 
+TEST_CASE("agreement: old values that go are counted, before and after") {
+    const TempDir folder;
+    const std::string db = folder.file("kine");
+    KineMaker kine;
+    kine.create("/a", "first");
+    kine.update("/a", "second");
+    kine.update("/a", "third");
+    kine.update("/a", "fourth");
+    kine.write(db);
+    const auto old = [&] {
+        return query_one(db, "SELECT count(old_value) || ' ' || sum(length(old_value)) FROM kine");
+    };
+    const std::string rev = std::to_string(kine.current() - 1);
+    const json dry = document({"compact", "-n", "--rev", rev, "--drop-old-values", db});
+    CHECK(dry.at("old_values") == json{{"values", 1}, {"bytes", 6}});
+    CHECK(has(run_cli({"compact", "-n", "--rev", rev, "--drop-old-values", db}).out,
+              "1 old values would be cleared, 6 B"));
+    REQUIRE(old() == "3 16");
+    CHECK(document({"compact", "--rev", rev, "--drop-old-values", db}).at("old_values") ==
+          dry.at("old_values"));
+    CHECK(old() == "1 5");
+    CHECK(document({"compact", "-n", "--rev", rev, db}).count("old_values") == 0);
+}
+
 TEST_CASE("agreement: a run that does nothing claims no repair") {
     const TempDir folder;
     KineMaker kine;

@@ -65,6 +65,7 @@ Json summary(const CompactionReport& r) {
         j["cross_key_pointers"] = p.cross_key_pointers;
         j["dangling_pointers"] = p.dangling_pointers;
     }
+    if (r.old_values) j["old_values"] = {{"values", r.old_values->values}, {"bytes", r.old_values->bytes}};
     j["raft_log"] = r.raft_log ? log_json(*r.raft_log) : Json(nullptr);
     j["size"] = {{"file_before", r.file_before},
                  {"file_after", optional_number(r.file_after)},

@@ -28,6 +28,12 @@ struct LogFacts {
     bool compacted = false;       ///< an index was asked for
 };
 
+/// kine: old values that surviving rows lose, or would lose.
+struct OldValues {
+    std::uint64_t values = 0;
+    std::uint64_t bytes = 0;  ///< counted in what is kept: the plan speaks of rows
+};
+
 /// Everything `kvctl compact` says; the plan and the index stay the caller's.
 struct CompactionReport {
     StoreFacts store;
@@ -37,6 +43,7 @@ struct CompactionReport {
     const mvcc::CompactionPlan* plan = nullptr;
     std::string strategy;
     std::optional<LogFacts> raft_log;
+    std::optional<OldValues> old_values;  ///< nullopt: they are left alone
     std::uint64_t file_before = 0;
     std::optional<std::uint64_t> file_after;
     std::optional<std::uint64_t> file_after_vacuum;

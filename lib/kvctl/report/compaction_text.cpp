@@ -92,6 +92,11 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
             << "itself would keep for ever\n";
     }
 
+    if (r.old_values) {
+        out << "  " << grouped(r.old_values->values)
+            << (r.executed ? " old values cleared, " : " old values would be cleared, ")
+            << bytes(r.old_values->bytes) << " of what is kept\n";
+    }
     const bool any = std::any_of(p.prefixes.begin(), p.prefixes.end(),
                                  [](const mvcc::PrefixUsage& u) { return u.removed_revisions > 0; });
     if (any) {
