@@ -1,6 +1,6 @@
 #include "kvctl/store/kine.hpp"
 
-#include <array>
+#include <algorithm>
 #include <limits>
 
 #include "kvctl/store/size_model.hpp"
