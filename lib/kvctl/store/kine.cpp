@@ -47,16 +47,16 @@ std::string named(const std::string& table) {
 
 }  // namespace
 
-bool KineStore::recognises(const sqlite::Database& db) {
-    const std::optional<TableInfo> kine = read_table(db, "kine");
-    return kine && kine->has_columns(k_kine_columns);
+std::optional<TableInfo> KineStore::find_table(const sqlite::Database& db) {
+    std::optional<TableInfo> kine = read_table(db, "kine");
+    if (kine && !kine->has_columns(k_kine_columns)) kine.reset();
+    return kine;
 }
 
-KineStore::KineStore(StoreInfo info, Connection connection, int timeout_ms)
+KineStore::KineStore(StoreInfo info, Connection connection, std::optional<TableInfo> kine, int timeout_ms)
     : SqliteStore(std::move(info), std::move(connection), timeout_ms) {
     info_.layout = Layout::kine;
-    std::optional<TableInfo> kine = read_table(db(), "kine");
-    if (!kine || !kine->has_columns(k_kine_columns)) {
+    if (!kine) {
         throw Error(ErrorKind::not_a_store,
                     info_.path + ": not a kine store: table kine or one of its columns is not there");
     }

@@ -14,7 +14,9 @@ namespace kvctl::store {
 /// k3s's database: one table, one row a write, the compact revision in a row of its own.
 class KineStore final : public SqliteStore {
   public:
-    KineStore(StoreInfo info, Connection connection, int timeout_ms);
+    /// Of what find_table() found there. Throws not_a_store when that is nothing or something is odd about
+    /// it.
+    KineStore(StoreInfo info, Connection connection, std::optional<TableInfo> kine, int timeout_ms);
 
     [[nodiscard]] StoreHead head() override;
     void each_record(MainRevision from, MainRevision to,
@@ -30,7 +32,8 @@ class KineStore final : public SqliteStore {
     [[nodiscard]] std::vector<std::int64_t> compact_rows();
     /// Rows of the table key_value that kine read before it had its own; nullopt: there is no such table.
     [[nodiscard]] std::optional<std::int64_t> legacy_rows();
-    [[nodiscard]] static bool recognises(const sqlite::Database& db);
+    /// The table kine, if it is there with all its columns.
+    [[nodiscard]] static std::optional<TableInfo> find_table(const sqlite::Database& db);
 
   protected:
     [[nodiscard]] std::string scan_columns() const override;

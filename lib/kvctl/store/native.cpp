@@ -34,12 +34,16 @@ Finding bad_row(const char* code, std::int64_t main, std::int64_t sub, std::stri
 
 }  // namespace
 
-bool NativeStore::recognises(const sqlite::Database& db) {
-    const std::optional<TableInfo> revision = read_table(db, "revision");
-    return revision && revision->has_columns(k_native_columns) && read_table(db, "meta");
+std::optional<NativeTables> NativeStore::find_tables(const sqlite::Database& db) {
+    std::optional<TableInfo> revision = read_table(db, "revision");
+    if (!revision || !revision->has_columns(k_native_columns)) return std::nullopt;
+    std::optional<TableInfo> meta = read_table(db, "meta");
+    if (!meta) return std::nullopt;
+    return NativeTables{std::move(*revision), std::move(*meta)};
 }
 
-NativeStore::NativeStore(StoreInfo info, Connection connection, int timeout_ms)
+NativeStore::NativeStore(StoreInfo info, Connection connection, std::optional<NativeTables> tables,
+                         int timeout_ms)
     : SqliteStore(std::move(info), std::move(connection), timeout_ms) {
     info_.layout = Layout::native;
     const std::int64_t application = db().integer("PRAGMA application_id").value_or(0);
@@ -53,22 +57,20 @@ NativeStore::NativeStore(StoreInfo info, Connection connection, int timeout_ms)
                                             " is newer than this kvctl, which knows version " +
                                             std::to_string(k_native_version));
     }
-    std::optional<TableInfo> revision = read_table(db(), "revision");
-    const std::optional<TableInfo> meta = read_table(db(), "meta");
-    if (!revision || !revision->has_columns(k_native_columns) || !meta) {
+    if (!tables) {
         throw Error(ErrorKind::not_a_store,
                     info_.path + ": not a native store: table revision or meta is not there");
     }
-    if (revision->without_rowid) {
+    if (tables->revision.without_rowid) {
         throw Error(ErrorKind::not_a_store,
                     info_.path + ": not a native store: table revision is WITHOUT ROWID");
     }
     constexpr std::array<std::string_view, 2> k_meta{"name", "value"};
     constexpr std::array<std::string_view, 2> k_lease{"id", "ttl"};
-    refuse_odd_columns(*revision, info_.path, k_native_columns);
-    refuse_odd_columns(*meta, info_.path, k_meta);
+    refuse_odd_columns(tables->revision, info_.path, k_native_columns);
+    refuse_odd_columns(tables->meta, info_.path, k_meta);
     if (const auto lease = read_table(db(), "lease")) refuse_odd_columns(*lease, info_.path, k_lease);
-    set_table(std::move(*revision));
+    set_table(std::move(tables->revision));
 }
 
 StoreHead NativeStore::head() {

@@ -13,11 +13,17 @@ namespace kvctl::store {
 inline constexpr std::int64_t k_native_application_id = 0x6b766374;  // "kvct"
 inline constexpr std::int64_t k_native_version = 1;
 
+struct NativeTables {
+    TableInfo revision;
+    TableInfo meta;
+};
+
 /// etcd's buckets as SQLite tables (kvctl-store(5)).
 class NativeStore final : public SqliteStore {
   public:
-    /// Throws not_a_store when a column is missing, refused for a newer layout version.
-    NativeStore(StoreInfo info, Connection connection, int timeout_ms);
+    /// Of what find_tables() found there. Throws not_a_store when that is nothing or something is odd about
+    /// it, refused for a newer layout version.
+    NativeStore(StoreInfo info, Connection connection, std::optional<NativeTables> tables, int timeout_ms);
 
     [[nodiscard]] StoreHead head() override;
     void each_record(MainRevision from, MainRevision to,
@@ -32,8 +38,8 @@ class NativeStore final : public SqliteStore {
     [[nodiscard]] std::vector<Lease> leases() override;
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
 
-    /// Whether `db` holds this layout's tables.
-    [[nodiscard]] static bool recognises(const sqlite::Database& db);
+    /// The layout's tables, if they are there, the revisions' with all its columns.
+    [[nodiscard]] static std::optional<NativeTables> find_tables(const sqlite::Database& db);
 
   protected:
     [[nodiscard]] std::string scan_columns() const override;

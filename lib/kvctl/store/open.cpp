@@ -49,8 +49,8 @@ std::string resolve_path(const std::string& path) {
 
 std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,
                                                const OpenOptions& options) {
-    const bool native = NativeStore::recognises(connection.db);
-    const bool kine = KineStore::recognises(connection.db);
+    std::optional<NativeTables> native = NativeStore::find_tables(connection.db);
+    std::optional<TableInfo> kine = KineStore::find_table(connection.db);
     if (!options.layout && native && kine) {
         throw Error(
             ErrorKind::not_a_store,
@@ -62,9 +62,11 @@ std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connec
                     info.path + ": an SQLite database, but neither a native nor a kine store");
     }
     if (layout == Layout::kine) {
-        return std::make_unique<KineStore>(std::move(info), std::move(connection), options.timeout_ms);
+        return std::make_unique<KineStore>(std::move(info), std::move(connection), std::move(kine),
+                                           options.timeout_ms);
     }
-    return std::make_unique<NativeStore>(std::move(info), std::move(connection), options.timeout_ms);
+    return std::make_unique<NativeStore>(std::move(info), std::move(connection), std::move(native),
+                                         options.timeout_ms);
 }
 
 std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options) {
