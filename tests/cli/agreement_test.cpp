@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -403,6 +404,47 @@ TEST_CASE("agreement: rows that an index hides are not lost on the way out") {
             CHECK(native_rows(folder.file("new")).size() == rows.size());
             std::filesystem::remove(folder.file("new"));
             CHECK(out.code == 0);
+        }
+    }
+}
+
+TEST_CASE("agreement: columns named in capitals are the layout's columns to every command") {
+    const TempDir folder;
+    const auto capitals = [](const std::string& table, const std::vector<std::string>& columns) {
+        std::string sql;
+        for (std::string column : columns) {
+            sql += "ALTER TABLE " + table + " RENAME COLUMN " + column + " TO ";
+            for (char& c : column) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+            sql += column + ";";
+        }
+        return sql;
+    };
+    const std::string native = folder.file("native.db");
+    make_native(native, sample_history().row_list(),
+                {.shuffled = true, .after = capitals("revision", {"main", "sub", "key", "value"})});
+    const std::string kine = folder.file("kine.db");
+    KineMaker maker;
+    for (int i = 0; i < 20; ++i) maker.put("/k" + std::to_string(i % 3), "v" + std::to_string(i));
+    maker.write(kine, {.wal = false, .after = capitals("kine", {"name", "prev_revision", "old_value"})});
+
+    for (const std::string& db : {native, kine}) {
+        CAPTURE(db);
+        const Result check = run_cli({"check", db});
+        CHECK_MESSAGE(check.code == 0, check.out);
+        CHECK(!has(check.out, "missing-index"));
+        for (const char* const strategy : {"in-place", "rewrite"}) {
+            CAPTURE(strategy);
+            const std::string one = folder.file("one.db");
+            copy(db, one);
+            Args args{"compact", "--rev", "7", "--strategy", strategy, one};
+            if (db == kine) args.insert(args.begin() + 1, "--drop-old-values");
+            const Result run = run_cli(args);
+            CHECK_MESSAGE(run.code == 0, run.err);
+            if (db != kine) continue;
+            CHECK(query_one(one,
+                            "SELECT count(*) FROM kine WHERE id <= 7 AND old_value IS NOT NULL"
+                            " AND name <> 'compact_rev_key'") == "0");
+            CHECK(query_one(one, "SELECT count(*) > 0 FROM kine WHERE old_value IS NOT NULL") == "1");
         }
     }
 }

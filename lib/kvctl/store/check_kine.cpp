@@ -24,7 +24,7 @@ std::string row_name(std::int64_t id) {
 void check_indexes(const KineStore& store, FindingLog& log) {
     struct Wanted {
         const char* name;
-        std::vector<std::string> columns;
+        std::vector<std::string_view> columns;
         bool unique;
         bool first_release;  // in every kine there ever was; the others came later, and old files lack them
     };
@@ -37,9 +37,9 @@ void check_indexes(const KineStore& store, FindingLog& log) {
         {"kine_id_compact_rev_key_with_prev_revision_index", {"id", "name", "prev_revision"}, false, false},
     }};
     for (const Wanted& w : wanted) {
-        const bool there = std::any_of(
-            store.table().indexes.begin(), store.table().indexes.end(),
-            [&](const IndexInfo& i) { return i.columns == w.columns && (i.unique || !w.unique); });
+        const bool there =
+            std::any_of(store.table().indexes.begin(), store.table().indexes.end(),
+                        [&](const IndexInfo& i) { return i.is_on(w.columns) && (i.unique || !w.unique); });
         if (there) continue;
         log.add(finding(w.first_release ? Severity::warning : Severity::info, "missing-index", "table kine",
                         std::string("the index ") + w.name + " is not there; the next start of " +
@@ -52,7 +52,7 @@ void check_indexes(const KineStore& store, FindingLog& log) {
 void check_collisions(KineStore& store, FindingLog& log) {
     const bool guarded =
         std::any_of(store.table().indexes.begin(), store.table().indexes.end(), [](const IndexInfo& i) {
-            return i.unique && i.columns == std::vector<std::string>{"name", "prev_revision"};
+            return i.unique && i.is_on({"name", "prev_revision"});
         });
     if (guarded) return;
     attempt(log, "unreadable-rows", "table kine", [&] {

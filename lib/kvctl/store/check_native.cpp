@@ -21,7 +21,7 @@ struct Counters {
 void check_layout(const NativeStore& store, FindingLog& log) {
     const TableInfo& table = store.table();
     const bool keyed = std::any_of(table.indexes.begin(), table.indexes.end(), [](const IndexInfo& i) {
-        return i.unique && !i.partial && i.columns == std::vector<std::string>{"main", "sub"};
+        return i.unique && !i.partial && i.is_on({"main", "sub"});
     });
     if (!keyed) {
         log.add(finding(Severity::error, "missing-index", "table revision",

@@ -23,7 +23,7 @@ std::string selected_columns(const SqliteStore& store, const mvcc::CompactionPla
     for (const Column& c : store.table().columns) {
         if (c.generated) continue;
         if (!list.empty()) list += ", ";
-        if (drop_old_values && c.name == "old_value") {
+        if (drop_old_values && same_name(c.name, "old_value")) {
             list += "CASE WHEN id <= " + std::to_string(plan.compacted_after.value()) +
                     " THEN NULL ELSE old_value END";
         } else {

@@ -14,6 +14,10 @@ bool is_one_of(std::span<const std::string_view> names, std::string_view name) n
     return std::any_of(names.begin(), names.end(), [&](std::string_view n) { return same_name(n, name); });
 }
 
+bool IndexInfo::is_on(const std::vector<std::string_view>& wanted) const noexcept {
+    return std::equal(columns.begin(), columns.end(), wanted.begin(), wanted.end(), same_name);
+}
+
 const Column* TableInfo::column(std::string_view wanted) const noexcept {
     const auto c = std::find_if(columns.begin(), columns.end(),
                                 [&](const Column& x) { return same_name(x.name, wanted); });

@@ -28,6 +28,9 @@ struct IndexInfo {
     std::vector<std::string> columns;  ///< an empty name: an expression
     bool unique = false;
     bool partial = false;
+
+    /// Whether it is over these columns, in this order, and no others.
+    [[nodiscard]] bool is_on(const std::vector<std::string_view>& wanted) const noexcept;
 };
 
 /// A table as it stands in the schema.

@@ -301,7 +301,7 @@ std::uint64_t SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findi
     index.add_segments(1);
     std::string primary;
     for (const IndexInfo& i : table_.indexes) {
-        if (i.columns == std::vector<std::string>{"main", "sub"} && !i.partial) primary = i.name;
+        if (i.is_on({"main", "sub"}) && !i.partial) primary = i.name;
     }
     if (primary.empty()) {
         throw Error(ErrorKind::not_a_store,
