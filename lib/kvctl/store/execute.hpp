@@ -29,7 +29,7 @@ struct Execution {
 /// Deletes what the plan removes and sets the compact revision, in one transaction that is checked against
 /// the plan before it is committed; with `batch` in transactions of so many revisions, which a later run
 /// resumes. Throws damaged, with nothing changed, when the store is not what the plan was made
-/// from.
+/// from or a page of it has two uses.
 void execute_in_place(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                       const Execution& execution, std::optional<std::int64_t> batch);
 

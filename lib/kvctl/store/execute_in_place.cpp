@@ -308,6 +308,7 @@ void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mv
 
 void execute_in_place(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                       const Execution& execution, std::optional<std::int64_t> batch) {
+    writable.check_pages();
     sqlite::Database& db = writable.store().db();
     db.exec("PRAGMA secure_delete=FAST");
     db.exec("PRAGMA cache_size=-65536");

@@ -28,7 +28,9 @@ std::optional<std::string> value_at(SqliteStore& store, mvcc::Revision revision)
     return std::string(s.bytes(0));
 }
 
-ReplayWriter::ReplayWriter(WritableStore& writable) : db_(writable.store().db()) {}
+ReplayWriter::ReplayWriter(WritableStore& writable) : db_(writable.store().db()) {
+    writable.check_pages();
+}
 
 void ReplayWriter::begin() {
     if (!transaction_) transaction_.emplace(db_, sqlite::Transaction::Kind::immediate);

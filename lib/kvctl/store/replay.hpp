@@ -24,6 +24,7 @@ void each_row(SqliteStore& store,
 /// position they stand for become durable together or not at all.
 class ReplayWriter {
   public:
+    /// Throws damaged where WritableStore::check_pages() does.
     explicit ReplayWriter(WritableStore& writable);
 
     /// Throws damaged when the revision is there already.

@@ -9,6 +9,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/holders.hpp"
+#include "kvctl/store/page_check.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -87,6 +88,13 @@ void WritableStore::checkpoint() {
 const SourceFile& WritableStore::file() {
     if (!file_) file_.emplace(info().real_path);
     return *file_;
+}
+
+void WritableStore::check_pages() {
+    if (pages_sound_) return;
+    checkpoint();
+    store::check_pages(store_->db(), info(), file());
+    pages_sound_ = true;
 }
 
 void WritableStore::backup(const std::string& to) {

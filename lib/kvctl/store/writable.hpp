@@ -30,6 +30,9 @@ class WritableStore {
 
     /// Moves a -wal into the main file, so that the file alone is the store.
     void checkpoint();
+    /// Before the first write into the file: throws damaged where check_pages() does. The -wal is moved into
+    /// the file for it. Once is enough, since nobody else writes.
+    void check_pages();
     /// Copies the store as it is now to the new file `to`; throws as copy_to_new_file() does.
     void backup(const std::string& to);
     /// Said by whoever changes the store, before the first commit may reach the disk.
@@ -48,6 +51,7 @@ class WritableStore {
     std::vector<pid_t> idle_holders_;
     unsigned long hard_links_ = 1;
     bool changed_ = false;
+    bool pages_sound_ = false;
 };
 
 /// Throws refused when the revision table has a trigger, a generated column, or a column that is not the

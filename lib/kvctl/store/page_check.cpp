@@ -1,0 +1,113 @@
+#include "kvctl/store/page_check.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "kvctl/base/error.hpp"
+
+namespace kvctl::store {
+namespace {
+
+constexpr std::uint64_t k_lock_byte = 0x40000000;  // no page that holds it is ever used
+
+[[noreturn]] void fail(const StoreInfo& info, const std::string& what) {
+    throw Error(ErrorKind::damaged, info.path + ": " + what +
+                                        "; nothing was changed ('kvctl check' tells more; 'kvctl compact -o' "
+                                        "copies what can be read)");
+}
+
+// Each page of a file, and whether it has a use.
+class Pages {
+  public:
+    Pages(const StoreInfo& info, std::uint64_t count) : info_(info), used_(count + 1) {}
+
+    void use(std::int64_t page) {
+        const auto n = static_cast<std::uint64_t>(page);
+        if (n == 0 || n >= used_.size())
+            fail(info_, "page " + std::to_string(page) + " is named, and there are " +
+                            std::to_string(used_.size() - 1));
+        if (used_[n]) fail(info_, "page " + std::to_string(page) + " has two uses");
+        used_[n] = true;
+    }
+    // Those that hold no content.
+    void reserve(bool pointer_maps) {
+        const std::uint64_t locked = k_lock_byte / info_.page_size + 1;
+        if (locked < used_.size()) used_[locked] = true;
+        if (!pointer_maps) return;
+        const std::uint64_t step = info_.usable_size() / 5 + 1;
+        for (std::uint64_t n = 2; n < used_.size(); n += step) used_[n == locked ? n + 1 : n] = true;
+    }
+
+  private:
+    const StoreInfo& info_;
+    std::vector<bool> used_;
+};
+
+// A trunk page: the next one, the number of leaves, the leaves.
+class FreeList {
+  public:
+    FreeList(const StoreInfo& info, const SourceFile& file)
+        : info_(info), file_(file), page_(info.page_size) {}
+
+    void use(Pages& pages, std::uint64_t expected) {
+        std::uint64_t seen = 0;
+        read(1);
+        for (std::uint32_t trunk = number(32); trunk != 0; trunk = number(0)) {
+            pages.use(trunk);
+            read(trunk);
+            const std::uint32_t leaves = number(4);
+            if (leaves > info_.usable_size() / 4 - 2) fail(info_, "the list of free pages is damaged");
+            for (std::uint32_t i = 0; i < leaves; ++i) pages.use(number(8 + std::size_t{4} * i));
+            seen += std::uint64_t{1} + leaves;
+        }
+        if (seen != expected)
+            fail(info_, "the list of free pages holds " + std::to_string(seen) + " where the header counts " +
+                            std::to_string(expected));
+    }
+
+  private:
+    void read(std::uint32_t page) {
+        const auto at = static_cast<::off_t>(std::uint64_t{page - 1} * info_.page_size);
+        for (std::size_t done = 0; done < page_.size();) {
+            const ::ssize_t n = ::pread(file_.descriptor(), page_.data() + done, page_.size() - done,
+                                        at + static_cast<::off_t>(done));
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) throw io_error(info_.path, "cannot read", errno);
+            if (n == 0) fail(info_, "the file ends before page " + std::to_string(page));
+            done += static_cast<std::size_t>(n);
+        }
+    }
+    [[nodiscard]] std::uint32_t number(std::size_t at) const {
+        return static_cast<std::uint32_t>(page_[at]) << 24 | static_cast<std::uint32_t>(page_[at + 1]) << 16 |
+               static_cast<std::uint32_t>(page_[at + 2]) << 8 | page_[at + 3];
+    }
+
+    const StoreInfo& info_;
+    const SourceFile& file_;
+    std::vector<unsigned char> page_;
+};
+
+}  // namespace
+
+void check_pages(const sqlite::Database& db, const StoreInfo& info, const SourceFile& file) {
+    const auto count = static_cast<std::uint64_t>(db.integer("PRAGMA page_count").value_or(0));
+    struct stat st {};
+    if (::fstat(file.descriptor(), &st) != 0) throw io_error(info.path, "cannot read its size", errno);
+    if (count > static_cast<std::uint64_t>(st.st_size) / info.page_size)
+        fail(info, "it counts " + std::to_string(count) + " pages, more than the file has");
+    Pages pages(info, count);
+    pages.reserve(info.auto_vacuum);
+    db.scan("pageno, pagetype", "dbstat", {}, [&](const sqlite::Values& page) {
+        pages.use(page[0].integer());
+        if (page[1].bytes() == "corrupted")
+            fail(info, "page " + std::to_string(page[0].integer()) + " cannot be read");
+    });
+    const auto free = static_cast<std::uint64_t>(db.integer("PRAGMA freelist_count").value_or(0));
+    FreeList(info, file).use(pages, free);
+}
+
+}  // namespace kvctl::store
