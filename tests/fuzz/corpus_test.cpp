@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/fuzz/sqlite_edit.hpp"
 #include "tests/fuzz/targets.hpp"
@@ -28,6 +31,30 @@ TEST_CASE("fuzz: every input of the corpora is answered as promised") {
         }
         CHECK(inputs > 2);
         CHECK_NOTHROW(target.run("", fuzz::Depth::deep));
+    }
+}
+
+// The edits of one input are made to a database that another one has had before.
+TEST_CASE("fuzz: an input makes the same store, whatever came before it") {
+    for (const auto& [form, name] : {std::pair(fuzz::Form::native, "fuzz/native_store"),
+                                     std::pair(fuzz::Form::kine, "fuzz/kine_store")}) {
+        std::vector<std::pair<std::string, fuzz::StoreFiles>> made;
+        for (const auto& entry : fs::directory_iterator(test::testdata(name))) {
+            std::string bytes = test::read_file(entry.path());
+            if (bytes.size() < 2) continue;
+            bytes.erase(0, 2);  // what the target takes for itself
+            fuzz::StoreFiles files = fuzz::edited_store(form, bytes);
+            made.emplace_back(std::move(bytes), std::move(files));
+        }
+        std::size_t edited = 0;
+        for (auto i = made.rbegin(); i != made.rend(); ++i) {
+            const fuzz::StoreFiles again = fuzz::edited_store(form, i->first);
+            CHECK(again.database == i->second.database);
+            CHECK(again.wal == i->second.wal);
+            const auto which = static_cast<unsigned char>(i->first.empty() ? 0 : i->first[0]);
+            edited += again.database != fuzz::template_store(form, which) ? 1 : 0;
+        }
+        CHECK(edited > made.size() / 2);
     }
 }
 

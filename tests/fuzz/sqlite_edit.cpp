@@ -1,14 +1,13 @@
 #include "tests/fuzz/sqlite_edit.hpp"
 
-#include <sqlite3.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <memory>
 #include <vector>
 
+#include "tests/fuzz/memory_database.hpp"
 #include "tests/fuzz/promise.hpp"
 #include "tests/fuzz/sqlite_wal.hpp"
 #include "tests/support/kine_maker.hpp"
@@ -95,74 +94,46 @@ constexpr std::array<std::string_view, 20> k_kine_sql{
     "DELETE FROM sqlite_sequence",
     "UPDATE sqlite_sequence SET seq = 'many'"};
 
-struct Close {
-    void operator()(sqlite3* db) const noexcept { sqlite3_close_v2(db); }
-};
-using Handle = std::unique_ptr<sqlite3, Close>;
-
-// A database in memory with these bytes.
-Handle deserialized(const std::string& bytes) {
-    sqlite3* db = nullptr;
-    if (sqlite3_open(":memory:", &db) != SQLITE_OK) throw std::runtime_error("SQLite has no memory");
-    Handle handle(db);
-    auto* const copy = static_cast<unsigned char*>(sqlite3_malloc64(bytes.size()));
-    std::memcpy(copy, bytes.data(), bytes.size());
-    const auto size = static_cast<sqlite3_int64>(bytes.size());
-    sqlite3_deserialize(db, "main", copy, size, size,
-                        SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE);
-    // Statements of an input must not take long.
-    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 1 << 20);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
-    return handle;
-}
-
-std::string serialized(sqlite3* db) {
-    sqlite3_int64 size = 0;
-    unsigned char* const bytes = sqlite3_serialize(db, "main", &size, 0);
-    if (bytes == nullptr) return {};
-    std::string copy(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-    sqlite3_free(bytes);
-    return copy;
-}
-
-// A value as an SQL literal.
-std::string literal(Input& in) {
-    const auto text = [&](std::string_view bytes) {
-        std::string hex = "x'";
-        for (const char c : bytes) {
-            hex += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
-            hex += "0123456789abcdef"[static_cast<unsigned char>(c) & 15];
-        }
-        return hex + "'";
-    };
+Value value_from(Input& in) {
     switch (in.byte() % 8) {
         case 0:
-            return "NULL";
+            return {};
         case 1:
-            return std::to_string(static_cast<std::int8_t>(in.byte()));
+            return std::int64_t{static_cast<std::int8_t>(in.byte())};
         case 2:
-            return std::to_string(static_cast<std::int64_t>(in.number(8)));
+            return static_cast<std::int64_t>(in.number(8));
         case 3:
-            return std::to_string(in.byte()) + ".5";
+            return in.byte() + 0.5;
         case 4:
-            return "CAST(" + text(in.bytes(in.byte() % 16)) + " AS TEXT)";
+            return Text{std::string(in.bytes(in.byte() % 16)), true};
         case 5:
-            return text(in.bytes(in.byte() % 32));
+            return Blob{std::string(in.bytes(in.byte() % 32))};
         case 6:
-            return "zeroblob(" + std::to_string(in.number(2)) + ")";
+            return Zeros{static_cast<int>(in.number(2))};
         default:
-            return "'" + std::string(k_keys[in.byte() % k_keys.size()]) + "'";
+            return Text{std::string(k_keys[in.byte() % k_keys.size()]), false};
     }
 }
 
-std::string nth_row(Form form, unsigned n) {
-    return form == Form::kine ? "(SELECT rowid FROM kine LIMIT 1 OFFSET " + std::to_string(n) + ")"
-                              : "(SELECT rowid FROM revision LIMIT 1 OFFSET " + std::to_string(n) + ")";
+bool in_utf16(unsigned which) {
+    return which % k_templates == 3;
+}
+
+// The template, open: most edits change rows of it, and then nothing need be compiled for them. Never closed.
+MemoryDatabase& open_template(Form form, unsigned which) {
+    static std::array<MemoryDatabase*, std::size_t{2} * k_templates> k_open{};
+    auto& db = k_open[(form == Form::kine ? k_templates : 0) + which % k_templates];
+    if (db == nullptr) {
+        db = new MemoryDatabase(template_store(form, which), in_utf16(which));
+    } else {
+        db->restore();
+    }
+    return *db;
 }
 
 class Editor {
   public:
-    Editor(Form form, std::string bytes) : form_(form), bytes_(std::move(bytes)) {}
+    Editor(Form form, unsigned which) : form_(form), which_(which), bytes_(template_store(form, which)) {}
 
     void edit(Input& in) {
         const unsigned what = in.byte() % 13;
@@ -193,54 +164,86 @@ class Editor {
   private:
     void by_sql(unsigned what, Input& in) {
         if (db_ == nullptr && bytes_.empty()) return;
-        if (db_ == nullptr) db_ = deserialized(bytes_);
-        const std::string table = form_ == Form::kine ? "kine" : "revision";
-        const std::string row = nth_row(form_, in.byte() % 32);
+        const bool of_schema = what == 4 || what == 9;
+        if (db_ != nullptr && own_ == nullptr && of_schema) to_bytes();
+        if (db_ == nullptr) open(of_schema);
+        const bool kine = form_ == Form::kine;
+        const std::string table = kine ? "kine" : "revision";
+        const auto row = std::int64_t{in.byte() % 32};
+        const std::string that = " WHERE rowid = (SELECT rowid FROM " + table + " LIMIT 1 OFFSET ?1)";
         switch (what) {
             case 0: {
                 const unsigned c = in.byte();
-                const std::string column(form_ == Form::kine ? k_kine_columns[c % k_kine_columns.size()]
-                                                             : k_native_columns[c % k_native_columns.size()]);
-                return run("UPDATE " + table + " SET " + column + " = " + literal(in) +
-                           " WHERE rowid = " + row);
+                const std::string column(kine ? k_kine_columns[c % k_kine_columns.size()]
+                                              : k_native_columns[c % k_native_columns.size()]);
+                return db_->run("UPDATE " + table + " SET " + column + " = ?2" + that, {row, value_from(in)});
             }
-            case 1:
-                if (form_ == Form::kine) {
-                    return run("INSERT INTO kine SELECT " + literal(in) +
-                               ", name, created, deleted, create_revision, prev_revision + 1, lease, value,"
-                               " old_value FROM kine WHERE rowid = " +
-                               row);
+            case 1: {
+                const Value first = value_from(in);
+                if (kine) {
+                    return db_->run(
+                        "INSERT INTO kine SELECT ?2, name, created, deleted, create_revision,"
+                        " prev_revision + 1, lease, value, old_value FROM kine" +
+                            that,
+                        {row, first});
                 }
-                return run("INSERT INTO revision SELECT " + literal(in) + ", " + literal(in) +
-                           ", tombstone, key, create_revision, version + 1, lease, value FROM revision"
-                           " WHERE rowid = " +
-                           row);
+                return db_->run(
+                    "INSERT INTO revision SELECT ?2, ?3, tombstone, key, create_revision, version + 1,"
+                    " lease, value FROM revision" +
+                        that,
+                    {row, first, value_from(in)});
+            }
             case 2:
-                return run("DELETE FROM " + table + " WHERE rowid = " + row);
-            case 3:
-                if (form_ == Form::kine) {
-                    return run("UPDATE kine SET prev_revision = " + literal(in) +
-                               " WHERE name = 'compact_rev_key'");
+                return db_->run("DELETE FROM " + table + that, {row});
+            case 3: {
+                if (kine) {
+                    return db_->run("UPDATE kine SET prev_revision = ?1 WHERE name = 'compact_rev_key'",
+                                    {value_from(in)});
                 }
-                return run("INSERT OR REPLACE INTO meta VALUES ('" +
-                           std::string(k_counters[in.byte() % k_counters.size()]) + "', " + literal(in) +
-                           ")");
+                const std::string_view counter = k_counters[in.byte() % k_counters.size()];
+                return db_->run("INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
+                                {Text{std::string(counter), false}, value_from(in)});
+            }
             case 4: {
                 const std::span<const std::string_view> all = hostile_sql(form_);
-                return run(std::string(all[in.byte() % all.size()]));
+                return db_->run_script(std::string(all[in.byte() % all.size()]));
             }
-            default:
-                run("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = substr(sql, 1, " +
-                    std::to_string(in.number(2) % 400) + ") || CAST(" + literal(in) +
-                    " AS TEXT) || substr(sql, " + std::to_string(in.number(2) % 400) +
-                    ") WHERE rowid = " + std::to_string(in.byte() % 8 + 1));
+            default: {
+                const auto kept = std::int64_t{static_cast<std::int64_t>(in.number(2)) % 400};
+                const Value put = value_from(in);
+                const auto from = std::int64_t{static_cast<std::int64_t>(in.number(2)) % 400};
+                db_->run_script("PRAGMA writable_schema = ON");
+                db_->run(
+                    "UPDATE sqlite_schema SET sql = substr(sql, 1, ?1) || CAST(?2 AS TEXT) ||"
+                    " substr(sql, ?3) WHERE rowid = ?4",
+                    {kept, put, from, std::int64_t{in.byte() % 8 + 1}});
+            }
         }
+    }
+
+    // What changes rows alone may be done to the open template, if nothing else has been done before.
+    void open(bool for_schema) {
+        if (untouched_ && !for_schema) {
+            db_ = &open_template(form_, which_);
+        } else {
+            own_ = std::make_unique<MemoryDatabase>(bytes_, in_utf16(which_));
+            db_ = own_.get();
+        }
+        untouched_ = false;
+    }
+    void to_bytes() {
+        if (db_ == nullptr) return;
+        bytes_ = db_->bytes();
+        db_ = nullptr;
+        own_.reset();
     }
 
     void by_bytes(unsigned what, Input& in) {
         to_bytes();
+        untouched_ = false;
         if (bytes_.empty()) return;
-        const std::size_t at = (in.number(2) * 4 + in.byte() % 4) % bytes_.size();
+        const std::uint64_t word = in.number(2);
+        const std::size_t at = (word * 4 + in.byte() % 4) % bytes_.size();
         switch (what) {
             case 5:
                 bytes_[at] = static_cast<char>(bytes_[at] ^ static_cast<char>(in.byte()));
@@ -267,24 +270,17 @@ class Editor {
         }
     }
 
-    void run(const std::string& sql) {
-        sqlite3_exec(db_.get(), sql.c_str(), nullptr, nullptr, nullptr);
-        sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-    }
-    void to_bytes() {
-        if (db_ == nullptr) return;
-        bytes_ = serialized(db_.get());
-        db_.reset();
-    }
-
     struct WalEdit {
         bool cut;
         std::uint64_t at;
         char bits;
     };
     Form form_;
+    unsigned which_;
     std::string bytes_;
-    Handle db_;
+    bool untouched_ = true;
+    MemoryDatabase* db_ = nullptr;  // where the edits stand, if not in bytes_: the open template or own_
+    std::unique_ptr<MemoryDatabase> own_;
     std::vector<WalEdit> wal_edits_;
 };
 
@@ -309,7 +305,7 @@ std::size_t template_page_size(unsigned which) {
 
 std::string make_template(Form form, unsigned which) {
     const std::string path = (scratch_folder() / "template").string();
-    const std::string suffix = which == 3 ? "PRAGMA encoding = 'UTF-16le';" : "";
+    const std::string suffix = in_utf16(which) ? "PRAGMA encoding = 'UTF-16le';" : "";
     if (form == Form::native) {
         test::NativeShape shape;
         shape.page_size = static_cast<int>(template_page_size(which));
@@ -379,7 +375,7 @@ StoreFiles edited_store(Form form, std::string_view input) {
     Input in(input);
     const unsigned first = in.byte();
     const std::string& start = template_store(form, first);
-    Editor editor(form, start);
+    Editor editor(form, first);
     while (!in.empty()) editor.edit(in);
     StoreFiles files{editor.finish(), {}};
     if ((first & 0x80U) == 0) return files;

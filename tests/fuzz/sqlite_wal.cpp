@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace kvctl::fuzz {
@@ -17,8 +18,8 @@ void append_be32(std::string& out, std::uint32_t n) {
 
 std::uint32_t be32(std::string_view bytes, std::size_t at) {
     std::uint32_t n = 0;
-    for (std::size_t i = 0; i < 4; ++i) n = n << 8U | static_cast<unsigned char>(bytes[at + i]);
-    return n;
+    std::memcpy(&n, bytes.data() + at, sizeof n);
+    return __builtin_bswap32(n);
 }
 
 // The running checksum of the WAL format.
@@ -55,7 +56,10 @@ std::string wal_between(std::string_view before, std::string_view after, std::si
     const std::size_t pages = std::max<std::size_t>((after.size() + page_size - 1) / page_size, 1);
     std::vector<std::size_t> changed;
     for (std::size_t i = 0; i < pages; ++i) {
-        if (page_of(before, i, page_size) != page_of(after, i, page_size)) changed.push_back(i);
+        const std::size_t end = (i + 1) * page_size;
+        const bool same = end <= before.size() && end <= after.size() &&
+                          before.substr(i * page_size, page_size) == after.substr(i * page_size, page_size);
+        if (!same) changed.push_back(i);
     }
     if (changed.empty()) changed.push_back(0);
     for (const std::size_t i : changed) {
