@@ -79,6 +79,11 @@ void MemoryDatabase::run_script(const std::string& sql) {
         sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
+void MemoryDatabase::begin_with(const std::string& script) {
+    run_script(script);
+    start_ = bytes();
+}
+
 std::string MemoryDatabase::bytes() const {
     sqlite3_int64 size = 0;
     const unsigned char* const bytes =

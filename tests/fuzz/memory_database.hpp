@@ -30,7 +30,9 @@ class MemoryDatabase {
   public:
     /// `utf16`: its texts are UTF-16le.
     MemoryDatabase(std::string bytes, bool utf16);
-    /// Back to the bytes it was made of. Compiled statements stay, so only rows may have been changed.
+    /// Runs a script before anything else: its result is what restore() goes back to.
+    void begin_with(const std::string& script);
+    /// Back to the bytes it began with. Compiled statements stay, so only rows may have been changed.
     void restore();
     /// Runs one statement. Its text is compiled once; what SQLite refuses changes nothing.
     void run(const std::string& sql, std::initializer_list<Value> values);

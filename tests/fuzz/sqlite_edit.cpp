@@ -48,7 +48,7 @@ constexpr std::array<std::string_view, 33> k_native_sql{
     "CREATE INDEX i ON revision (key) WHERE length(zeroblob(400000000)) > main",
     "CREATE UNIQUE INDEX i ON revision (key, main, sub)",
     "CREATE INDEX i ON revision (key COLLATE NOCASE)",
-    "CREATE INDEX i ON revision (printf('%.*c', 30000, main))",
+    "CREATE INDEX i ON revision (printf('%.*c', 3000, main))",
     "CREATE VIRTUAL TABLE f USING fts5(a); INSERT INTO f VALUES ('x')",
     "CREATE VIRTUAL TABLE f USING rtree(a, b, c)",
     "CREATE VIRTUAL TABLE d USING dbstat",
@@ -109,7 +109,8 @@ Value value_from(Input& in) {
         case 5:
             return Blob{std::string(in.bytes(in.byte() % 32))};
         case 6:
-            return Zeros{static_cast<int>(in.number(2))};
+            return Zeros{
+                static_cast<int>(in.number(2) % 10000)};  // a few pages, no matter how large they are
         default:
             return Text{std::string(k_keys[in.byte() % k_keys.size()]), false};
     }
@@ -119,14 +120,18 @@ bool in_utf16(unsigned which) {
     return which % k_templates == 3;
 }
 
-// The template, open: most edits change rows of it, and then nothing need be compiled for them. Never closed.
-MemoryDatabase& open_template(Form form, unsigned which) {
-    static std::array<MemoryDatabase*, std::size_t{2} * k_templates> k_open{};
-    auto& db = k_open[(form == Form::kine ? k_templates : 0) + which % k_templates];
-    if (db == nullptr) {
-        db = new MemoryDatabase(template_store(form, which), in_utf16(which));
-    } else {
+constexpr std::size_t k_no_script = k_native_sql.size();
+
+// The template, or what one of hostile_sql() makes of it, open: most edits change rows of it, and then
+// nothing need be compiled for them. Never closed.
+MemoryDatabase& open_template(Form form, unsigned which, std::size_t script) {
+    static std::array<std::array<MemoryDatabase*, k_no_script + 1>, std::size_t{2} * k_templates> k_open{};
+    auto& db = k_open[(form == Form::kine ? k_templates : 0) + which % k_templates][script];
+    if (db != nullptr) {
         db->restore();
+    } else {
+        db = new MemoryDatabase(template_store(form, which), in_utf16(which));
+        if (script != k_no_script) db->begin_with(std::string(hostile_sql(form)[script]));
     }
     return *db;
 }
@@ -164,12 +169,12 @@ class Editor {
   private:
     void by_sql(unsigned what, Input& in) {
         if (db_ == nullptr && bytes_.empty()) return;
-        const bool of_schema = what == 4 || what == 9;
-        if (db_ != nullptr && own_ == nullptr && of_schema) to_bytes();
-        if (db_ == nullptr) open(of_schema);
+        const auto row = std::int64_t{in.byte() % 32};
+        if (what == 4) return by_script(in.byte() % hostile_sql(form_).size());
+        if (what == 9) leave_template();
+        if (db_ == nullptr) open(what == 9);
         const bool kine = form_ == Form::kine;
         const std::string table = kine ? "kine" : "revision";
-        const auto row = std::int64_t{in.byte() % 32};
         const std::string that = " WHERE rowid = (SELECT rowid FROM " + table + " LIMIT 1 OFFSET ?1)";
         switch (what) {
             case 0: {
@@ -204,10 +209,6 @@ class Editor {
                 return db_->run("INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
                                 {Text{std::string(counter), false}, value_from(in)});
             }
-            case 4: {
-                const std::span<const std::string_view> all = hostile_sql(form_);
-                return db_->run_script(std::string(all[in.byte() % all.size()]));
-            }
             default: {
                 const auto kept = std::int64_t{static_cast<std::int64_t>(in.number(2)) % 400};
                 const Value put = value_from(in);
@@ -221,15 +222,29 @@ class Editor {
         }
     }
 
+    void by_script(std::size_t script) {
+        leave_template();
+        if (untouched_) {
+            untouched_ = false;
+            db_ = &open_template(form_, which_, script);
+            return;
+        }
+        if (db_ == nullptr) open(true);
+        db_->run_script(std::string(hostile_sql(form_)[script]));
+    }
+
     // What changes rows alone may be done to the open template, if nothing else has been done before.
     void open(bool for_schema) {
         if (untouched_ && !for_schema) {
-            db_ = &open_template(form_, which_);
+            db_ = &open_template(form_, which_, k_no_script);
         } else {
             own_ = std::make_unique<MemoryDatabase>(bytes_, in_utf16(which_));
             db_ = own_.get();
         }
         untouched_ = false;
+    }
+    void leave_template() {
+        if (own_ == nullptr) to_bytes();
     }
     void to_bytes() {
         if (db_ == nullptr) return;
