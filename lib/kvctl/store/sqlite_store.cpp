@@ -152,6 +152,8 @@ void SqliteStore::refresh_info() {
     info_.file_bytes = size_of(info_.real_path);
     info_.wal_bytes = size_of(info_.real_path + "-wal");
     info_.journal_bytes = size_of(info_.real_path + "-journal");
+    // Not as the header said: a journal that was rolled back since may have brought another page size back.
+    info_.page_size = static_cast<std::uint64_t>(db().integer("PRAGMA page_size").value_or(0));
     info_.pages = static_cast<std::uint64_t>(db().integer("PRAGMA page_count").value_or(0));
     info_.free_pages = static_cast<std::uint64_t>(db().integer("PRAGMA freelist_count").value_or(0));
     const std::int64_t auto_vacuum = db().integer("PRAGMA auto_vacuum").value_or(0);
