@@ -21,6 +21,11 @@ namespace kvctl {
 /// The same but for backslashes, which stay: for a message, some parts of which are escaped already.
 [[nodiscard]] std::string printable(std::string_view text);
 
+/// Four bytes, the most significant first.
+[[nodiscard]] inline std::uint32_t be32(const unsigned char* at) noexcept {
+    return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
+}
+
 /// Lower-case hex of a number, without leading zeros ("0" for 0).
 [[nodiscard]] std::string hex(std::uint64_t value);
 /// Eight lower-case hex digits.

@@ -9,10 +9,11 @@
 
 namespace kvctl {
 
-ssize_t read_start(int fd, void* out, std::size_t n) noexcept {
+ssize_t read_at(int fd, void* out, std::size_t n, off_t offset) noexcept {
     std::size_t done = 0;
     while (done < n) {
-        const ssize_t got = ::pread(fd, static_cast<char*>(out) + done, n - done, static_cast<off_t>(done));
+        const ssize_t got =
+            ::pread(fd, static_cast<char*>(out) + done, n - done, offset + static_cast<off_t>(done));
         if (got == 0) break;
         if (got > 0) done += static_cast<std::size_t>(got);
         if (got < 0 && errno != EINTR) return -1;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/interrupt.hpp"
 
 namespace kvctl::bbolt {
@@ -23,15 +24,9 @@ constexpr std::array<std::uint32_t, 64> k_round = {
 
 using State = std::array<std::uint32_t, 8>;
 
-std::uint32_t load_be32(const char* at) noexcept {
-    const auto* b = reinterpret_cast<const unsigned char*>(at);
-    return (std::uint32_t{b[0]} << 24) | (std::uint32_t{b[1]} << 16) | (std::uint32_t{b[2]} << 8) |
-           std::uint32_t{b[3]};
-}
-
 void take_block(State& state, const char* block) noexcept {
     std::array<std::uint32_t, 64> w;
-    for (std::size_t i = 0; i < 16; ++i) w[i] = load_be32(block + 4 * i);
+    for (std::size_t i = 0; i < 16; ++i) w[i] = be32(reinterpret_cast<const unsigned char*>(block) + 4 * i);
     for (std::size_t i = 16; i < 64; ++i) {
         const std::uint32_t a = w[i - 15];
         const std::uint32_t b = w[i - 2];

@@ -1,13 +1,14 @@
 #include "kvctl/store/page_check.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <string>
 #include <vector>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/read_start.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -72,19 +73,12 @@ class FreeList {
   private:
     void read(std::uint32_t page) {
         const auto at = static_cast<::off_t>(std::uint64_t{page - 1} * info_.page_size);
-        for (std::size_t done = 0; done < page_.size();) {
-            const ::ssize_t n = ::pread(file_.descriptor(), page_.data() + done, page_.size() - done,
-                                        at + static_cast<::off_t>(done));
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) throw io_error(info_.path, "cannot read", errno);
-            if (n == 0) fail(info_, "the file ends before page " + std::to_string(page));
-            done += static_cast<std::size_t>(n);
-        }
+        const ::ssize_t n = read_at(file_.descriptor(), page_.data(), page_.size(), at);
+        if (n < 0) throw io_error(info_.path, "cannot read", errno);
+        if (static_cast<std::size_t>(n) < page_.size())
+            fail(info_, "the file ends inside page " + std::to_string(page));
     }
-    [[nodiscard]] std::uint32_t number(std::size_t at) const {
-        return static_cast<std::uint32_t>(page_[at]) << 24 | static_cast<std::uint32_t>(page_[at + 1]) << 16 |
-               static_cast<std::uint32_t>(page_[at + 2]) << 8 | page_[at + 3];
-    }
+    [[nodiscard]] std::uint32_t number(std::size_t at) const { return be32(&page_[at]); }
 
     const StoreInfo& info_;
     const SourceFile& file_;

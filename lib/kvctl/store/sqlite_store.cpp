@@ -11,6 +11,7 @@
 #include <limits>
 #include <thread>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/cores.hpp"
 #include "kvctl/base/helper.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -26,11 +27,6 @@ constexpr std::int64_t k_chunks = 64;
 constexpr std::int64_t k_lowest = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t k_highest = std::numeric_limits<std::int64_t>::max();
 constexpr std::uint64_t k_parallel_from_pages = 5000;
-
-std::uint32_t be32(const unsigned char* p) noexcept {
-    return static_cast<std::uint32_t>(p[0]) << 24 | static_cast<std::uint32_t>(p[1]) << 16 |
-           static_cast<std::uint32_t>(p[2]) << 8 | p[3];
-}
 
 std::int64_t ns_of(const timespec& t) noexcept {
     return t.tv_sec * 1000000000LL + t.tv_nsec;
@@ -59,18 +55,25 @@ Fingerprint fingerprint(const std::string& path) {
 }
 
 StoreInfo inspect_file(const std::string& given_path, const std::string& real_path) {
+    const int fd = ::open(real_path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) throw io_error(given_path, "cannot open", errno);
+    struct Close {
+        int fd;
+        ~Close() { ::close(fd); }
+    } const close{fd};
+    return inspect_file(given_path, real_path, fd);
+}
+
+StoreInfo inspect_file(const std::string& given_path, const std::string& real_path, int fd) {
     StoreInfo info;
     info.path = given_path;
     info.real_path = real_path;
-    const int fd = ::open(real_path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) throw io_error(given_path, "cannot open", errno);
     struct stat st {};
     std::array<unsigned char, 100> header{};
     const int stat_rc = ::fstat(fd, &st);
     const bool regular = stat_rc == 0 && S_ISREG(st.st_mode);
     const ssize_t got = regular ? read_start(fd, header.data(), header.size()) : 0;
     const int read_errno = errno;
-    ::close(fd);
     if (stat_rc != 0 || got < 0) throw io_error(given_path, "cannot read", read_errno);
     if (!regular) throw Error(ErrorKind::not_a_store, given_path + ": not a regular file");
     info.wal_bytes = size_of(real_path + "-wal");
@@ -152,8 +155,6 @@ void SqliteStore::refresh_info() {
     info_.file_bytes = size_of(info_.real_path);
     info_.wal_bytes = size_of(info_.real_path + "-wal");
     info_.journal_bytes = size_of(info_.real_path + "-journal");
-    // Not as the header said: a journal that was rolled back since may have brought another page size back.
-    info_.page_size = static_cast<std::uint64_t>(db().integer("PRAGMA page_size").value_or(0));
     info_.pages = static_cast<std::uint64_t>(db().integer("PRAGMA page_count").value_or(0));
     info_.free_pages = static_cast<std::uint64_t>(db().integer("PRAGMA freelist_count").value_or(0));
     const std::int64_t auto_vacuum = db().integer("PRAGMA auto_vacuum").value_or(0);

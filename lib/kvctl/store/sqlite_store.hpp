@@ -33,6 +33,8 @@ struct Fingerprint {
 /// Checks from the header alone that `path` is a whole SQLite database, and fills in a StoreInfo but for the
 /// layout. Throws not_a_store, damaged or io.
 [[nodiscard]] StoreInfo inspect_file(const std::string& given_path, const std::string& real_path);
+/// The same by a descriptor of the file, which stays open: closing one would drop SQLite's locks on it.
+[[nodiscard]] StoreInfo inspect_file(const std::string& given_path, const std::string& real_path, int fd);
 
 /// A connection chosen so that reading changes nothing (sqlite::Database::Mode). It holds one snapshot from
 /// the start.

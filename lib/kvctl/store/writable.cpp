@@ -57,6 +57,11 @@ WritableStore WritableStore::open(const std::string& path, const OpenOptions& op
                 struct stat st {};
                 if (::stat(real_path.c_str(), &st) == 0) w.hard_links_ = st.st_nlink;
                 c.db.exec("PRAGMA synchronous=FULL");
+                // What was rolled back with the lock may have brought another page size or journal mode back.
+                if (info.journal_bytes > 0) {
+                    w.file_.emplace(real_path);
+                    info = inspect_file(path, real_path, w.file_->descriptor());
+                }
                 w.store_ = make_sqlite_store(std::move(info), std::move(c), options);
                 w.store_->doubt_indexes();
                 return w;
