@@ -108,6 +108,7 @@ void give_back(void* block) {
 }
 
 void* resize(void* block, int n) {
+    // Where the block it would get has this one's size, this one will do.
     Head* const head = head_of(block);
     const auto size = static_cast<std::uint32_t>(std::max(n, 1));
     const std::size_t room = std::size_t{1} << head->bits;

@@ -38,8 +38,13 @@ struct Sum {
     }
 };
 
+// What there is of a page.
+std::string_view slice(std::string_view database, std::size_t number, std::size_t size) {
+    return database.substr(std::min(number * size, database.size()), size);
+}
+
 std::string page_of(std::string_view database, std::size_t number, std::size_t size) {
-    std::string page(database.substr(std::min(number * size, database.size()), size));
+    std::string page(slice(database, number, size));
     page.resize(size, '\0');
     return page;
 }
@@ -56,10 +61,7 @@ std::string wal_between(std::string_view before, std::string_view after, std::si
     const std::size_t pages = std::max<std::size_t>((after.size() + page_size - 1) / page_size, 1);
     std::vector<std::size_t> changed;
     for (std::size_t i = 0; i < pages; ++i) {
-        const std::size_t end = (i + 1) * page_size;
-        const bool same = end <= before.size() && end <= after.size() &&
-                          before.substr(i * page_size, page_size) == after.substr(i * page_size, page_size);
-        if (!same) changed.push_back(i);
+        if (slice(before, i, page_size) != slice(after, i, page_size)) changed.push_back(i);
     }
     if (changed.empty()) changed.push_back(0);
     for (const std::size_t i : changed) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kvctl/sqlite/database.hpp"
+#include "tests/support/check_refused.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
 #include "tests/support/run_cli.hpp"
@@ -55,20 +56,6 @@ struct Case {
     std::string index;
     std::string change;
 };
-
-// The run ends with 6 and not a byte of the store is another.
-void check_refused(const TempDir& folder, const std::vector<std::string>& args) {
-    const std::string db = folder.file("s.db");
-    const std::string bytes = read_file(db);
-    std::vector<std::string> all = args;
-    all.push_back(db);
-    const Result r = run_cli(all);
-    std::string shown;
-    for (const std::string& a : args) shown += a + " ";
-    CHECK_MESSAGE(r.code == 6, shown << r.out << r.err);
-    CHECK_MESSAGE(read_file(db) == bytes, shown);
-    CHECK_MESSAGE(folder.names() == std::vector<std::string>{"s.db"}, shown);
-}
 
 }  // namespace
 
