@@ -13,6 +13,7 @@
 
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
+#include "tests/support/places.hpp"
 #include "tests/support/run_binary.hpp"
 #include "tests/support/run_cli.hpp"
 #include "tests/support/sample_store.hpp"
@@ -294,14 +295,14 @@ TEST_CASE("compact: a store that may not be written is exit 7, and readable all 
         }
         const std::string log = folder.file("log");
         const int real =
-            std::system((drop + KVCTL_EXE + " compact --rev 7 -w json " + db + " 2> " + log).c_str());
+            std::system((drop + kvctl_exe() + " compact --rev 7 -w json " + db + " 2> " + log).c_str());
         if (WEXITSTATUS(real) == 126 || WEXITSTATUS(real) == 127) {
             MESSAGE("skipped: the program cannot be run by another user");
             return;
         }
         CHECK(WEXITSTATUS(real) == 7);
         CHECK(has(read_file(log), "\"kind\":\"io\""));
-        const int dry = std::system((drop + KVCTL_EXE + " compact --rev 7 -n " + db + " > " + log).c_str());
+        const int dry = std::system((drop + kvctl_exe() + " compact --rev 7 -n " + db + " > " + log).c_str());
         CHECK(WEXITSTATUS(dry) == 0);
         CHECK(read_file(db) == bytes);
     }

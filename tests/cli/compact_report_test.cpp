@@ -11,6 +11,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
+#include "tests/support/places.hpp"
 #include "tests/support/run_binary.hpp"
 #include "tests/support/run_cli.hpp"
 #include "tests/support/sample_store.hpp"
@@ -133,7 +134,7 @@ TEST_CASE("compact report: the last line of a dry run is a command that does it"
         for (const char ch : command) CHECK(static_cast<unsigned char>(ch) >= 0x20);
         // bash and zsh understand the quotes that control characters need; a plain shell all others.
         const std::string shell = has(command, "$'") ? "bash" : "sh";
-        const std::string path = std::filesystem::path(KVCTL_EXE).parent_path().string();
+        const std::string path = std::filesystem::path(kvctl_exe()).parent_path().string();
         const Result real = run({.args = {"-c", command},
                                  .program = shell,
                                  .environment = {{"PATH", path + ":" + std::getenv("PATH")}},

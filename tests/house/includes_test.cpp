@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/places.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace fs = std::filesystem;
@@ -21,7 +22,7 @@ struct Include {
 
 std::vector<Include> includes_of(const std::string& folder) {
     std::vector<Include> all;
-    const fs::path root = KVCTL_SOURCE_DIR;
+    const fs::path root = kvctl::test::source_dir();
     const std::regex line(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"])", std::regex::multiline);
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
         const std::string extension = entry.path().extension().string();
@@ -44,7 +45,7 @@ std::string room_of(const std::string& path) {
 
 // Installed headers are those that the room's CMakeLists.txt lists.
 bool is_installed(const std::string& file) {
-    const fs::path path = fs::path(KVCTL_SOURCE_DIR) / file;
+    const fs::path path = fs::path(kvctl::test::source_dir()) / file;
     const std::string list = kvctl::test::read_file(path.parent_path() / "CMakeLists.txt");
     return list.find(path.filename().string()) != std::string::npos;
 }
@@ -119,9 +120,9 @@ TEST_CASE("includes: the pure rooms ask neither the clock, the environment nor a
 
 TEST_CASE("includes: nothing below tools knows what a dry run is") {
     const std::regex word(R"(\bdry|dry[_-]run)", std::regex::icase);
-    for (const auto& entry : fs::recursive_directory_iterator(fs::path(KVCTL_SOURCE_DIR) / "lib")) {
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(kvctl::test::source_dir()) / "lib")) {
         if (!entry.is_regular_file() ||
-            room_of(fs::relative(entry.path(), KVCTL_SOURCE_DIR).string()) == "report")
+            room_of(fs::relative(entry.path(), kvctl::test::source_dir()).string()) == "report")
             continue;
         CAPTURE(entry.path().string());
         CHECK_FALSE(std::regex_search(kvctl::test::read_file(entry.path()), word));

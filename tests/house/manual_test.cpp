@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "tests/support/places.hpp"
 #include "tests/support/run_binary.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tools/commands.hpp"
@@ -47,19 +48,19 @@ Names options_in_page(const std::string& page) {
 }
 
 fs::path page_of(std::string_view command) {
-    return fs::path(KVCTL_SOURCE_DIR) / "man" / ("kvctl-" + std::string(command) + ".1");
+    return fs::path(kvctl::test::source_dir()) / "man" / ("kvctl-" + std::string(command) + ".1");
 }
 
 }  // namespace
 
 TEST_CASE("manual: kvctl(1) describes the options that commands share, and only those") {
-    const Names page = options_in_page(test::read_file(fs::path(KVCTL_SOURCE_DIR) / "man/kvctl.1"));
+    const Names page = options_in_page(test::read_file(fs::path(kvctl::test::source_dir()) / "man/kvctl.1"));
     CHECK(page ==
           long_options(cli::join({cli::output_options(), cli::store_options(), cli::rules_options()})));
 }
 
 TEST_CASE("manual: kvctl(1) lists every command") {
-    const std::string page = test::read_file(fs::path(KVCTL_SOURCE_DIR) / "man/kvctl.1");
+    const std::string page = test::read_file(fs::path(kvctl::test::source_dir()) / "man/kvctl.1");
     for (const cli::Command& c : cli::commands()) {
         CAPTURE(std::string(c.name));
         CHECK(page.find("\n.It Cm " + std::string(c.name) + "\n") != std::string::npos);

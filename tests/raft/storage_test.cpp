@@ -7,6 +7,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "tests/support/data.hpp"
 
 using namespace kvctl;
 using nlohmann::json;
@@ -125,7 +126,7 @@ void compare_state(const raft::MemoryStorage& log, const json& state) {
 }  // namespace
 
 TEST_CASE("raft storage: every recorded case of etcd's own storage") {
-    std::ifstream in(KVCTL_TESTDATA_DIR "/raftlogs/memory_storage.json");
+    std::ifstream in(kvctl::test::testdata("raftlogs/memory_storage.json"));
     const json file = json::parse(in);
     CHECK(file.at("cases").size() == 60);
     for (const json& c : file.at("cases")) {

@@ -19,6 +19,7 @@
 #include "tests/support/bbolt_image.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
+#include "tests/support/places.hpp"
 #include "tests/support/run_binary.hpp"
 #include "tests/support/run_cli.hpp"
 #include "tests/support/sample_store.hpp"
@@ -442,7 +443,7 @@ TEST_CASE("locks: a mapped file that is cut short under the reader ends the run 
         run({.args = {"-c",
                       R"("$0" export "$1" | { sleep 0.5; truncate -s 8192 "$1"; cat > /dev/null; })"
                       "; exit ${PIPESTATUS[0]}",
-                      KVCTL_EXE, db},
+                      kvctl_exe(), db},
              .program = "bash"});
     // Lost pages read as zeros: whether that or the zeros are noticed first, the disk is to blame.
     CHECK_MESSAGE(r.code == 7, r.err);

@@ -13,6 +13,7 @@
 #include "kvctl/store/temp_file.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
+#include "tests/support/places.hpp"
 #include "tests/support/run_binary.hpp"
 #include "tests/support/sample_store.hpp"
 #include "tests/support/sql.hpp"
@@ -37,7 +38,7 @@ struct stat stat_of(const std::string& path) {
 // As a user without privileges. Root's tests become that user, anybody else is one already.
 Result run_unprivileged(const Args& args) {
     if (::geteuid() != 0) return run_binary(args);
-    Args all{"--reuid", "65534", "--regid", "65534", "--clear-groups", KVCTL_EXE};
+    Args all{"--reuid", "65534", "--regid", "65534", "--clear-groups", kvctl_exe()};
     all.insert(all.end(), args.begin(), args.end());
     return run({.args = all, .program = "setpriv"});
 }

@@ -5,17 +5,19 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "tests/support/places.hpp"
+
 namespace kvctl::test {
 
 namespace fs = std::filesystem;
 
 std::string testdata(std::string_view name) {
-    return (fs::path(KVCTL_TESTDATA_DIR) / name).string();
+    return (fs::path(source_dir()) / "testdata" / name).string();
 }
 
 std::optional<std::string> shared(std::string_view name) {
     const char* given = std::getenv("KVCTL_SHARED");
-    const fs::path path = fs::path(given != nullptr ? given : KVCTL_SHARED_DIR) / name;
+    const fs::path path = (given != nullptr ? fs::path(given) : fs::path(source_dir()) / "../shared") / name;
     if (fs::exists(path)) return path.string();
     MESSAGE("skipped: no recorded data at " << path.string());
     return std::nullopt;

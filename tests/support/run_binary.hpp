@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/places.hpp"
 #include "tests/support/run_cli.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -13,7 +14,7 @@ namespace kvctl::test {
 /// How to start a process. Streams without a path are captured.
 struct Start {
     std::vector<std::string> args;  ///< behind the program's name
-    std::string program = KVCTL_EXE;
+    std::string program = kvctl_exe();
     std::string out_path{};     ///< stdout goes to this existing file or device
     std::vector<int> closed{};  ///< descriptors closed in the child
     std::vector<std::pair<std::string, std::string>> environment{};  ///< set in addition to ours
