@@ -12,7 +12,7 @@
 #include "kvctl/raftlog/table.hpp"
 #include "kvctl/report/replay_report.hpp"
 #include "kvctl/store/open.hpp"
-#include "kvctl/store/writable.hpp"
+#include "kvctl/store/sqlite/writable.hpp"
 #include "tools/commands.hpp"
 #include "tools/compact_options.hpp"
 #include "tools/notes.hpp"

@@ -8,7 +8,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/report/status_report.hpp"
 #include "kvctl/sqlite/holders.hpp"
-#include "kvctl/store/kine.hpp"
+#include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/open.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"

@@ -8,8 +8,8 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raftlog/open.hpp"
-#include "kvctl/store/kine.hpp"
-#include "kvctl/store/predict.hpp"
+#include "kvctl/store/kine/kine.hpp"
+#include "kvctl/store/sqlite/predict.hpp"
 #include "tools/log_access.hpp"
 #include "tools/sizes.hpp"
 

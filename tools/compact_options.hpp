@@ -5,8 +5,8 @@
 
 #include "kvctl/base/strong.hpp"
 #include "kvctl/mvcc/rules.hpp"
-#include "kvctl/store/execute.hpp"
 #include "kvctl/store/open.hpp"
+#include "kvctl/store/sqlite/execute.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/values.hpp"

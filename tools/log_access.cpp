@@ -7,7 +7,7 @@
 #include "kvctl/raft/audit.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/raftlog/table.hpp"
-#include "kvctl/store/sqlite_store.hpp"
+#include "kvctl/store/sqlite/sqlite_store.hpp"
 
 namespace kvctl::cli {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kvctl/store/writable.hpp"
+#include "kvctl/store/sqlite/writable.hpp"
 
 namespace kvctl::cli {
 

@@ -4,7 +4,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/mvcc/compaction.hpp"
-#include "kvctl/store/execute.hpp"
+#include "kvctl/store/sqlite/execute.hpp"
 
 namespace kvctl::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include "kvctl/base/progress.hpp"
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/raft/apply.hpp"
-#include "kvctl/store/replay.hpp"
+#include "kvctl/store/native/replay.hpp"
 #include "tools/replay_survey.hpp"
 
 namespace kvctl::cli {

@@ -2,7 +2,7 @@
 
 #include "kvctl/bbolt/check.hpp"
 #include "kvctl/bbolt/format.hpp"
-#include "kvctl/store/bbolt.hpp"
+#include "kvctl/store/bbolt/bbolt.hpp"
 #include "tests/fuzz/examine.hpp"
 #include "tests/fuzz/promise.hpp"
 #include "tests/fuzz/targets.hpp"

@@ -36,7 +36,7 @@ std::vector<Include> includes_of(const std::string& folder) {
     return all;
 }
 
-// "lib/kvctl/store/kine.cpp" and "kvctl/store/kine.hpp" are both of room "store".
+// "lib/kvctl/store/open.cpp" and "kvctl/store/kine/kine.hpp" are both of room "store".
 std::string room_of(const std::string& path) {
     const std::regex room(R"(^(?:lib/)?kvctl/([^/]+)/)");
     std::smatch match;

@@ -7,10 +7,10 @@
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/mvcc/revision_audit.hpp"
-#include "kvctl/store/bbolt.hpp"
+#include "kvctl/store/bbolt/bbolt.hpp"
 #include "kvctl/store/check.hpp"
-#include "kvctl/store/kine.hpp"
-#include "kvctl/store/native.hpp"
+#include "kvctl/store/kine/kine.hpp"
+#include "kvctl/store/native/native.hpp"
 
 // One function a layout, and what they share. Not installed.
 namespace kvctl::store {

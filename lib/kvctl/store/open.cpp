@@ -9,9 +9,9 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/read_start.hpp"
-#include "kvctl/store/bbolt.hpp"
-#include "kvctl/store/kine.hpp"
-#include "kvctl/store/native.hpp"
+#include "kvctl/store/bbolt/bbolt.hpp"
+#include "kvctl/store/kine/kine.hpp"
+#include "kvctl/store/native/native.hpp"
 
 namespace kvctl::store {
 bool needs_rollback(const std::string& path) {

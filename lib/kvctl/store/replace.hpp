@@ -1,8 +1,8 @@
 #pragma once
 #include <string>
 
+#include "kvctl/store/sqlite/writable.hpp"
 #include "kvctl/store/temp_file.hpp"
-#include "kvctl/store/writable.hpp"
 
 namespace kvctl::store {
 

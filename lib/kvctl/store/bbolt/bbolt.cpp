@@ -1,4 +1,4 @@
-#include "kvctl/store/bbolt.hpp"
+#include "kvctl/store/bbolt/bbolt.hpp"
 
 #include <sys/stat.h>
 

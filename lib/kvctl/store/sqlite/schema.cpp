@@ -1,4 +1,4 @@
-#include "kvctl/store/schema.hpp"
+#include "kvctl/store/sqlite/schema.hpp"
 
 #include <strings.h>
 

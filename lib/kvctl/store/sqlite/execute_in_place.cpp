@@ -3,8 +3,8 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
-#include "kvctl/store/bookkeeping.hpp"
-#include "kvctl/store/execute.hpp"
+#include "kvctl/store/sqlite/bookkeeping.hpp"
+#include "kvctl/store/sqlite/execute.hpp"
 
 namespace kvctl::store {
 namespace {

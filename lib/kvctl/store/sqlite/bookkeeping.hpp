@@ -1,7 +1,7 @@
 #pragma once
 #include "kvctl/mvcc/compaction.hpp"
-#include "kvctl/store/execute.hpp"
-#include "kvctl/store/sqlite_store.hpp"
+#include "kvctl/store/sqlite/execute.hpp"
+#include "kvctl/store/sqlite/sqlite_store.hpp"
 
 namespace kvctl::store {
 

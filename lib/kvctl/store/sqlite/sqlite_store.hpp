@@ -10,8 +10,8 @@
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/sqlite/database.hpp"
-#include "kvctl/store/index_check.hpp"
-#include "kvctl/store/schema.hpp"
+#include "kvctl/store/sqlite/index_check.hpp"
+#include "kvctl/store/sqlite/schema.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {

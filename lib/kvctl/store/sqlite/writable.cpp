@@ -1,4 +1,4 @@
-#include "kvctl/store/writable.hpp"
+#include "kvctl/store/sqlite/writable.hpp"
 
 #include <sys/stat.h>
 
@@ -9,7 +9,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/holders.hpp"
-#include "kvctl/store/page_check.hpp"
+#include "kvctl/store/sqlite/page_check.hpp"
 
 namespace kvctl::store {
 namespace {

@@ -1,4 +1,4 @@
-#include "kvctl/store/sqlite_store.hpp"
+#include "kvctl/store/sqlite/sqlite_store.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

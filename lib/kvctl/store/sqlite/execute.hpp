@@ -5,7 +5,7 @@
 
 #include "kvctl/base/progress.hpp"
 #include "kvctl/mvcc/compaction.hpp"
-#include "kvctl/store/writable.hpp"
+#include "kvctl/store/sqlite/writable.hpp"
 
 namespace kvctl::store {
 

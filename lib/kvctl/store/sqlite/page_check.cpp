@@ -1,4 +1,4 @@
-#include "kvctl/store/page_check.hpp"
+#include "kvctl/store/sqlite/page_check.hpp"
 
 #include <sys/stat.h>
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "kvctl/store/sqlite_store.hpp"
+#include "kvctl/store/sqlite/sqlite_store.hpp"
 
 namespace kvctl::store {
 

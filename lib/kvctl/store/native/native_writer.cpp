@@ -1,6 +1,6 @@
-#include "kvctl/store/native_writer.hpp"
+#include "kvctl/store/native/native_writer.hpp"
 
-#include "kvctl/store/native.hpp"
+#include "kvctl/store/native/native.hpp"
 
 namespace kvctl::store {
 

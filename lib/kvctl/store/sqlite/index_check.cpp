@@ -1,4 +1,4 @@
-#include "kvctl/store/index_check.hpp"
+#include "kvctl/store/sqlite/index_check.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
-#include "kvctl/store/replay.hpp"
+#include "kvctl/store/native/replay.hpp"
 
-#include "kvctl/store/bookkeeping.hpp"
+#include "kvctl/store/sqlite/bookkeeping.hpp"
 
 namespace kvctl::store {
 

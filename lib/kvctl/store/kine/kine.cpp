@@ -1,9 +1,9 @@
-#include "kvctl/store/kine.hpp"
+#include "kvctl/store/kine/kine.hpp"
 
 #include <algorithm>
 #include <limits>
 
-#include "kvctl/store/size_model.hpp"
+#include "kvctl/store/sqlite/size_model.hpp"
 
 namespace kvctl::store {
 namespace {

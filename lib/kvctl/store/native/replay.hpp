@@ -7,8 +7,8 @@
 #include "kvctl/base/strong.hpp"
 #include "kvctl/mvcc/record.hpp"
 #include "kvctl/sqlite/database.hpp"
-#include "kvctl/store/sqlite_store.hpp"
-#include "kvctl/store/writable.hpp"
+#include "kvctl/store/sqlite/sqlite_store.hpp"
+#include "kvctl/store/sqlite/writable.hpp"
 
 namespace kvctl::store {
 

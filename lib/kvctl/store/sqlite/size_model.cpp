@@ -1,4 +1,4 @@
-#include "kvctl/store/size_model.hpp"
+#include "kvctl/store/sqlite/size_model.hpp"
 
 #include <algorithm>
 

@@ -1,9 +1,9 @@
-#include "kvctl/store/native.hpp"
+#include "kvctl/store/native/native.hpp"
 
 #include <array>
 #include <limits>
 
-#include "kvctl/store/size_model.hpp"
+#include "kvctl/store/sqlite/size_model.hpp"
 
 namespace kvctl::store {
 namespace {

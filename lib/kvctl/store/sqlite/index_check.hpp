@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kvctl/sqlite/database.hpp"
-#include "kvctl/store/schema.hpp"
+#include "kvctl/store/sqlite/schema.hpp"
 
 namespace kvctl::store {
 

@@ -1,4 +1,4 @@
-#include "kvctl/store/bookkeeping.hpp"
+#include "kvctl/store/sqlite/bookkeeping.hpp"
 
 namespace kvctl::store {
 namespace {

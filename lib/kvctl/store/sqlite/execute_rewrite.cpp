@@ -5,11 +5,11 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
-#include "kvctl/store/bookkeeping.hpp"
-#include "kvctl/store/copy_schema.hpp"
-#include "kvctl/store/execute.hpp"
-#include "kvctl/store/native_writer.hpp"
+#include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/replace.hpp"
+#include "kvctl/store/sqlite/bookkeeping.hpp"
+#include "kvctl/store/sqlite/copy_schema.hpp"
+#include "kvctl/store/sqlite/execute.hpp"
 
 namespace kvctl::store {
 namespace {

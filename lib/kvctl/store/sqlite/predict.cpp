@@ -1,9 +1,9 @@
-#include "kvctl/store/predict.hpp"
+#include "kvctl/store/sqlite/predict.hpp"
 
 #include <algorithm>
 #include <vector>
 
-#include "kvctl/store/size_model.hpp"
+#include "kvctl/store/sqlite/size_model.hpp"
 
 namespace kvctl::store {
 namespace {

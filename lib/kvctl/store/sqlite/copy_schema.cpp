@@ -1,9 +1,9 @@
-#include "kvctl/store/copy_schema.hpp"
+#include "kvctl/store/sqlite/copy_schema.hpp"
 
 #include <optional>
 #include <vector>
 
-#include "kvctl/store/schema.hpp"
+#include "kvctl/store/sqlite/schema.hpp"
 
 namespace kvctl::store {
 namespace {

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "kvctl/mvcc/compaction.hpp"
-#include "kvctl/store/sqlite_store.hpp"
+#include "kvctl/store/sqlite/sqlite_store.hpp"
 
 namespace kvctl::store {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "kvctl/store/open.hpp"
-#include "kvctl/store/sqlite_store.hpp"
+#include "kvctl/store/sqlite/sqlite_store.hpp"
 #include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::store {
