@@ -62,6 +62,7 @@ TEST_CASE("includes: a room of the library includes only the rooms below it") {
         {"mvcc", {"base"}},
         {"raft", {"base"}},
         {"sqlite", {"base"}},
+        {"dqlite", {"base"}},
         {"bbolt", {"base"}},
         {"store", {"mvcc", "sqlite", "bbolt", "base"}},
         {"raftlog", {"raft", "sqlite", "base"}},

@@ -43,9 +43,9 @@ class Applier {
         std::uint64_t number;
         std::string content;
     };
-    [[noreturn]] static void fail(const LogEntry& e, const std::string& what) {
-        throw Error(ErrorKind::damaged,
-                    std::string(e.file) + ": entry " + number(e.index.value()) + ": " + what);
+    [[noreturn]] void fail(const LogEntry& e, const std::string& what) const {
+        throw Error(ErrorKind::damaged, state_.folder.file(std::string(e.file)) + ": entry " +
+                                            number(e.index.value()) + ": " + what);
     }
     Image& database(std::string_view name) {
         for (Image& d : state_.databases) {
@@ -66,7 +66,7 @@ class Applier {
         if (!image.commit())
             fail(e, "database " + escape(image.name()) + " lacks pages that its header counts");
     }
-    static void write(Image& image, std::uint64_t page, std::string_view content, const LogEntry& e) {
+    void write(Image& image, std::uint64_t page, std::string_view content, const LogEntry& e) const {
         if (!image.write(page, content)) fail(e, "a page " + number(page) + " that cannot be");
     }
     State& state_;
@@ -201,7 +201,8 @@ State attempt(const std::string& path, std::optional<LogIndex> upto) {
         }
         if (first_fault.empty()) first_fault = fault;
     }
-    if (candidates.empty() && upto && !usable(state.folder, std::nullopt).empty()) return state;  // before the oldest
+    if (candidates.empty() && upto && !usable(state.folder, std::nullopt).empty())
+        return state;  // before the oldest
     const LogPlan plan = plan_log(state.folder, LogIndex(0));
     const std::string fault = why_not(state.folder, plan, LogIndex(0));
     if (!first_fault.empty() || !fault.empty())
@@ -220,11 +221,13 @@ State read_state(const std::string& path, std::optional<LogIndex> upto) {
         try {
             State state = attempt(path, upto);
             if (upto && state.applied != *upto) {
-                throw Error(ErrorKind::refused,
-                            path + ": raft index " + number(upto->value()) +
-                                " cannot be had; the folder goes from " +
-                                number(state.snapshot ? state.snapshot->index.value() : 0) + " to " +
-                                number(state.last_index.value()));
+                const std::vector<SnapshotFile> snapshots = usable(state.folder, std::nullopt);
+                const bool before = !snapshots.empty() && *upto < snapshots.back().index;
+                throw Error(
+                    ErrorKind::refused,
+                    path + ": raft index " + number(upto->value()) + " cannot be had: " +
+                        (before ? "the oldest snapshot is of index " + number(snapshots.back().index.value())
+                                : "the last entry that can be read is " + number(state.last_index.value())));
             }
             return state;
         } catch (const Vanished& v) {
