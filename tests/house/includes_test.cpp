@@ -64,7 +64,7 @@ TEST_CASE("includes: a room of the library includes only the rooms below it") {
         {"sqlite", {"base"}},
         {"dqlite", {"base"}},
         {"bbolt", {"base"}},
-        {"store", {"mvcc", "sqlite", "bbolt", "base"}},
+        {"store", {"mvcc", "sqlite", "bbolt", "dqlite", "base"}},
         {"raftlog", {"raft", "sqlite", "base"}},
         {"report", {"mvcc", "raft", "base"}},
     };

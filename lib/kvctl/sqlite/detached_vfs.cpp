@@ -142,6 +142,13 @@ int access_file(sqlite3_vfs* /*vfs*/, const char* name, int flags, int* result) 
 }
 
 int full_path(sqlite3_vfs* /*vfs*/, const char* name, int size, char* out) {
+    // A file without a name is reached by a descriptor's entry, which is a link that leads to no path.
+    const std::string_view given(name);
+    if (given.starts_with("/proc/self/fd/")) {
+        if (given.size() >= static_cast<std::size_t>(size)) return SQLITE_CANTOPEN;
+        std::memcpy(out, name, given.size() + 1);
+        return SQLITE_OK;
+    }
     sqlite3_vfs* const real = default_vfs();
     return real->xFullPathname(real, name, size, out);
 }

@@ -10,6 +10,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
+#include "kvctl/store/dqlite/dqlite.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/native/native.hpp"
 
@@ -37,6 +38,8 @@ std::string_view name_of(Layout layout) noexcept {
             return "kine";
         case Layout::bbolt:
             return "bbolt";
+        case Layout::dqlite:
+            return "dqlite";
     }
     return "native";
 }
@@ -71,6 +74,8 @@ std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connec
 
 std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options) {
     const std::string real_path = resolve_path(path);
+    if (options.layout == Layout::dqlite || (!options.layout && dqlite::is_dqlite(real_path)))
+        return open_dqlite(path, options);
     if (options.layout == Layout::bbolt || is_bbolt(real_path)) {
         if (options.layout && *options.layout != Layout::bbolt) {
             throw Error(ErrorKind::not_a_store, path + ": an etcd db (bbolt), not a " +

@@ -10,6 +10,8 @@ namespace kvctl::store {
 struct OpenOptions {
     std::optional<Layout> layout;  ///< nullopt: recognised by content
     int timeout_ms = 10000;        ///< how long to wait for a lock
+    std::optional<std::string> member;   ///< dqlite: which of several databases
+    std::optional<LogIndex> raft_index;  ///< dqlite: the state at that entry, not the newest
 };
 
 /// Opens a store for reading. Symbolic links are followed; a data dir of etcd's stands for its

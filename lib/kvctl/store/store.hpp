@@ -18,7 +18,7 @@
 
 namespace kvctl::store {
 
-enum class Layout { native, kine, bbolt };
+enum class Layout { native, kine, bbolt, dqlite };
 [[nodiscard]] std::string_view name_of(Layout layout) noexcept;
 
 /// The file itself, read from the file system and the header; no row is touched for it.

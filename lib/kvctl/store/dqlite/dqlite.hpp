@@ -1,0 +1,47 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "kvctl/dqlite/state.hpp"
+#include "kvctl/store/kine/kine.hpp"
+#include "kvctl/store/open.hpp"
+
+namespace kvctl::store {
+
+/// A database of kine's inside a dqlite data directory (MicroK8s): the log applied to the newest snapshot,
+/// laid out in a temporary file that everything kine's is then read from. Sizes of info() are the database's,
+/// not the directory's.
+class DqliteStore final : public KineStore {
+  public:
+    DqliteStore(std::unique_ptr<dqlite::State> state, std::size_t database, StoreInfo info,
+                Connection connection, int timeout_ms);
+
+    [[nodiscard]] const dqlite::State& state() const noexcept { return *state_; }
+    /// The name of the database inside the directory.
+    [[nodiscard]] const std::string& database() const noexcept { return state_->databases[database_].name(); }
+
+  private:
+    std::unique_ptr<dqlite::State> state_;
+    std::size_t database_;
+};
+
+/// Opens the directory `path`; --member chooses the database, --raft-index the moment. Throws what
+/// dqlite::read_state() does; not_a_store where no database has a table kine, usage where several have and
+/// none is named.
+[[nodiscard]] std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOptions& options);
+
+/// Throws in_use, naming the process, while a node holds the directory's lock (dqlite from 1.17 on takes one)
+/// beyond the timeout. The lock is held until the result is destroyed, so that no node starts meanwhile.
+class DqliteLock {
+  public:
+    DqliteLock(const std::string& path, int timeout_ms);
+    DqliteLock(const DqliteLock&) = delete;
+    DqliteLock& operator=(const DqliteLock&) = delete;
+    ~DqliteLock();
+
+  private:
+    int fd_ = -1;
+};
+
+}  // namespace kvctl::store
