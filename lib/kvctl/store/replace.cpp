@@ -77,7 +77,7 @@ bool holds_transaction(const std::string& journal) {
 
 }  // namespace
 
-void replace_store(WritableStore& writable, TempFile& replacement) {
+void replace_store(SqliteWritable& writable, TempFile& replacement) {
     const std::string path = writable.info().path;
     const std::string real_path = writable.info().real_path;
     writable.checkpoint();
