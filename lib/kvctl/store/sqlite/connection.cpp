@@ -12,7 +12,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/cores.hpp"
 #include "kvctl/base/error.hpp"
-#include "kvctl/base/helper.hpp"
+#include "kvctl/base/helper_thread.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
 
