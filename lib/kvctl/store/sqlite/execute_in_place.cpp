@@ -199,11 +199,11 @@ std::vector<Slot> removable_from(const mvcc::TreeIndex& index, const mvcc::Compa
     return from;
 }
 
-void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution) {
     SqliteStore& store = writable.store();
     sqlite::Database& db = store.db();
-    const bool kine = store.info().layout == Layout::kine;
+    const bool kine = store.in_kine_table();
     sqlite::Transaction transaction(db, sqlite::Transaction::Kind::immediate);
     const std::vector<IndexInfo> indexes = droppable_indexes(store.table());
     const bool rebuild =
@@ -242,11 +242,11 @@ void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, cons
     store.trust_indexes();
 }
 
-void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+void run_batches(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                  const Execution& execution, std::int64_t batch) {
     SqliteStore& store = writable.store();
     sqlite::Database& db = store.db();
-    const bool kine = store.info().layout == Layout::kine;
+    const bool kine = store.in_kine_table();
     // The store is this process's alone from before the first batch to behind the last: once is enough.
     store.check_indexes(IndexChoice::all);
     std::vector<Slot> doomed;
@@ -306,8 +306,9 @@ void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mv
 
 }  // namespace
 
-void execute_in_place(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                      const Execution& execution, std::optional<std::int64_t> batch) {
+void execute_in_place(SqliteWritable& writable, const mvcc::TreeIndex& index,
+                      const mvcc::CompactionPlan& plan, const Execution& execution,
+                      std::optional<std::int64_t> batch) {
     writable.check_pages();
     sqlite::Database& db = writable.store().db();
     db.exec("PRAGMA secure_delete=FAST");

@@ -40,7 +40,7 @@ std::string selected_columns(const SqliteStore& store, const mvcc::CompactionPla
 // copied.
 void copy_survivors(sqlite::Database& db, SqliteStore& store, const mvcc::TreeIndex& index,
                     const mvcc::CompactionPlan& plan, const Execution& execution) {
-    const bool kine = store.info().layout == Layout::kine;
+    const bool kine = store.in_kine_table();
     SlotCursor cursor(index);
     std::uint64_t seen = 0;
     db.add_predicate("kvctl_stays", kine ? 1 : 2, [&](std::int64_t main, std::int64_t sub) {
@@ -209,7 +209,7 @@ void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::Compac
 
 }  // namespace
 
-void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution) {
     SqliteStore& store = writable.store();
     Replacement replacement = writable.begin_replacement();
@@ -245,7 +245,7 @@ void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::Com
     file.publish_as_new(output);
 }
 
-void shrink(WritableStore& writable, Progress* progress) {
+void shrink(SqliteWritable& writable, Progress* progress) {
     SqliteStore& store = writable.store();
     if (progress != nullptr) progress->update("shrinking", 0, 0);
     // VACUUM copies an index as it stands, right or wrong.
@@ -275,7 +275,7 @@ void shrink(WritableStore& writable, Progress* progress) {
 Strategy choose_strategy(const SqliteStore& store, const mvcc::CompactionPlan& plan, bool shrink) noexcept {
     const std::uint64_t all = std::max<std::uint64_t>(1, plan.before.revisions);
     const std::uint64_t gone = plan.removed.revisions;
-    if (store.info().layout == Layout::kine) return gone * 10 > all ? Strategy::rewrite : Strategy::in_place;
+    if (store.in_kine_table()) return gone * 10 > all ? Strategy::rewrite : Strategy::in_place;
     return gone * (shrink ? 3 : 2) > all ? Strategy::rewrite : Strategy::in_place;
 }
 
