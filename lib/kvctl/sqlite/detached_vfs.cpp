@@ -1,5 +1,10 @@
 #include "kvctl/sqlite/detached_vfs.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -14,7 +19,8 @@ namespace {
 // The file SQLite sees; the default VFS's own file object follows it in the same allocation.
 struct File {
     sqlite3_file base;
-    sqlite3_file* real;  // nullptr: an absent -wal, which reads as empty
+    sqlite3_file* real;   // nullptr: an absent -wal, which reads as empty, or a file without a name
+    int descriptor = -1;  // of a file without a name
     ReadRuns reads;
 };
 
@@ -22,7 +28,30 @@ File* self(sqlite3_file* file) {
     return reinterpret_cast<File*>(file);
 }
 
+// A file without a name is reached by a descriptor of this process. SQLite's own VFS does not open one: its
+// entry in /proc is a link.
+constexpr std::string_view k_descriptors = "/proc/self/fd/";
+
+int read_descriptor(int descriptor, void* out, int amount, sqlite3_int64 offset) {
+    auto* to = static_cast<char*>(out);
+    auto left = static_cast<std::size_t>(amount);
+    while (left > 0) {
+        const ssize_t n = ::pread(descriptor, to, left, offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return SQLITE_IOERR_READ;
+        if (n == 0) {
+            std::memset(to, 0, left);
+            return SQLITE_IOERR_SHORT_READ;
+        }
+        to += n;
+        offset += n;
+        left -= static_cast<std::size_t>(n);
+    }
+    return SQLITE_OK;
+}
+
 int close_file(sqlite3_file* file) {
+    if (self(file)->descriptor >= 0) ::close(self(file)->descriptor);
     sqlite3_file* const real = self(file)->real;
     const int rc = real == nullptr ? SQLITE_OK : real->pMethods->xClose(real);
     self(file)->~File();
@@ -32,6 +61,7 @@ int close_file(sqlite3_file* file) {
 int read_file(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) {
     sqlite3_file* const real = self(file)->real;
     if (real != nullptr) return self(file)->reads.read(real, out, amount, offset);
+    if (self(file)->descriptor >= 0) return read_descriptor(self(file)->descriptor, out, amount, offset);
     std::memset(out, 0, static_cast<std::size_t>(amount));
     return SQLITE_IOERR_SHORT_READ;
 }
@@ -40,6 +70,10 @@ int size_of_file(sqlite3_file* file, sqlite3_int64* size) {
     sqlite3_file* const real = self(file)->real;
     if (real != nullptr) return real->pMethods->xFileSize(real, size);
     *size = 0;
+    struct stat st {};
+    if (self(file)->descriptor < 0) return SQLITE_OK;
+    if (::fstat(self(file)->descriptor, &st) != 0) return SQLITE_IOERR_FSTAT;
+    *size = st.st_size;
     return SQLITE_OK;
 }
 
@@ -101,6 +135,13 @@ int open_file(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int fl
         if (name != nullptr) return SQLITE_CANTOPEN;
         return real_vfs->xOpen(real_vfs, name, file, flags, out_flags);
     }
+    if (is_main && std::string_view(name).starts_with(k_descriptors)) {
+        f->descriptor = ::open(name, O_RDONLY | O_CLOEXEC);
+        if (f->descriptor < 0) return SQLITE_CANTOPEN;
+        f->base.pMethods = &k_methods;
+        if (out_flags != nullptr) *out_flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB;
+        return SQLITE_OK;
+    }
     f->real = reinterpret_cast<sqlite3_file*>(f + 1);
     int opened = 0;
     const int type = is_main ? SQLITE_OPEN_MAIN_DB : SQLITE_OPEN_WAL;
@@ -142,9 +183,8 @@ int access_file(sqlite3_vfs* /*vfs*/, const char* name, int flags, int* result) 
 }
 
 int full_path(sqlite3_vfs* /*vfs*/, const char* name, int size, char* out) {
-    // A file without a name is reached by a descriptor's entry, which is a link that leads to no path.
     const std::string_view given(name);
-    if (given.starts_with("/proc/self/fd/")) {
+    if (given.starts_with(k_descriptors)) {
         if (given.size() >= static_cast<std::size_t>(size)) return SQLITE_CANTOPEN;
         std::memcpy(out, name, given.size() + 1);
         return SQLITE_OK;
