@@ -195,7 +195,8 @@ int run_list(const RaftOptions& o, Io& io) {
         if (!prints) return true;
         report::RaftEntry e{item.facts, {}, {}, view != nullptr};
         if (view) e.revision = view->revision_of(item.facts.index);
-        if (details) e.detail = report::describe_request(item.entry());
+        if (details)
+            e.detail = item.text.empty() ? report::describe_request(item.entry()) : std::string(item.text);
         switch (o.display.format) {
             case Format::text:
                 report::write_entry_text(io.out, e);

@@ -65,7 +65,7 @@ TEST_CASE("includes: a room of the library includes only the rooms below it") {
         {"dqlite", {"base"}},
         {"bbolt", {"base"}},
         {"store", {"mvcc", "sqlite", "bbolt", "dqlite", "base"}},
-        {"raftlog", {"raft", "sqlite", "base"}},
+        {"raftlog", {"raft", "sqlite", "dqlite", "base"}},
         {"report", {"mvcc", "raft", "base"}},
         {"jobs", {"report", "store", "raftlog", "mvcc", "raft", "base"}},
     };

@@ -5,6 +5,8 @@
 #include <system_error>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/dqlite/folder.hpp"
+#include "kvctl/raftlog/dqlite_dir.hpp"
 #include "kvctl/raftlog/dump_text.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
 #include "kvctl/raftlog/jsonl.hpp"
@@ -53,6 +55,8 @@ std::string_view name_of(SourceKind kind) noexcept {
             return "dump-logs-raw";
         case SourceKind::wal:
             return "wal";
+        case SourceKind::dqlite:
+            return "dqlite";
     }
     return "";
 }
@@ -60,6 +64,7 @@ std::string_view name_of(SourceKind kind) noexcept {
 std::unique_ptr<Source> open(const std::string& path, int timeout_ms) {
     std::error_code error;
     if (std::filesystem::is_directory(path, error)) {
+        if (dqlite::is_dqlite(path)) return open_dqlite_dir(path);
         const auto wal = find_wal_dir(path);
         if (!wal) {
             throw Error(ErrorKind::not_a_store,

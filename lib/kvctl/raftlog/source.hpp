@@ -17,8 +17,9 @@ enum class SourceKind {
     dump_text,  ///< etcd-dump-logs: requests as text, no data
     dump_raw,   ///< etcd-dump-logs --raw: every record, data complete
     wal,        ///< a member/wal directory
+    dqlite,     ///< segments of a dqlite data directory
 };
-/// "store", "jsonl", "dump-logs", "dump-logs-raw", "wal".
+/// "store", "jsonl", "dump-logs", "dump-logs-raw", "wal", "dqlite".
 [[nodiscard]] std::string_view name_of(SourceKind kind) noexcept;
 
 /// What a source says about its log besides the entries.
@@ -42,7 +43,7 @@ struct Item {
     raft::EntryFacts facts;
     std::string_view data;      ///< with Want::data; empty where the source has none
     bool data_present = false;  ///< with Want::data
-    std::string_view text;      ///< dump_text: the request as printed
+    std::string_view text;      ///< dump_text: the request as printed; dqlite: what it is about
 
     [[nodiscard]] raft::EntryView entry() const noexcept {
         return {facts.index, facts.term, facts.type, data, data_present};

@@ -12,6 +12,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/holders.hpp"
+#include "kvctl/store/check.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -39,6 +40,27 @@ DqliteStore::DqliteStore(std::unique_ptr<dqlite::State> state, std::size_t datab
       state_(std::move(state)),
       database_(database) {
     info_.layout = Layout::dqlite;
+}
+
+void DqliteStore::check(const CheckRequest& request, CheckResult& result, FindingLog& log) {
+    for (const Finding& f : state_->findings) log.add(f);
+    if (state_->tail_may_be_uncommitted()) {
+        log.add({Finding::Severity::info, "uncommitted-tail", "raft log",
+                 "with " + std::to_string(dqlite::voters(state_->configuration)) +
+                     " voters the last entries may not be committed: which ones are is nowhere on disk"});
+    }
+    if (state_->waiting_pages > 0) {
+        log.add({Finding::Severity::info, "waiting-pages", "raft log",
+                 std::to_string(state_->waiting_pages) +
+                     " pages belong to a transaction whose end is not in the log"});
+    }
+    KineStore::check(request, result, log);
+}
+
+void DqliteStore::check_executable(Findings& /*findings*/) {
+    throw Error(ErrorKind::read_only_layout, info().path +
+                                                 ": a dqlite directory is never written in place; -o NEWDIR "
+                                                 "makes a compacted one to put in its place");
 }
 
 std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOptions& options) {

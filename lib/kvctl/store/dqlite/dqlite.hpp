@@ -17,6 +17,10 @@ class DqliteStore final : public KineStore {
     DqliteStore(std::unique_ptr<dqlite::State> state, std::size_t database, StoreInfo info,
                 Connection connection, int timeout_ms);
 
+    [[nodiscard]] LogPlace log_place() override { return {nullptr, state_->folder.path}; }
+    void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
+    void check_executable(Findings& findings) override;
+
     [[nodiscard]] const dqlite::State& state() const noexcept { return *state_; }
     /// The name of the database inside the directory.
     [[nodiscard]] const std::string& database() const noexcept { return state_->databases[database_].name(); }
