@@ -28,31 +28,12 @@ constexpr std::int64_t k_lowest = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t k_highest = std::numeric_limits<std::int64_t>::max();
 constexpr std::uint64_t k_parallel_from_pages = 5000;
 
-std::int64_t ns_of(const timespec& t) noexcept {
-    return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
 std::uint64_t size_of(const std::string& path) noexcept {
     struct stat st {};
     return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
 }
 
 }  // namespace
-
-Fingerprint fingerprint(const std::string& path) {
-    Fingerprint f;
-    struct stat st {};
-    if (::stat(path.c_str(), &st) == 0) {
-        f.inode = st.st_ino;
-        f.size = st.st_size;
-        f.modified_ns = ns_of(st.st_mtim);
-    }
-    if (::stat((path + "-wal").c_str(), &st) == 0) {
-        f.wal_size = st.st_size;
-        f.wal_modified_ns = ns_of(st.st_mtim);
-    }
-    return f;
-}
 
 StoreInfo inspect_file(const std::string& given_path, const std::string& real_path) {
     const int fd = ::open(real_path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -142,6 +123,8 @@ Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
         throw Error(ErrorKind::busy, info.path + ": locked by " + sqlite::describe(now.locking) +
                                          "; gave up after " + std::to_string(timeout_ms) + " ms");
     }
+    // Nobody can write now; a moment ago somebody could.
+    if (access == Connection::Access::shared) c.seen = fingerprint(info.real_path);
     return c;
 }
 
@@ -162,9 +145,13 @@ void SqliteStore::refresh_info() {
     info_.shrinks_itself = auto_vacuum == 1;
 }
 
+bool SqliteStore::changed() const {
+    return connection_.access != Connection::Access::owned &&
+           fingerprint(info_.real_path) != connection_.seen;
+}
+
 void SqliteStore::check_unchanged() const {
-    if (connection_.access == Connection::Access::detached &&
-        fingerprint(info_.real_path) != connection_.seen) {
+    if (connection_.access == Connection::Access::detached && changed()) {
         throw Error(ErrorKind::busy,
                     info_.path + ": was changed by another process while it was read; try again");
     }
@@ -376,8 +363,7 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
                          std::nullopt});
             }
         }
-        if (connection_.access == Connection::Access::detached &&
-            fingerprint(info_.real_path) != connection_.seen) {
+        if (connection_.access == Connection::Access::detached && changed()) {
             if (attempt == 3) check_unchanged();
             connection_.db.close();
             connection_ = open_for_reading(inspect_file(info_.path, info_.real_path), timeout_ms_);

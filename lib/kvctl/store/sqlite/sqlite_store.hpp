@@ -10,6 +10,7 @@
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/sqlite/database.hpp"
+#include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/sqlite/index_check.hpp"
 #include "kvctl/store/sqlite/schema.hpp"
 #include "kvctl/store/store.hpp"
@@ -18,17 +19,6 @@ namespace kvctl::store {
 
 /// What an SQLite database begins with.
 inline constexpr std::string_view k_sqlite_magic{"SQLite format 3\0", 16};
-
-/// A file and its -wal as the file system sees them; two that are equal mean that nobody wrote in between.
-struct Fingerprint {
-    std::uint64_t inode = 0;
-    std::int64_t size = 0;
-    std::int64_t modified_ns = 0;
-    std::int64_t wal_size = -1;  ///< -1: there is none
-    std::int64_t wal_modified_ns = 0;
-    friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
-};
-[[nodiscard]] Fingerprint fingerprint(const std::string& path);
 
 /// Checks from the header alone that `path` is a whole SQLite database, and fills in a StoreInfo but for the
 /// layout. Throws not_a_store, damaged or io.
@@ -77,6 +67,10 @@ class SqliteStore : public Store {
     /// Read without locks, because nobody had the WAL-mode file open.
     [[nodiscard]] bool detached() const noexcept {
         return connection_.access == Connection::Access::detached;
+    }
+    [[nodiscard]] bool changed() const override;
+    [[nodiscard]] bool reads_snapshot() const noexcept override {
+        return connection_.access == Connection::Access::live;
     }
     /// From now on load() also gathers what the indexes must hold, for check_indexes(). For whoever is going
     /// to change the store.
