@@ -251,7 +251,7 @@ TEST_CASE(
         const TempDir folder;
         const std::string db = folder.file("s.db");
         random_kine(5, 40, false).write(db, {.wal = wal});
-        store::WritableStore writable = store::WritableStore::open(db, {});
+        store::SqliteWritable writable = store::SqliteWritable::open(db, {});
         const Other server([&] {
             sqlite::Database open = sqlite::Database::open(db, sqlite::Database::Mode::write);
             open.busy_timeout(0);
@@ -265,7 +265,7 @@ TEST_CASE(
             throw Error(ErrorKind::internal, "it had its turn");
         });
         check_error(ErrorKind::in_use, "pid " + std::to_string(server.pid()),
-                    [&] { store::shrink(writable, nullptr); });
+                    [&] { writable.shrink(nullptr); });
         CHECK_FALSE(writable.may_have_changed());
         writable.close();
         CHECK(folder.names().front() == "s.db");
@@ -286,8 +286,8 @@ TEST_CASE("replace: who opened an SQLite store unseen is refused, and leaves not
             sqlite::Database server = sqlite::Database::open(db, sqlite::Database::Mode::write);
             server.busy_timeout(0);
             if (reads) CHECK(server.integer("SELECT count(*) FROM kine").value_or(0) > 0);
-            store::WritableStore writable = store::WritableStore::open(db, {});
-            store::shrink(writable, nullptr);
+            store::SqliteWritable writable = store::SqliteWritable::open(db, {});
+            writable.shrink(nullptr);
             writable.close();
             check_error(ErrorKind::not_a_store, "not a database", [&] { server.exec(k_late_row); });
             CHECK_THROWS_AS((void)server.integer("SELECT count(*) FROM kine"), Error);
@@ -304,7 +304,7 @@ TEST_CASE("replace: a -wal that somebody wrote past the locks is not thrown away
     const TempDir folder;
     const std::string db = folder.file("s.db");
     random_kine(5, 40, false).write(db, {.wal = false});
-    store::WritableStore writable = store::WritableStore::open(db, {});
+    store::SqliteWritable writable = store::SqliteWritable::open(db, {});
     store::Replacement r = writable.begin_replacement();
     write_file(db + "-wal", "frames");
     check_error(ErrorKind::in_use, "wrote into it", [&] { writable.replace_by(r); });
