@@ -224,7 +224,7 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
 }
 
 // The work itself; whether it made the file smaller.
-bool carry_out(store::WritableStore& writable, const CompactOptions& options, Decision& d,
+bool carry_out(store::SqliteWritable& writable, const CompactOptions& options, Decision& d,
                Progress* progress) {
     bool shrunk = false;
     Provisional::carry_out(writable, [&](Provisional& made) {
@@ -258,7 +258,7 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
     auto progress = make_progress(options.output_style, io);  // taken away before the report
     store::OpenOptions open = options.open;
     open.waiting = progress.get();
-    store::WritableStore writable = store::WritableStore::open(options.path, open);
+    store::SqliteWritable writable = store::SqliteWritable::open(options.path, open);
     store::check_executable(writable.store());
     Decision d = decide(writable.store(), options, progress.get());
     check_decision(writable.info(), d);

@@ -274,7 +274,7 @@ void execute(const ReplayOptions& o, Progress* progress, report::ReplayReport& r
     if (!store::needs_rollback(o.path)) check_layout(store::open_store(o.path, o.open)->info());
     store::OpenOptions open = o.open;
     open.waiting = progress;
-    store::WritableStore writable = store::WritableStore::open(o.path, open);
+    store::SqliteWritable writable = store::SqliteWritable::open(o.path, open);
     check_layout(writable.info());
     store::check_executable(writable.store());
     describe(r, writable.info());

@@ -33,10 +33,8 @@ struct Prediction {
 };
 
 Prediction predict(store::SqliteStore& store, Progress* progress) {
-    const mvcc::CompactionRules rules =
-        store.info().layout == store::Layout::kine ? mvcc::kine_rules() : mvcc::classic_rules();
     Findings findings;
-    Prediction p{store.load(rules, findings, progress)};
+    Prediction p{store.load(rules_for(store, std::nullopt), findings, progress)};
     p.bytes = store::predict_file_bytes(store, p.index, {}, store::other_pages(store), {},
                                         store::order_of_rows(store, p.index));
     return p;
@@ -66,7 +64,7 @@ report::Refusal space_refusal(store::SqliteStore& store, const Prediction& p, bo
     return r;
 }
 
-void shrink(store::WritableStore& writable, const std::optional<std::string>& backup, Progress* progress) {
+void shrink(store::SqliteWritable& writable, const std::optional<std::string>& backup, Progress* progress) {
     Provisional::carry_out(writable, [&](Provisional& made) {
         if (backup) {
             writable.backup(*backup);
@@ -132,7 +130,7 @@ int vacuum(const Args& args, Io& io) {
         r.command = "kvctl vacuum " + std::string(path.starts_with('-') ? "-- " : "") + shell_quoted(path);
     } else {
         options.waiting = progress.get();
-        store::WritableStore writable = store::WritableStore::open(path, options);
+        store::SqliteWritable writable = store::SqliteWritable::open(path, options);
         const store::StoreInfo info = writable.info();
         describe(info);
         note_pending(writable.store().head(), r.notes);

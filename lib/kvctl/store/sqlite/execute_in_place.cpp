@@ -211,7 +211,7 @@ class Statistics {
     std::vector<std::string> tables_;
 };
 
-void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution) {
     SqliteStore& store = writable.store();
     sqlite::Database& db = store.db();
@@ -254,7 +254,7 @@ void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, cons
     store.trust_indexes();
 }
 
-void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+void run_batches(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                  const Execution& execution, std::int64_t batch) {
     SqliteStore& store = writable.store();
     sqlite::Database& db = store.db();
@@ -303,8 +303,9 @@ bool rebuilds_indexes(const mvcc::CompactionPlan& plan) noexcept {
     return plan.removed.revisions * 10 > plan.before.revisions;
 }
 
-void execute_in_place(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                      const Execution& execution, std::optional<std::int64_t> batch) {
+void execute_in_place(SqliteWritable& writable, const mvcc::TreeIndex& index,
+                      const mvcc::CompactionPlan& plan, const Execution& execution,
+                      std::optional<std::int64_t> batch) {
     writable.check_pages();
     sqlite::Database& db = writable.store().db();
     db.exec("PRAGMA secure_delete=FAST");
