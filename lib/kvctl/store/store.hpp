@@ -139,6 +139,9 @@ class Store {
                                                                   const mvcc::CompactionRules& rules,
                                                                   Findings& findings) = 0;
 
+    /// Revisions that the server itself keeps whatever its age: a hint asks for no less.
+    [[nodiscard]] virtual std::int64_t kept_by_server() { return 1000; }
+
     /// Ascending by id. A kine store has none: its leases are TTLs on rows.
     [[nodiscard]] virtual std::vector<Lease> leases() = 0;
 
