@@ -14,12 +14,14 @@ namespace kvctl::cli {
 namespace {
 
 // A log that cannot be read to its end is a finding, not the end of the check.
-void check_log(store::Store& store, const std::string& path, int timeout_ms, std::optional<LogIndex> applied,
-               Findings& findings) {
+void check_log(store::Store& store, const std::string& path, int timeout_ms, const Parsed& parsed,
+               std::optional<LogIndex> applied, Findings& findings) {
     try {
-        const auto source = log_of(store, path, timeout_ms);
+        const auto source = log_of(store, path, timeout_ms, parsed.value("wal-dir"));
         if (!source) return;
-        for (Finding& f : read_log(*source, "store", {}, applied).findings) findings.push_back(std::move(f));
+        const raftlog::Release release = release_of(store, parsed.value("etcd-version"));
+        for (Finding& f : read_log(*source, "store", {}, applied, release).findings)
+            findings.push_back(std::move(f));
     } catch (const Error& e) {
         if (e.kind() != ErrorKind::damaged && e.kind() != ErrorKind::not_a_store) throw;
         Finding f;
@@ -33,10 +35,11 @@ void check_log(store::Store& store, const std::string& path, int timeout_ms, std
 }  // namespace
 
 OptionTable check_options() {
-    return join({{{"Check", {flag("all", "name every finding, not only the first 20 of a code")}}},
-                 rules_options(),
-                 store_options(),
-                 output_options()});
+    return join(
+        {{{"Check", {flag("all", "name every finding, not only the first 20 of a code"), wal_dir_option()}}},
+         rules_options(),
+         store_options(),
+         output_options()});
 }
 
 int check(const Args& args, Io& io) {
@@ -54,7 +57,7 @@ int check(const Args& args, Io& io) {
     if (parsed.has("all")) request.kept_per_code = std::numeric_limits<std::size_t>::max();
     request.progress = progress.get();
     store::CheckResult result = check_store(*store, request);
-    check_log(*store, path, timeout_ms, result.consistent_index, result.findings);
+    check_log(*store, path, timeout_ms, parsed, result.consistent_index, result.findings);
 
     report::CheckReport report;
     const store::StoreInfo& info = store->info();

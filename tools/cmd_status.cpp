@@ -140,7 +140,8 @@ report::StatusReport status_of(const Parsed& parsed, const std::string& path, Pr
     r.pending = head.pending();
     r.meta = store.meta();
     add_bytes(index, r);
-    if (const auto source = log_of(store, path, static_cast<int>(timeout_of(parsed).count()))) {
+    if (const auto source =
+            log_of(store, path, static_cast<int>(timeout_of(parsed).count()), parsed.value("wal-dir"))) {
         r.raft_log = read_log(*source, "store", {}, head.consistent_index).facts;
     }
     add_hints(store, head, index, r);
@@ -175,7 +176,7 @@ void write_reports(const std::vector<report::StatusReport>& reports, bool severa
 }  // namespace
 
 OptionTable status_options() {
-    return join({rules_options(), store_options(), output_options()});
+    return join({{{"Raft log", {wal_dir_option()}}}, rules_options(), store_options(), output_options()});
 }
 
 int status(const Args& args, Io& io) {

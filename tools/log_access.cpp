@@ -7,6 +7,7 @@
 #include "kvctl/raft/audit.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/raftlog/table.hpp"
+#include "kvctl/store/cluster.hpp"
 #include "kvctl/store/sqlite/sqlite_store.hpp"
 
 namespace kvctl::cli {
@@ -17,18 +18,27 @@ bool is_directory(const std::string& path) {
     return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-void each_entry(raftlog::Source& source, const std::function<void(const raft::EntryFacts&)>& f) {
+void each_entry(raftlog::Source& source, const std::function<void(const raftlog::Item&)>& f) {
     std::uint64_t n = 0;
     source.each(raftlog::Want::facts, [&](const raftlog::Item& item) {
         if ((++n & 0xFFF) == 0) check_interrupt();
-        f(item.facts);
+        f(item);
         return true;
     });
 }
 
 }  // namespace
 
-std::unique_ptr<raftlog::Source> log_of(store::Store& store, const std::string& operand, int timeout_ms) {
+Option wal_dir_option() {
+    return file("wal-dir", "DIR", "where the log of an etcd data dir lies, if not in its member/wal");
+}
+
+std::unique_ptr<raftlog::Source> log_of(store::Store& store, const std::string& operand, int timeout_ms,
+                                        const std::optional<std::string>& wal_dir) {
+    if (wal_dir) {
+        if (store.info().layout == store::Layout::bbolt) return raftlog::open(operand, timeout_ms, wal_dir);
+        throw Error(ErrorKind::usage, operand + ": --wal-dir goes only with an etcd db or data dir");
+    }
     if (auto* const sqlite = dynamic_cast<store::SqliteStore*>(&store)) {
         const bool native = store.info().layout == store::Layout::native;
         return native && raftlog::has_table(sqlite->db()) ? raftlog::open_table(sqlite->db()) : nullptr;
@@ -37,30 +47,39 @@ std::unique_ptr<raftlog::Source> log_of(store::Store& store, const std::string& 
                                                                           : nullptr;
 }
 
+raftlog::Release release_of(store::Store& store, const std::optional<std::string>& asked) {
+    if (asked) return raftlog::release_of(*asked);
+    return raftlog::release_of(store::cluster_of(store).storage_version.value_or(""));
+}
+
 LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
-                    std::optional<LogIndex> applied) {
+                    std::optional<LogIndex> applied, raftlog::Release release) {
     const raftlog::Header& header = source.header();
-    const raft::Marks marks{header.hard_state ? std::optional(header.hard_state->commit) : std::nullopt,
-                            applied};
     LogReading reading;
     reading.facts.source = name;
-    raft::LayoutBuilder layout(header.snapshot, marks);
+    raft::CommitWatch commit(raftlog::known_commit(header, applied));
+    raftlog::StartUpAudit start_up(header, release, applied);
+    raft::LayoutBuilder layout(header.snapshot, {});
     raft::Audit audit({.snapshot = header.snapshot,
                        .snapshot_stored = header.snapshot_stored,
                        .hard_state = header.hard_state,
                        .consistent_index = applied,
-                       .newest_snapshot = header.newest_snapshot,
+                       .newest_snapshot = raftlog::loaded_snapshot(header, release),
                        .expect_snapshot_record = header.expect_snapshot_record,
                        .filtered = header.filtered,
                        .text_only = !header.has_data});
-    each_entry(source, [&](const raft::EntryFacts& e) {
-        layout.add(e);
-        audit.add(e);
+    each_entry(source, [&](const raftlog::Item& item) {
+        layout.add(item.facts);
+        audit.add(item.facts);
+        start_up.add(item.facts);
+        (void)commit.see(item.entry());
     });
+    const raft::Marks marks{commit.last(), applied};
     reading.facts.before = layout.layout();
     reading.facts.after = {header.snapshot.index, 0, 0, layout.layout()};
-    reading.findings = source.findings();
+    reading.findings = raftlog::findings_of(source, commit.last(), applied);
     for (Finding& f : audit.finish()) reading.findings.push_back(std::move(f));
+    for (Finding& f : start_up.finish()) reading.findings.push_back(std::move(f));
 
     std::optional<LogIndex> at;
     if (target.index) at = LogIndex(*target.index);
@@ -83,7 +102,7 @@ LogReading read_log(raftlog::Source& source, const std::string& name, const LogT
         return reading;
     }
     raft::CompactionBuilder compaction(header.snapshot, *at);
-    each_entry(source, [&](const raft::EntryFacts& e) { compaction.add(e); });
+    each_entry(source, [&](const raftlog::Item& item) { compaction.add(item.facts); });
     reading.facts.after = compaction.result();
     reading.compact_to = at;
     return reading;

@@ -1,12 +1,12 @@
 #include "tools/replay_survey.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <set>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raft/auth_watch.hpp"
+#include "kvctl/raft/belonging.hpp"
 #include "tools/log_access.hpp"
 
 namespace kvctl::cli {
@@ -16,14 +16,35 @@ std::string number(LogIndex index) {
     return std::to_string(index.value());
 }
 
+raft::Belonging belonging(const ReplayBase& base, const raftlog::Header& header) {
+    raft::Belonging::Store store;
+    for (const auto& [id, standing] : base.cluster.members) store.members.insert(id);
+    store.cluster_id = base.cluster.cluster_id;
+    store.members_at = base.cluster.members_at;
+    store.applied = base.applied;
+    store.current = base.current;
+    return {std::move(store), {header.node_id, header.cluster_id}};
+}
+
 class Survey {
   public:
-    Survey(std::string log, LogIndex applied, std::optional<Term> term, LogIndex limit)
-        : log_(std::move(log)), applied_(applied), term_(term), limit_(limit) {}
+    Survey(std::string log, const ReplayBase& base, const raftlog::Header& header,
+           std::optional<LogIndex> until)
+        : log_(std::move(log)),
+          applied_(base.applied),
+          term_(base.term),
+          until_(until),
+          belonging_(belonging(base, header)),
+          commit_(raftlog::known_commit(header, base.applied)),
+          all_committed_(!header.hard_state) {}
 
     bool take(const raftlog::Item& item) {
         const LogIndex index = item.facts.index;
-        if (index > limit_) return false;
+        const raft::Request request = raft::decode_request(item.entry());
+        belonging_.see(item.entry(), request);
+        const bool committed = commit_.see(item.entry()) || all_committed_;
+        if (!committed) ++uncommitted_;
+        if (!committed || (until_ && index > *until_)) return true;
         if (!auth_) auth_.emplace(index.value() == 1);
         if (last_seen_ && index.value() != last_seen_->value() + 1 && index > applied_) {
             fail(ErrorKind::damaged, "entry " + number(index) + " follows entry " + number(*last_seen_));
@@ -35,7 +56,6 @@ class Survey {
                      ": the entries between are missing");
         }
         last_seen_ = index;
-        const raft::Request request = raft::decode_request(item.entry());
         if (index > applied_) {
             take_new(item, request);
         } else {
@@ -45,18 +65,39 @@ class Survey {
     }
 
     void finish(ReplaySurvey& out) {
+        if (const auto fault = belonging_.fault()) fail(ErrorKind::refused, "another history: it " + *fault);
         refuse_auth();
         out.last = std::max(last_seen_.value_or(applied_), applied_);
+        if (!all_committed_) out.committed = commit_.last();
         out.alarms = std::move(alarms_);
         out.compacts = compacts_;
+        out.whole = belonging_.whole();
         out.entries = out.last.value() - applied_.value();
         out.value_reads.assign(value_reads_.begin(), value_reads_.end());
-        if (last_seen_ && *last_seen_ < applied_ && *last_seen_ < limit_) {
+        if (all_committed_) {
+            out.notes.warnings.emplace_back("the log has no hard state: every entry is taken as committed");
+        }
+        if (out.committed && until_ && *until_ > *out.committed) {
+            out.notes.warnings.push_back("--until-index " + number(*until_) +
+                                         " lies above the last committed entry " + number(*out.committed));
+        }
+        if (last_seen_ && *last_seen_ < applied_ && (!until_ || *last_seen_ < *until_)) {
             out.notes.warnings.push_back("the log ends at entry " + number(*last_seen_) +
                                          ", below the store's consistent index " + number(applied_));
         }
+        if (uncommitted_ > 0 && out.committed) {
+            out.notes.warnings.push_back(
+                std::to_string(uncommitted_) + (uncommitted_ == 1 ? " entry" : " entries") +
+                " behind entry " + number(*out.committed) + (uncommitted_ == 1 ? " is" : " are") +
+                " not known to be committed and left out: only the other members can tell");
+        } else if (out.committed && !until_ && out.last < *out.committed && out.last >= applied_) {
+            out.notes.warnings.push_back("the log ends at entry " + number(out.last) +
+                                         ", but entries up to " + number(*out.committed) + " are committed");
+        }
         for (Finding& f : unknown_.take()) out.notes.findings.push_back(std::move(f));
     }
+
+    [[nodiscard]] std::optional<LogIndex> committed() const noexcept { return commit_.last(); }
 
   private:
     [[noreturn]] void fail(ErrorKind kind, const std::string& what) const {
@@ -103,7 +144,11 @@ class Survey {
     std::string log_;
     LogIndex applied_;
     std::optional<Term> term_;
-    LogIndex limit_;
+    std::optional<LogIndex> until_;
+    raft::Belonging belonging_;
+    raft::CommitWatch commit_;
+    bool all_committed_;
+    std::uint64_t uncommitted_ = 0;
     std::optional<LogIndex> last_seen_;
     std::optional<raft::AuthWatch> auth_;
     raft::Alarms alarms_;
@@ -114,8 +159,8 @@ class Survey {
 
 }  // namespace
 
-ReplaySurvey survey_log(raftlog::Source& source, const std::string& log, LogIndex applied,
-                        std::optional<Term> term, std::optional<LogIndex> until) {
+ReplaySurvey survey_log(raftlog::Source& source, const std::string& log, const ReplayBase& base,
+                        std::optional<LogIndex> until) {
     const raftlog::Header& header = source.header();
     if (!header.has_data) {
         throw Error(ErrorKind::refused, log +
@@ -123,33 +168,17 @@ ReplaySurvey survey_log(raftlog::Source& source, const std::string& log, LogInde
                                             "directory itself, or a dump made with -raw");
     }
     ReplaySurvey out;
-    LogIndex limit{std::numeric_limits<std::uint64_t>::max()};
-    if (header.hard_state) {
-        out.committed = header.hard_state->commit;
-        limit = header.hard_state->commit;
-    } else {
-        out.notes.warnings.emplace_back("the log has no hard state: every entry is taken as committed");
-    }
-    if (until && *until > limit) {
-        out.notes.warnings.push_back("--until-index " + number(*until) +
-                                     " lies above the last committed entry " + number(limit));
-    }
-    if (until) limit = std::min(limit, *until);
-    Survey survey(log, applied, term, limit);
+    Survey survey(log, base, header, until);
     std::uint64_t n = 0;
     source.each(raftlog::Want::data, [&](const raftlog::Item& item) {
         if ((++n & 0xFF) == 0) check_interrupt();
         return survey.take(item);
     });
     survey.finish(out);
-    Findings findings = source.findings();
+    Findings findings = raftlog::findings_of(source, survey.committed(), base.applied);
     refuse_corrupt(findings, log, "such a log is not replayed, and nothing was changed");
     for (Finding& f : findings) {
         if (f.severity != Finding::Severity::info) out.notes.findings.push_back(std::move(f));
-    }
-    if (header.hard_state && out.last < limit && out.last >= applied) {
-        out.notes.warnings.push_back("the log ends at entry " + number(out.last) + ", but entries up to " +
-                                     number(header.hard_state->commit) + " are committed");
     }
     return out;
 }

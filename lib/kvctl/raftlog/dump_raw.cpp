@@ -116,7 +116,7 @@ class DumpRaw final : public Source {
             if ((++n & 1023) == 0) check_interrupt();
             Item item;
             item.facts = {slot.index(), slot.term(), slot.type(), slot.request(), slot.bytes()};
-            if (want == Want::data || !item.facts.bytes) reread(slot, item);
+            if (want == Want::data || slot.type() != raft::EntryType::normal) reread(slot, item);
             if (!f(item)) return;
         }
     }
@@ -135,7 +135,6 @@ class DumpRaw final : public Source {
         }
         item.data = entry.data;
         item.data_present = entry.data_present;
-        item.facts.bytes = raft::encoded_size(entry);
     }
 
     bool take(std::string_view line, Resolver& resolver) {
@@ -158,7 +157,8 @@ class DumpRaw final : public Source {
         if (take_word(line, "Snapshot:")) {
             std::array<std::uint64_t, 2> v{};
             if (!parse_numbers(line, std::array<std::string_view, 2>{"index", "term"}, v)) return false;
-            resolver.snapshot({LogIndex{v[0]}, Term{v[1]}}, {lines_.offset(), 0, 0}, header_.path);
+            resolver.snapshot({{LogIndex{v[0]}, Term{v[1]}}, std::nullopt}, {lines_.offset(), 0, 0},
+                              header_.path);
             saw_snapshot_ = true;
             return true;
         }

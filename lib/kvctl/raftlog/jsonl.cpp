@@ -198,10 +198,12 @@ class JsonLines final : public Source {
             }
             if (!header_.snapshot_stored) more = read(line);
         }
-        if (header_.snapshot_stored) return;
-        const std::uint64_t first = more ? line.entry.index.value() : 1;
-        header_.snapshot.index = LogIndex{first == 0 ? 0 : first - 1};
-        if (first <= 1) header_.snapshot.term = Term{0};
+        if (!header_.snapshot_stored) {
+            const std::uint64_t first = more ? line.entry.index.value() : 1;
+            header_.snapshot.index = LogIndex{first == 0 ? 0 : first - 1};
+            if (first <= 1) header_.snapshot.term = Term{0};
+        }
+        if (header_.snapshot.index == LogIndex{0}) header_.members.emplace();
     }
 
     [[nodiscard]] const Header& header() const override { return header_; }

@@ -39,6 +39,17 @@ Content content_of(const std::string& path) {
     return Content::other;
 }
 
+// The folder of .snap files of a data directory, of its `member`, or of the db in it.
+std::string snap_dir_of(const std::string& path) {
+    const std::filesystem::path base(path);
+    std::error_code error;
+    if (!std::filesystem::is_directory(base, error)) return (base.parent_path() / ".").native();
+    for (const char* const inner : {"member/snap", "snap"}) {
+        if (std::filesystem::is_directory(base / inner, error)) return (base / inner).native();
+    }
+    return path;
+}
+
 }  // namespace
 
 std::string_view name_of(SourceKind kind) noexcept {
@@ -57,13 +68,52 @@ std::string_view name_of(SourceKind kind) noexcept {
     return "";
 }
 
-std::unique_ptr<Source> open(const std::string& path, int timeout_ms) {
+raft::CommitWatch::Known known_commit(const Header& header, std::optional<LogIndex> applied) {
+    raft::CommitWatch::Known known;
+    known.applied = applied;
+    known.member = header.node_id;
+    if (header.hard_state) {
+        known.commit = header.hard_state->commit;
+        // Who votes alone votes for itself.
+        if (!known.member) known.member = header.hard_state->vote;
+    }
+    if (header.has_data && !header.filtered) known.members = header.members;
+    known.members_at = header.members_at;
+    return known;
+}
+
+Findings findings_of(const Source& source, std::optional<LogIndex> committed,
+                     std::optional<LogIndex> applied) {
+    Findings findings = source.findings();
+    for (Finding& f : findings) {
+        for (const DamagedEntry& d : source.header().damaged) {
+            if (d.where != f.where || (f.code != "crc-mismatch" && f.code != "undecodable-record")) continue;
+            if (applied && d.index <= *applied) {
+                f.what += "; committed, and the store has applied it";
+            } else if (committed) {
+                f.what += d.index <= *committed ? "; committed" : "; not known to be committed";
+                if (applied) f.what += ", and the store has not applied it";
+            }
+        }
+    }
+    return findings;
+}
+
+std::unique_ptr<Source> open(const std::string& path, int timeout_ms,
+                             const std::optional<std::string>& wal_dir) {
     std::error_code error;
+    if (wal_dir) {
+        const auto wal = find_wal_dir(*wal_dir);
+        if (!wal) throw Error(ErrorKind::not_a_store, *wal_dir + ": no .wal files in it");
+        return open_wal_dir(*wal, snap_dir_of(path));
+    }
     if (std::filesystem::is_directory(path, error)) {
         const auto wal = find_wal_dir(path);
         if (!wal) {
             throw Error(ErrorKind::not_a_store,
-                        path + ": no .wal files in it, in its wal or in its member/wal");
+                        path +
+                            ": no .wal files in it, in its wal or in its member/wal; where the server runs "
+                            "with --wal-dir, name that folder with --wal-dir");
         }
         return open_wal_dir(*wal);
     }

@@ -8,6 +8,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
+#include "kvctl/store/cluster.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/native/native.hpp"
 
@@ -85,6 +86,7 @@ void Conversion::take_bbolt() {
     if (head.term) meta_.emplace_back("term", static_cast<std::int64_t>(head.term->value()));
     const auto* const db = dynamic_cast<const BboltStore*>(&store_);
     if (db == nullptr) return;
+    for (auto& row : member_rows(cluster_of(store_))) meta_.push_back(std::move(row));
     if (db->file().has_digest() && !db->file().digest_matches()) {
         throw Error(
             ErrorKind::damaged,

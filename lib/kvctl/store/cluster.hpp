@@ -1,0 +1,36 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kvctl/store/store.hpp"
+
+namespace kvctl::store {
+
+/// What a member of a cluster is, or was; the numbers stand in native stores and never change.
+enum class Standing : std::int64_t { removed = -1, learner = 0, voter = 1 };
+
+/// The cluster that a store comes from, as far as it says.
+struct Cluster {
+    std::map<std::uint64_t, Standing> members;
+    LogIndex members_at;                         ///< what entries of the log up to it changed is in them
+    std::optional<std::uint64_t> cluster_id;     ///< known from a log alone
+    std::optional<std::uint64_t> member_id;      ///< whose log it was
+    std::optional<std::string> storage_version;  ///< "3.6.0": the release that wrote it; 3.5 and before none
+};
+
+/// Of an etcd db its buckets `members` and `members_removed`; of a native store what `import` remembered
+/// there. Names that are no ids are passed over. Throws damaged where a bucket cannot be read.
+[[nodiscard]] Cluster cluster_of(Store& store);
+
+/// The rows of table `meta` by which a native store remembers members: `member_<id in hex>`, a Standing, and
+/// `members_index`. None without members.
+[[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> member_rows(const Cluster& cluster);
+/// The id in such a name.
+[[nodiscard]] std::optional<std::uint64_t> id_of_member_row(std::string_view name) noexcept;
+
+}  // namespace kvctl::store
