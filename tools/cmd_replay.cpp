@@ -40,6 +40,7 @@ struct ReplayOptions {
     std::optional<std::string> wal_dir;
     bool dry_run = false;
     mvcc::CompactionRules rules;
+    std::optional<raft::AlarmRule> alarm_rule;  ///< nullopt: that of the release which wrote the log
     store::OpenOptions open;
     std::uint64_t batch = k_batch_entries;
     Output display;
@@ -57,6 +58,11 @@ ReplayOptions parse_replay(const Args& args, const Io& io) {
     o.wal_dir = parsed.value("wal-dir");
     o.dry_run = parsed.has("dry-run");
     o.rules = rules_of(parsed).value_or(mvcc::classic_rules());
+    if (const auto version = parsed.value("etcd-version")) {
+        const auto minor = raftlog::minor_version(*version);
+        o.alarm_rule =
+            minor && *minor < std::pair(3U, 6U) ? raft::AlarmRule::by_last_request : raft::AlarmRule::by_set;
+    }
     o.open.layout = layout_of(parsed);
     o.open.timeout_ms = static_cast<int>(timeout_of(parsed).count());
     if (const auto text = parsed.value("batch")) {
@@ -264,6 +270,17 @@ void replay_into(
     r.notes = survey.notes;
     raft::ApplyState state = restore(store, head);
     state.alarms = survey.alarms;
+    state.alarm_rule = o.alarm_rule.value_or(survey.alarm_rule);
+    if (survey.both_alarms_from) {
+        const bool by_set = state.alarm_rule == raft::AlarmRule::by_set;
+        r.notes.warnings.push_back(
+            "both alarms, NOSPACE and CORRUPT, are on from entry " +
+            std::to_string(survey.both_alarms_from->value()) +
+            " on: etcd up to 3.5 goes by the last alarm request alone, 3.6 by both alarms; this run goes "
+            "by " +
+            (by_set ? "both" : "the last request") +
+            " (--etcd-version chooses; a server up to 3.5 that was started again meanwhile went by both)");
+    }
     const std::unique_ptr<ReplaySink> sink = make_sink(survey, survey.compacts || head.pending());
     if (head.pending()) {
         sink->finish_pending(*head.scheduled);

@@ -49,6 +49,7 @@ std::unique_ptr<raftlog::Source> log_of(store::Store& store, const std::string& 
 
 raftlog::Release release_of(store::Store& store, const std::optional<std::string>& asked) {
     if (asked) return raftlog::release_of(*asked);
+    if (store.info().layout != store::Layout::bbolt) return raftlog::Release::unknown;
     return raftlog::release_of(store::cluster_of(store).storage_version.value_or(""));
 }
 

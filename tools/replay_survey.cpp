@@ -56,6 +56,7 @@ class Survey {
                      ": the entries between are missing");
         }
         last_seen_ = index;
+        follow_alarms(index, request);
         if (index > applied_) {
             take_new(item, request);
         } else {
@@ -70,6 +71,8 @@ class Survey {
         out.last = std::max(last_seen_.value_or(applied_), applied_);
         if (!all_committed_) out.committed = commit_.last();
         out.alarms = std::move(alarms_);
+        if (old_writer_) out.alarm_rule = raft::AlarmRule::by_last_request;
+        out.both_alarms_from = both_alarms_from_;
         out.compacts = compacts_;
         out.whole = belonging_.whole();
         out.entries = out.last.value() - applied_.value();
@@ -113,9 +116,19 @@ class Survey {
                  "decide what is applied");
     }
 
+    // Which requests two alarms hold up depends on the release. Up to 3.5 a server publishes its attributes
+    // as a request of the old API, from 3.6 on as one of the new.
+    void follow_alarms(LogIndex index, const raft::Request& request) {
+        if (!both_alarms_from_ && request.kind == raft::RequestKind::v2) old_writer_ = true;
+        if (!both_alarms_from_ && request.kind == raft::RequestKind::cluster_member_attr_set)
+            old_writer_ = false;
+        if (const auto* alarm = std::get_if<raft::Alarm>(&request.body)) all_alarms_.apply(*alarm);
+        if (!both_alarms_from_ && all_alarms_.both_are_on()) both_alarms_from_ = index;
+    }
+
     void take_applied(const raftlog::Item& item, const raft::Request& request) {
         auth_->see(item.entry(), request);
-        if (const auto* alarm = std::get_if<raft::Alarm>(&request.body)) raft::apply_alarm(*alarm, alarms_);
+        if (const auto* alarm = std::get_if<raft::Alarm>(&request.body)) alarms_.apply(*alarm);
         if (item.facts.index == applied_ && term_ && *term_ != item.facts.term) {
             fail(ErrorKind::refused, "is of another history: entry " + number(applied_) + " has term " +
                                          std::to_string(item.facts.term.value()) +
@@ -151,7 +164,10 @@ class Survey {
     std::uint64_t uncommitted_ = 0;
     std::optional<LogIndex> last_seen_;
     std::optional<raft::AuthWatch> auth_;
-    raft::Alarms alarms_;
+    raft::Alarms alarms_;      ///< of applied entries
+    raft::Alarms all_alarms_;  ///< of those to apply too
+    std::optional<LogIndex> both_alarms_from_;
+    bool old_writer_ = false;  ///< etcd up to 3.5
     bool compacts_ = false;
     std::set<std::pair<std::string, std::string>> value_reads_;
     FindingLog unknown_;

@@ -20,8 +20,10 @@ struct ReplaySurvey {
     std::optional<LogIndex> committed;  ///< nullopt: nothing says what is committed
     std::uint64_t entries = 0;          ///< to apply
     raft::Alarms alarms;                ///< as the applied entries of the log left them
-    bool compacts = false;              ///< a compaction is asked for
-    bool whole = false;                 ///< the log begins with its first entry
+    raft::AlarmRule alarm_rule = raft::AlarmRule::by_set;  ///< of the release that wrote the log
+    std::optional<LogIndex> both_alarms_from;  ///< the entry from which on both kinds of alarm were on
+    bool compacts = false;                     ///< a compaction is asked for
+    bool whole = false;                        ///< the log begins with its first entry
     /// Key and range end of each comparison of values and each put that keeps one, without repeats.
     std::vector<std::pair<std::string, std::string>> value_reads;
     report::Notes notes;

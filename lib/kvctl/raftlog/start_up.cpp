@@ -22,15 +22,21 @@ std::string told(const Start& start, const char* origin) {
 
 }  // namespace
 
-Release release_of(std::string_view version) noexcept {
+std::optional<std::pair<unsigned, unsigned>> minor_version(std::string_view version) noexcept {
     if (version.starts_with('v')) version.remove_prefix(1);
     unsigned major = 0;
     unsigned minor = 0;
     const char* const end = version.data() + version.size();
     const auto [dot, fault] = std::from_chars(version.data(), end, major);
-    if (fault != std::errc{} || dot == end || *dot != '.') return Release::unknown;
-    if (std::from_chars(dot + 1, end, minor).ec != std::errc{}) return Release::unknown;
-    return major > 3 || (major == 3 && minor >= 7) ? Release::from_3_7 : Release::up_to_3_6;
+    if (fault != std::errc{} || dot == end || *dot != '.') return std::nullopt;
+    if (std::from_chars(dot + 1, end, minor).ec != std::errc{}) return std::nullopt;
+    return std::pair(major, minor);
+}
+
+Release release_of(std::string_view version) noexcept {
+    const auto minor = minor_version(version);
+    if (!minor) return Release::unknown;
+    return *minor >= std::pair(3U, 7U) ? Release::from_3_7 : Release::up_to_3_6;
 }
 
 std::optional<raft::SnapshotMeta> loaded_snapshot(const Header& header, Release release) {

@@ -2,15 +2,19 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/raftlog/source.hpp"
 
 namespace kvctl::raftlog {
 
+/// Major and minor number of a version such as "3.6.0" or "v3.7.0-rc.0"; nullopt when it is none.
+[[nodiscard]] std::optional<std::pair<unsigned, unsigned>> minor_version(std::string_view version) noexcept;
+
 /// Which server is to start on a data directory.
 enum class Release { unknown, up_to_3_6, from_3_7 };
-/// Of a version such as "3.6.0" or "v3.7.0-rc.0"; unknown for what is none.
+/// Unknown for what is no version.
 [[nodiscard]] Release release_of(std::string_view version) noexcept;
 
 /// What a server of that release loads; with an unknown one what Header::newest_snapshot says.
