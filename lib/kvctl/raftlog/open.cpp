@@ -1,5 +1,6 @@
 #include "kvctl/raftlog/open.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -8,6 +9,7 @@
 #include "kvctl/raftlog/dump_text.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
 #include "kvctl/raftlog/jsonl.hpp"
+#include "kvctl/raftlog/paste.hpp"
 #include "kvctl/raftlog/table.hpp"
 #include "kvctl/raftlog/wal_dir.hpp"
 
@@ -15,18 +17,13 @@ namespace kvctl::raftlog {
 namespace {
 
 constexpr std::string_view k_sqlite{"SQLite format 3\0", 16};
-constexpr std::size_t k_head = 4096;
+constexpr std::size_t k_head = std::size_t{64} << 10;
 
 enum class Content { empty, sqlite, json, dump_text, dump_raw, wal_segment, other };
 
-Content content_of(const std::string& path) {
-    FileReader file(path);
-    const std::string_view head = file.view(0, k_head);
-    if (head.empty()) return Content::empty;
-    if (head.substr(0, k_sqlite.size()) == k_sqlite) return Content::sqlite;
-    const std::size_t first = head.find_first_not_of(" \t\r\n");
-    if (first != std::string_view::npos && head[first] == '{') return Content::json;
-    switch (dump_form(head)) {
+// What a line of text is part of; other: it does not tell.
+Content content_of(std::string_view line) {
+    switch (dump_form(line)) {
         case DumpForm::text:
             return Content::dump_text;
         case DumpForm::raw:
@@ -34,8 +31,26 @@ Content content_of(const std::string& path) {
         case DumpForm::none:
             break;
     }
+    const bool json = trimmed(line).starts_with('{') && !is_logged_json(line);
+    return json ? Content::json : Content::other;
+}
+
+// A pasted text tells by the first line that is the log's own.
+Content content_of(FileReader& file) {
+    std::string_view head = file.view(0, k_head);
+    if (head.empty()) return Content::empty;
+    if (head.substr(0, k_sqlite.size()) == k_sqlite) return Content::sqlite;
     // A segment begins with a checksum record: a frame of 4 or 8 bytes whose first field says type 4.
     if (head.size() >= 10 && head[8] == '\x08' && head[9] == '\x04') return Content::wal_segment;
+    if (head.starts_with("\xEF\xBB\xBF")) head.remove_prefix(3);
+    while (!head.empty()) {
+        const std::size_t end = std::min(head.find('\n'), head.size());
+        std::string_view line = head.substr(0, end);
+        if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+        if (const Content content = content_of(line); content != Content::other) return content;
+        if (!trimmed(line).empty() && !is_foreign_line(line)) break;
+        head.remove_prefix(std::min(end + 1, head.size()));
+    }
     return Content::other;
 }
 
@@ -117,19 +132,21 @@ std::unique_ptr<Source> open(const std::string& path, int timeout_ms,
         }
         return open_wal_dir(*wal);
     }
-    switch (content_of(path)) {
+    std::optional<FileReader> file = FileReader::of_any(path);
+    switch (content_of(*file)) {
         case Content::json:
-            return open_jsonl(path);
+            return open_jsonl(std::move(*file));
         case Content::dump_text:
-            return open_dump_text(path);
+            return open_dump_text(std::move(*file));
         case Content::dump_raw:
-            return open_dump_raw(path);
+            return open_dump_raw(std::move(*file));
         case Content::empty:
             throw Error(ErrorKind::not_a_store, path + ": an empty file");
         case Content::wal_segment:
             throw Error(ErrorKind::not_a_store,
                         path + ": one segment of a log; name the directory it lies in");
         case Content::sqlite:
+            file.reset();  // closed later, it would take SQLite's locks with it
             return open_table(path, timeout_ms);
         case Content::other:
             break;
