@@ -6,16 +6,16 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/raft/audit.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/raftlog/write_jsonl.hpp"
+#include "kvctl/report/raft_detail.hpp"
 #include "kvctl/report/raft_report.hpp"
 #include "kvctl/store/open.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
-#include "tools/log_access.hpp"
 #include "tools/notes.hpp"
-#include "tools/raft_detail.hpp"
 #include "tools/raft_store.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/sizes.hpp"
@@ -118,7 +118,7 @@ class Beside {
     Beside(const RaftOptions& o, const raftlog::Header& h, StoreView* view) {
         if (view != nullptr) {
             applied_ = view->consistent_index();
-            release_ = release_of(view->store(), o.version);
+            release_ = jobs::release_of(view->store(), o.version);
             return;
         }
         if (o.version) release_ = raftlog::release_of(*o.version);
@@ -128,7 +128,7 @@ class Beside {
         try {
             const auto db = store::open_store(h.start_up->folder + "/db", {store::Layout::bbolt});
             applied_ = db->head().consistent_index;
-            release_ = release_of(*db, o.version);
+            release_ = jobs::release_of(*db, o.version);
         } catch (const Error& e) {
             if (e.kind() == ErrorKind::interrupted) throw;
         }
@@ -262,7 +262,7 @@ int run_list(const RaftOptions& o, Io& io) {
         if (!prints) return true;
         report::RaftEntry e{item.facts, {}, {}, view != nullptr};
         if (view) e.revision = view->revision_of(item.facts.index);
-        if (details) e.detail = describe_request(item.entry());
+        if (details) e.detail = report::describe_request(item.entry());
         switch (o.display.format) {
             case Format::text:
                 report::write_entry_text(io.out, e);
@@ -312,7 +312,7 @@ int run_compact(const RaftOptions& o, Io& io) {
         return true;
     });
     Findings findings = pass.finish(*source, r);
-    refuse_corrupt(findings, o.log, "nothing was written: the copy would hide it");
+    jobs::refuse_corrupt(findings, o.log, "nothing was written: the copy would hide it");
     const auto verdict =
         raft::check_compaction(o.index, r.layout.snapshot.index, r.layout.last_index, pass.marks());
     report::RaftReport::Compaction done;

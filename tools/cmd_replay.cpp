@@ -10,13 +10,13 @@
 #include "kvctl/raft/apply.hpp"
 #include "kvctl/raft/revision_match.hpp"
 #include "kvctl/raftlog/open.hpp"
+#include "kvctl/raftlog/start_up.hpp"
 #include "kvctl/raftlog/table.hpp"
 #include "kvctl/report/replay_report.hpp"
 #include "kvctl/store/open.hpp"
 #include "kvctl/store/sqlite/writable.hpp"
 #include "tools/commands.hpp"
 #include "tools/compact_options.hpp"
-#include "tools/log_access.hpp"
 #include "tools/notes.hpp"
 #include "tools/replay_sink.hpp"
 #include "tools/replay_survey.hpp"
@@ -264,7 +264,7 @@ void replay_into(
             o.path + ": holds revisions but no consistent index: which entries it reflects is not known");
     }
     ReplaySurvey survey =
-        survey_log(log, o.log, {r.index_before, head.term, head.current, store::cluster_of(store)}, o.until);
+        survey_log(log, o.log, {r.index_before, head.term, head.current, store.cluster()}, o.until);
     if (survey.whole) refuse_other_rows(store, head, log, o.log);
     r.last_committed = survey.committed;
     r.notes = survey.notes;
@@ -320,7 +320,7 @@ void forecast(const ReplayOptions& o, Progress* progress, report::ReplayReport& 
 void execute(const ReplayOptions& o, Progress* progress, report::ReplayReport& r) {
     // A look first, so that no other layout is ever opened for writing.
     if (!store::needs_rollback(o.path)) check_layout(store::open_store(o.path, o.open)->info());
-    store::WritableStore writable = store::WritableStore::open(o.path, o.open);
+    store::SqliteWritable writable = store::SqliteWritable::open(o.path, o.open);
     check_layout(writable.info());
     store::check_executable(writable.store());
     describe(r, writable.info());

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "kvctl/store/store.hpp"
+#include "kvctl/base/strong.hpp"
 
 namespace kvctl::store {
 
@@ -17,20 +17,16 @@ enum class Standing : std::int64_t { removed = -1, learner = 0, voter = 1 };
 /// The cluster that a store comes from, as far as it says.
 struct Cluster {
     std::map<std::uint64_t, Standing> members;
-    LogIndex members_at;                         ///< what entries of the log up to it changed is in them
-    std::optional<std::uint64_t> cluster_id;     ///< known from a log alone
-    std::optional<std::uint64_t> member_id;      ///< whose log it was
-    std::optional<std::string> storage_version;  ///< "3.6.0": the release that wrote it; 3.5 and before none
+    LogIndex members_at;                      ///< what entries of the log up to it changed is in them
+    std::optional<std::uint64_t> cluster_id;  ///< known from a log alone
 };
-
-/// Of an etcd db its buckets `members` and `members_removed`; of a native store what `import` remembered
-/// there. Names that are no ids are passed over. Throws damaged where a bucket cannot be read.
-[[nodiscard]] Cluster cluster_of(Store& store);
 
 /// The rows of table `meta` by which a native store remembers members: `member_<id in hex>`, a Standing, and
 /// `members_index`. None without members.
 [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> member_rows(const Cluster& cluster);
 /// The id in such a name.
 [[nodiscard]] std::optional<std::uint64_t> id_of_member_row(std::string_view name) noexcept;
+/// The id of a member as etcd names it: a number in hex and nothing else.
+[[nodiscard]] std::optional<std::uint64_t> member_id(std::string_view digits) noexcept;
 
 }  // namespace kvctl::store

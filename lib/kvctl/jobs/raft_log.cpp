@@ -1,22 +1,13 @@
-#include "tools/log_access.hpp"
-
-#include <sys/stat.h>
+#include "kvctl/jobs/raft_log.hpp"
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raft/audit.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/raftlog/table.hpp"
-#include "kvctl/store/cluster.hpp"
-#include "kvctl/store/sqlite/sqlite_store.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 namespace {
-
-bool is_directory(const std::string& path) {
-    struct stat st {};
-    return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
-}
 
 void each_entry(raftlog::Source& source, const std::function<void(const raftlog::Item&)>& f) {
     std::uint64_t n = 0;
@@ -29,28 +20,21 @@ void each_entry(raftlog::Source& source, const std::function<void(const raftlog:
 
 }  // namespace
 
-Option wal_dir_option() {
-    return file("wal-dir", "DIR", "where the log of an etcd data dir lies, if not in its member/wal");
-}
-
-std::unique_ptr<raftlog::Source> log_of(store::Store& store, const std::string& operand, int timeout_ms,
+std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms,
                                         const std::optional<std::string>& wal_dir) {
-    if (wal_dir) {
-        if (store.info().layout == store::Layout::bbolt) return raftlog::open(operand, timeout_ms, wal_dir);
-        throw Error(ErrorKind::usage, operand + ": --wal-dir goes only with an etcd db or data dir");
+    const store::LogPlace place = store.log_place();
+    if (wal_dir && !place.wal) {
+        throw Error(ErrorKind::usage,
+                    store.info().path + ": --wal-dir goes only with an etcd db or data dir");
     }
-    if (auto* const sqlite = dynamic_cast<store::SqliteStore*>(&store)) {
-        const bool native = store.info().layout == store::Layout::native;
-        return native && raftlog::has_table(sqlite->db()) ? raftlog::open_table(sqlite->db()) : nullptr;
-    }
-    return is_directory(operand) && is_directory(operand + "/member/wal") ? raftlog::open(operand, timeout_ms)
-                                                                          : nullptr;
+    if (wal_dir) return raftlog::open(store.info().path, timeout_ms, wal_dir);
+    if (place.table != nullptr)
+        return raftlog::has_table(*place.table) ? raftlog::open_table(*place.table) : nullptr;
+    return place.folder.empty() ? nullptr : raftlog::open(place.folder, timeout_ms);
 }
 
 raftlog::Release release_of(store::Store& store, const std::optional<std::string>& asked) {
-    if (asked) return raftlog::release_of(*asked);
-    if (store.info().layout != store::Layout::bbolt) return raftlog::Release::unknown;
-    return raftlog::release_of(store::cluster_of(store).storage_version.value_or(""));
+    return raftlog::release_of(asked ? *asked : store.storage_version().value_or(""));
 }
 
 LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
@@ -117,4 +101,4 @@ void refuse_corrupt(const Findings& findings, const std::string& log, const std:
     }
 }
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs

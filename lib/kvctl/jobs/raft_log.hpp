@@ -11,9 +11,8 @@
 #include "kvctl/raftlog/start_up.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/store/store.hpp"
-#include "tools/options.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 
 /// A log's layout, and what a compaction of it was found to do.
 struct LogReading {
@@ -30,15 +29,10 @@ struct LogTarget {
     std::uint64_t keep = 5000;
 };
 
-/// --wal-dir.
-[[nodiscard]] Option wal_dir_option();
-
-/// The log that lies in or beside a store: `raft_entry` of a native one, member/wal where the operand was an
-/// etcd data dir, and `wal_dir` where an etcd db's log lies elsewhere (a usage Error for other stores); null
-/// when there is none.
+/// The log that lies in or beside a store, and `wal_dir` where an etcd db's lies elsewhere (a usage Error for
+/// other stores); null when there is none.
 [[nodiscard]] std::unique_ptr<raftlog::Source> log_of(
-    store::Store& store, const std::string& operand, int timeout_ms,
-    const std::optional<std::string>& wal_dir = std::nullopt);
+    store::Store& store, int timeout_ms, const std::optional<std::string>& wal_dir = std::nullopt);
 
 /// Which server is to start on the store's folder: of the version asked for, else of the one that wrote it.
 [[nodiscard]] raftlog::Release release_of(store::Store& store,
@@ -54,4 +48,4 @@ struct LogTarget {
 /// `consequence` ends the message: "such a log is not replayed, …".
 void refuse_corrupt(const Findings& findings, const std::string& log, const std::string& consequence);
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs
