@@ -63,7 +63,8 @@ std::string bbolt_path(const std::string& path) {
     return db;
 }
 
-BboltStore::BboltStore(const std::string& path) : file_(bbolt_path(path)) {
+BboltStore::BboltStore(const std::string& path)
+    : seen_(fingerprint(bbolt_path(path))), file_(bbolt_path(path)) {
     info_.path = path;
     info_.real_path = resolved(file_.path());
     info_.layout = Layout::bbolt;
@@ -75,6 +76,10 @@ BboltStore::BboltStore(const std::string& path) : file_(bbolt_path(path)) {
     if (!rows)
         throw Error(ErrorKind::not_a_store, file_.path() + ": is a bbolt file, but has no bucket \"key\"");
     rows_ = *rows;
+}
+
+bool BboltStore::changed() const {
+    return file_.changed() || fingerprint(file_.path()) != seen_;
 }
 
 namespace {

@@ -5,6 +5,7 @@
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/bbolt/file.hpp"
+#include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {
@@ -53,6 +54,8 @@ class BboltStore : public Store {
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
     [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
 
+    [[nodiscard]] bool changed() const override;
+
     /// A value of the bucket "meta" as it is stored.
     [[nodiscard]] std::optional<std::string_view> meta_bytes(std::string_view name) const;
     [[nodiscard]] const bbolt::File& file() const noexcept { return file_; }
@@ -68,6 +71,7 @@ class BboltStore : public Store {
     void check_received(Findings& findings) const;
 
     StoreInfo info_;
+    Fingerprint seen_;  // before file_ is opened
     bbolt::File file_;
     bbolt::Bucket rows_;
 };
