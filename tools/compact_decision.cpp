@@ -222,7 +222,7 @@ void read_raft_log(store::Store& store, const CompactOptions& options, Decision&
     // Opening the store once more and closing it again would drop the locks this process holds on it.
     const bool same = !own && same_file(*options.raft_log, store.info().real_path);
     const std::unique_ptr<raftlog::Source> source =
-        own || same ? jobs::log_of(store, options.open.timeout_ms)
+        own || same ? jobs::log_of(store, options.open.timeout_ms, options.wal_dir)
                     : raftlog::open(*options.raft_log, options.open.timeout_ms);
     if (source == nullptr) {
         if (same) throw Error(ErrorKind::not_a_store, *options.raft_log + ": the store holds no raft log");
@@ -234,14 +234,15 @@ void read_raft_log(store::Store& store, const CompactOptions& options, Decision&
     if (own && options.compacts_raft() && store.info().layout != store::Layout::native && !options.dry_run) {
         throw Error(ErrorKind::read_only_layout, options.path + ": an etcd WAL is never written");
     }
-    jobs::LogReading reading =
-        jobs::read_log(*source, own ? "store" : *options.raft_log, target, d.head.consistent_index);
+    jobs::LogReading reading = jobs::read_log(*source, own ? "store" : *options.raft_log, target,
+                                              d.head.consistent_index, jobs::release_of(store));
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && options.output && store.info().layout == store::Layout::bbolt)
         d.notes.warnings.emplace_back("the raft log is left out; 'kvctl import' takes it over");
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (Finding& f : reading.findings) {
+        if (f.severity == Finding::Severity::info) continue;
         d.notes.warnings.push_back("raft log: " + (f.where.empty() ? "" : f.where + ": ") + f.what);
     }
 }

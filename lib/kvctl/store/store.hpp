@@ -17,6 +17,7 @@
 #include "kvctl/mvcc/record.hpp"
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
+#include "kvctl/store/cluster.hpp"
 
 namespace kvctl::sqlite {
 class Database;
@@ -50,6 +51,7 @@ struct Traits {
 struct LogPlace {
     sqlite::Database* table = nullptr;  ///< the database that may hold it
     std::string folder;
+    bool wal = false;  ///< it is a directory of etcd's, which may lie anywhere
 };
 
 /// The file itself, read from the file system and the header; no row is touched for it.
@@ -109,6 +111,10 @@ class Store {
     [[nodiscard]] virtual const Traits& traits() const noexcept = 0;
     [[nodiscard]] virtual StoreHead head() = 0;
     [[nodiscard]] virtual LogPlace log_place() = 0;
+    /// Throws damaged where what tells cannot be read.
+    [[nodiscard]] virtual Cluster cluster() { return {}; }
+    /// The release of etcd that wrote the store, where it says so ("3.6.0").
+    [[nodiscard]] virtual std::optional<std::string> storage_version() { return std::nullopt; }
 
     /// Reads every revision (no values) into an index for `rules` and seals it; damage goes to `findings`,
     /// and reading goes on where it can. One pass over the rows.

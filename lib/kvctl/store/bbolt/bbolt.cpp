@@ -124,8 +124,8 @@ LogPlace BboltStore::log_place() {
         struct stat st {};
         return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
     };
-    return {nullptr, is_directory(info_.path) && is_directory(info_.path + "/member/wal") ? info_.path
-                                                                                          : std::string()};
+    const bool own = is_directory(info_.path) && is_directory(info_.path + "/member/wal");
+    return {.table = nullptr, .folder = own ? info_.path : std::string(), .wal = true};
 }
 
 std::unique_ptr<Store> open_bbolt(const std::string& path) {

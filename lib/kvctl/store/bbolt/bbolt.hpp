@@ -46,6 +46,9 @@ class BboltStore : public Store {
     /// The bucket "meta" by its own names; values that are no number (confState, storageVersion) are left
     /// out.
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
+    /// Of the buckets `members` and `members_removed`; names that are no ids are passed over.
+    [[nodiscard]] Cluster cluster() override;
+    [[nodiscard]] std::optional<std::string> storage_version() override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
     void check_executable(Findings& findings) override;
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
