@@ -30,6 +30,14 @@ void check_log(store::Store& store, const std::string& path, int timeout_ms, std
     }
 }
 
+// Where what decides is damaged itself, the check tells.
+mvcc::CompactionRules rules_for(store::Store& store, const std::optional<mvcc::CompactionRules>& asked) try {
+    return store::choose_rules(store, asked).rules;
+} catch (const Error& e) {
+    if (e.kind() != ErrorKind::damaged) throw;
+    return mvcc::classic_rules();
+}
+
 }  // namespace
 
 OptionTable check_options() {

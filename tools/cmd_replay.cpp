@@ -36,7 +36,7 @@ struct ReplayOptions {
     std::string path;
     std::optional<LogIndex> until;
     bool dry_run = false;
-    mvcc::CompactionRules rules;
+    std::optional<mvcc::CompactionRules> rules;  ///< nullopt: the store decides
     store::OpenOptions open;
     std::uint64_t batch = k_batch_entries;
     Output display;
@@ -52,7 +52,7 @@ ReplayOptions parse_replay(const Args& args, const Io& io) {
     o.path = parsed.operands()[1];
     if (const auto text = parsed.value("until-index")) o.until = LogIndex{parse_u64("--until-index", *text)};
     o.dry_run = parsed.has("dry-run");
-    o.rules = rules_of(parsed).value_or(mvcc::classic_rules());
+    o.rules = rules_of(parsed);
     o.open.layout = layout_of(parsed);
     o.open.timeout_ms = static_cast<int>(timeout_of(parsed).count());
     if (const auto text = parsed.value("batch")) {
@@ -262,7 +262,8 @@ void forecast(const ReplayOptions& o, Progress* progress, report::ReplayReport& 
     replay_into(
         store, *log, false, o,
         [&](const ReplaySurvey& survey, bool compacts) {
-            return std::make_unique<ForecastSink>(store, o.rules, survey, compacts);
+            return std::make_unique<ForecastSink>(store, store::choose_rules(store, o.rules).rules, survey,
+                                                  compacts);
         },
         progress, r);
     r.command = o.command;
@@ -280,7 +281,10 @@ void execute(const ReplayOptions& o, Progress* progress, report::ReplayReport& r
         shared ? raftlog::open_table(writable.store().db()) : raftlog::open(o.log, o.open.timeout_ms);
     replay_into(
         writable.store(), *log, shared, o,
-        [&](const ReplaySurvey&, bool) { return std::make_unique<StoreSink>(writable, o.rules, progress); },
+        [&](const ReplaySurvey&, bool) {
+            return std::make_unique<StoreSink>(writable, store::choose_rules(writable.store(), o.rules).rules,
+                                               progress);
+        },
         progress, r);
     writable.store().refresh_info();
     describe(r, writable.info());

@@ -64,7 +64,11 @@ void add_bytes(const mvcc::TreeIndex& index, report::StatusReport& r) {
 void add_hints(store::Store& store, const store::StoreHead& head, const mvcc::TreeIndex& index,
                report::StatusReport& r) {
     const store::StoreInfo& info = store.info();
-    if (r.pending) {
+    if (r.etcd) {
+        for (const report::EtcdStatus::Alarm& a : r.etcd->alarms)
+            r.hints.push_back(a.text + ": " + store::k_way_out_of_alarm);
+    }
+    if (r.pending && !head.marked_by_restore && info.layout != store::Layout::bbolt) {
         r.hints.emplace_back("finish the compaction that was cut short: kvctl compact --rev " +
                              std::to_string(head.scheduled->value()) + " " + shell_quoted(info.path));
     }
@@ -109,6 +113,19 @@ void add_hints(store::Store& store, const store::StoreHead& head, const mvcc::Tr
     }
 }
 
+report::EtcdStatus etcd_status(const store::EtcdFacts& facts) {
+    report::EtcdStatus e;
+    e.cluster_version = facts.cluster_version;
+    e.storage_version = facts.storage_version;
+    for (const auto& m : facts.members) e.members.push_back({m.id, m.name, m.learner});
+    for (const auto& a : facts.alarms) e.alarms.push_back({a.member, a.type, a.text()});
+    e.leases = facts.leases.count;
+    e.ttl_min = facts.leases.ttl_min;
+    e.ttl_max = facts.leases.ttl_max;
+    for (const auto& b : facts.buckets) e.buckets.push_back({b.name, b.keys, b.bytes, b.pages});
+    return e;
+}
+
 report::StatusReport status_of(const Parsed& parsed, const std::string& path, Progress* progress) {
     report::StatusReport r;
     // Before the store is opened: this closes a descriptor of the file, and with it SQLite's locks would go.
@@ -118,6 +135,8 @@ report::StatusReport status_of(const Parsed& parsed, const std::string& path, Pr
     const store::StoreInfo& info = store.info();
     Findings findings;
     const mvcc::TreeIndex index = store.load(opened.rules, findings, progress);
+    Findings told = store.notices();
+    findings.insert(findings.begin(), told.begin(), told.end());
     r.store = {info.path, std::string(name_of(info.layout)), info.file_bytes, info.page_size,
                info.free_pages};
     r.wal_bytes = info.wal_bytes;
@@ -138,6 +157,10 @@ report::StatusReport status_of(const Parsed& parsed, const std::string& path, Pr
     r.free_bytes = info.free_pages * info.page_size;
     if (head.consistent_index) r.consistent_index = head.consistent_index->value();
     r.pending = head.pending();
+    r.pending_text = head.pending_text() + (info.layout == store::Layout::bbolt && !head.marked_by_restore
+                                                ? "; the server finishes it at its next start"
+                                                : "");
+    if (const auto facts = store.etcd_facts()) r.etcd = etcd_status(*facts);
     r.meta = store.meta();
     add_bytes(index, r);
     if (const auto source = log_of(store, path, static_cast<int>(timeout_of(parsed).count()))) {

@@ -87,7 +87,7 @@ int vacuum(const Args& args, Io& io) {
     if (!r.executed) {
         const std::unique_ptr<store::Store> store = store::open_store(path, options);
         describe(store->info());
-        note_pending(store->head(), r.notes);
+        note_head(*store, store->head(), r.notes);
         if (const auto backup = parsed.value("backup")) store::refuse_existing(*backup);
         r.file_after = predicted_bytes(dynamic_cast<store::SqliteStore&>(*store), progress.get());
         r.command = "kvctl vacuum " + std::string(path.starts_with('-') ? "-- " : "") + shell_quoted(path);
@@ -95,7 +95,7 @@ int vacuum(const Args& args, Io& io) {
         store::WritableStore writable = store::WritableStore::open(path, options);
         const store::StoreInfo info = writable.info();
         describe(info);
-        note_pending(writable.store().head(), r.notes);
+        note_head(writable.store(), writable.store().head(), r.notes);
         const std::uint64_t used = (info.pages - info.free_pages) * info.page_size;
         store::check_space({used, store::folder_of(info.real_path)}, path);
         if (const auto backup = parsed.value("backup")) {

@@ -98,7 +98,7 @@ OptionTable rules_options() {
         {"Rules",
          {
              choice("tombstones", "classic|keep-at-rev",
-                    "what happens to a tombstone exactly at the compact revision (default classic: it goes)"),
+                    "what happens to a tombstone exactly at the compact revision (default: what wrote the store)"),
              word("etcd-version", "X.Y.Z", "follow that release of etcd in every such choice"),
          }}};
 }

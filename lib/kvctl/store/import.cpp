@@ -26,6 +26,7 @@ std::string rows_text(std::uint64_t n) {
 Conversion::Conversion(Store& store, Progress* progress) : store_(store) {
     current_ = store.head().current;
     leases_ = store.leases();
+    for (Finding& f : store.notices()) warnings_.push_back(std::move(f.what));
     survey(progress);
 }
 
@@ -83,8 +84,9 @@ void Conversion::take_bbolt() {
         meta_.emplace_back("consistent_index", static_cast<std::int64_t>(head.consistent_index->value()));
     }
     if (head.term) meta_.emplace_back("term", static_cast<std::int64_t>(head.term->value()));
-    const auto* const db = dynamic_cast<const BboltStore*>(&store_);
+    auto* const db = dynamic_cast<BboltStore*>(&store_);
     if (db == nullptr) return;
+    take_versions(*db);
     if (db->file().has_digest() && !db->file().digest_matches()) {
         throw Error(
             ErrorKind::damaged,
@@ -96,13 +98,25 @@ void Conversion::take_bbolt() {
         const auto found = db->file().bucket(bucket);
         if (!found) return false;
         bbolt::Cursor cursor(db->file(), *found);
-        if (key.empty()) return cursor.first();
         return cursor.seek(key) && cursor.key() == key && cursor.value() == std::string_view("\x01");
     };
     if (is_on("auth", "authEnabled")) {
         warnings_.emplace_back("authentication is on in this db; a native store holds no users and roles");
     }
-    if (is_on("alarm", "")) warnings_.emplace_back("an alarm is on in this db; a native store holds none");
+    for (const EtcdFacts::Alarm& alarm : db->alarms()) {
+        warnings_.push_back("an alarm is on in this db, " + alarm.text() + "; a native store holds none");
+    }
+}
+
+// Which rules the rows follow (choose_rules).
+void Conversion::take_versions(BboltStore& db) {
+    const EtcdFacts facts = *db.etcd_facts();
+    const auto take = [&](std::string_view name, const std::optional<std::string>& text) {
+        const auto release = text ? mvcc::EtcdRelease::parse(*text) : std::nullopt;
+        if (release) meta_.emplace_back(name, release->number());
+    };
+    take(k_storage_version, facts.storage_version);
+    take(k_cluster_version, facts.cluster_version);
 }
 
 void Conversion::take_kine(MainRevision last_row) {

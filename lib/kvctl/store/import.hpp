@@ -13,6 +13,8 @@
 
 namespace kvctl::store {
 
+class BboltStore;
+
 /// Counters of table `meta` by name.
 using Meta = std::vector<std::pair<std::string, std::int64_t>>;
 
@@ -48,6 +50,7 @@ class Conversion {
   private:
     void survey(Progress* progress);
     void take_bbolt();
+    void take_versions(BboltStore& db);
     void take_kine(MainRevision last_row);
     void each_kine(const std::function<void(const mvcc::Record&)>& f);
     void each_bbolt(const std::function<void(const mvcc::Record&)>& f);
