@@ -20,8 +20,9 @@ StoreView::StoreView(const std::string& path, const store::OpenOptions& options,
     const store::RuleChoice choice = store::choose_rules(*store_, rules);
     if (choice.known && !choice.left_open) rules_ = choice.rules;
     for (Finding& f : store_->notices()) findings_.add(std::move(f));
-    if (store_->info().layout == store::Layout::kine) {
-        throw Error(ErrorKind::refused, path + ": a kine store has no raft log behind it");
+    if (!store_->traits().etcd_log) {
+        throw Error(ErrorKind::refused, path + ": a " + std::string(name_of(store_->info().layout)) +
+                                            " store has no raft log behind it");
     }
 }
 

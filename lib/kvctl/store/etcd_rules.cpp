@@ -5,21 +5,17 @@
 namespace kvctl::store {
 
 RuleChoice choose_rules(Store& store, const std::optional<mvcc::CompactionRules>& asked) {
-    const StoreInfo& info = store.info();
-    if (info.layout == Layout::kine) {
-        if (asked) {
-            throw Error(ErrorKind::usage,
-                        info.path +
-                            ": a kine store follows kine's rule; --tombstones and --etcd-version are for "
-                            "etcd's layouts");
-        }
-        return {mvcc::kine_rules()};
+    if (const std::optional<mvcc::CompactionRules>& own = store.traits().own_rules) {
+        if (!asked) return {*own};
+        throw Error(ErrorKind::usage, store.info().path + ": a " + std::string(name_of(store.info().layout)) +
+                                          " store follows " + std::string(mvcc::name_of(own->tombstones)) +
+                                          "'s rule; --tombstones and --etcd-version are for etcd's layouts");
     }
     if (asked) return {*asked};
     if (const auto release = store.release())
         return {mvcc::rules_of_release(*release), true, !mvcc::release_decides(*release)};
     // An etcd db that does not say who wrote it was written by somebody all the same.
-    return {mvcc::classic_rules(), false, info.layout == Layout::bbolt};
+    return {mvcc::classic_rules(), false, store.info().layout == Layout::bbolt};
 }
 
 std::optional<std::string> both_outcomes(const RuleChoice& choice, const mvcc::TreeIndex& index,

@@ -16,8 +16,8 @@ struct RuleChoice {
     bool left_open = false;
 };
 
-/// What was asked for; else by the release that wrote the store (etcd.md 0), classic where nothing tells;
-/// kine's for a kine store, where asking throws usage.
+/// What was asked for; else by the release that wrote the store (etcd.md 0), classic where nothing tells.
+/// Those of a layout that leaves no choice are its own, and asking for others throws usage.
 [[nodiscard]] RuleChoice choose_rules(Store& store, const std::optional<mvcc::CompactionRules>& asked);
 
 /// A line with both outcomes where the choice was left open and a tombstone stands exactly at `at`.

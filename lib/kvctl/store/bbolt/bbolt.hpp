@@ -31,12 +31,17 @@ class BboltStore : public Store {
 
     /// free_pages is what no bucket reaches, once load() has walked them; before that what the freelist says.
     [[nodiscard]] const StoreInfo& info() const override { return info_; }
+    [[nodiscard]] const Traits& traits() const noexcept override;
     /// The current revision is that of the last row that can be read, where the last one cannot.
     [[nodiscard]] StoreHead head() override;
     [[nodiscard]] Findings notices() override;
     /// By storageVersion, else the cluster version.
     [[nodiscard]] std::optional<mvcc::EtcdRelease> release() override;
     [[nodiscard]] std::optional<EtcdFacts> etcd_facts() override;
+    /// member/wal of the data dir that `path` was.
+    [[nodiscard]] LogPlace log_place() override;
+    /// The way out of each alarm.
+    [[nodiscard]] std::vector<Hint> advice(const StoreHead& head, const mvcc::TreeIndex& index) override;
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress) override;
     void each_record(MainRevision from, MainRevision to,
@@ -50,6 +55,10 @@ class BboltStore : public Store {
     /// The bucket "meta" by its own names; values that are no number (confState, storageVersion) are left
     /// out.
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
+    [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
+    void check_executable(Findings& findings) override;
+    void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
+    [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
 
     /// As load(), but goes on behind pages that cannot be read; each is a finding.
     [[nodiscard]] mvcc::TreeIndex load_past_damage(const mvcc::CompactionRules& rules, Findings& findings,

@@ -282,6 +282,13 @@ std::optional<EtcdFacts> BboltStore::etcd_facts() {
     return facts;
 }
 
+std::vector<Hint> BboltStore::advice(const StoreHead& /*head*/, const mvcc::TreeIndex& /*index*/) {
+    std::vector<Hint> all;
+    for (const EtcdFacts::Alarm& alarm : alarms())
+        all.push_back({"alarm", alarm.text() + ": " + k_way_out_of_alarm, "etcdctl alarm disarm"});
+    return all;
+}
+
 // A snapshot is exactly as long as the pages that were ever used; a data dir's db is seldom.
 bool BboltStore::may_lack_digest() const {
     const std::filesystem::path own(info_.real_path);

@@ -73,6 +73,11 @@ NativeStore::NativeStore(StoreInfo info, Connection connection, std::optional<Na
     set_table(std::move(tables->revision));
 }
 
+const Traits& NativeStore::traits() const noexcept {
+    static const Traits k_traits{.own_rules = {}, .journal = true};
+    return k_traits;
+}
+
 StoreHead NativeStore::head() {
     StoreHead head;
     for (const auto& [name, value] : meta()) {
@@ -98,9 +103,9 @@ bool NativeStore::is_marked_by_restore(MainRevision at) {
 }
 
 std::optional<mvcc::EtcdRelease> NativeStore::release() {
-    for (const std::string_view name : {k_storage_version, k_cluster_version}) {
+    for (const char* const name : {k_storage_version, k_cluster_version}) {
         sqlite::Statement s = db().prepare(
-            "SELECT value FROM meta WHERE typeof(value) = 'integer' AND name = '" + std::string(name) + "'");
+            std::string("SELECT value FROM meta WHERE typeof(value) = 'integer' AND name = '") + name + "'");
         if (!s.step()) continue;
         if (const auto release = mvcc::EtcdRelease::of_number(s.integer(0))) return release;
     }

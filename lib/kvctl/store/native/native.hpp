@@ -21,8 +21,8 @@ struct NativeTables {
 /// etcd's buckets as SQLite tables (kvctl-store(5)).
 /// Counters that hold what `import` found in an etcd db: mvcc::EtcdRelease::number() of its storageVersion
 /// and of its cluster version.
-inline constexpr std::string_view k_storage_version = "etcd_storage_version";
-inline constexpr std::string_view k_cluster_version = "etcd_cluster_version";
+inline constexpr const char* k_storage_version = "etcd_storage_version";
+inline constexpr const char* k_cluster_version = "etcd_cluster_version";
 
 class NativeStore final : public SqliteStore {
   public:
@@ -30,11 +30,13 @@ class NativeStore final : public SqliteStore {
     /// it, refused for a newer layout version.
     NativeStore(StoreInfo info, Connection connection, std::optional<NativeTables> tables, int timeout_ms);
 
+    [[nodiscard]] const Traits& traits() const noexcept override;
     [[nodiscard]] StoreHead head() override;
     /// As `import` found it in an etcd db.
     [[nodiscard]] std::optional<mvcc::EtcdRelease> release() override;
     /// Whether a row that a bumped restore adds stands at `at`.
     [[nodiscard]] bool is_marked_by_restore(MainRevision at);
+    [[nodiscard]] LogPlace log_place() override { return {&db(), {}}; }
     void each_record(MainRevision from, MainRevision to,
                      const std::function<void(const mvcc::Record&)>& f) override;
     /// Throws damaged where rows stand in no order and the primary key's index names others than the table.
@@ -46,6 +48,8 @@ class NativeStore final : public SqliteStore {
                                                           Findings& findings) override;
     [[nodiscard]] std::vector<Lease> leases() override;
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
+    void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
+    [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
 
     /// The layout's tables, if they are there, the revisions' with all its columns.
     [[nodiscard]] static std::optional<NativeTables> find_tables(const sqlite::Database& db);
