@@ -13,6 +13,7 @@
 #include "kvctl/store/conversion.hpp"
 #include "kvctl/store/history_file.hpp"
 #include "kvctl/store/native/native_writer.hpp"
+#include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
 #include "kvctl/store/temp_file.hpp"
 
@@ -131,8 +132,10 @@ void import_any(const ImportRequest& o, Progress* progress, report::ImportReport
     options.raft_table = log != nullptr;
     store::NativeWriter writer(o.output, options);
     add_meta(writer, conversion->meta(), report);
-    add_leases(writer, conversion->leases(), report);
-    conversion->each([&](const mvcc::Record& r) { add(writer, r, report); }, progress);
+    store::copy_one_moment(*source, [&] {
+        add_leases(writer, conversion->leases(), report);
+        conversion->each([&](const mvcc::Record& r) { add(writer, r, report); }, progress);
+    });
     if (log) add_log(writer, *log, source->head().consistent_index, report);
     for (const std::string& w : conversion->warnings()) report.notes.warnings.push_back(w);
     for (const Finding& f : conversion->findings()) report.notes.findings.push_back(f);

@@ -156,6 +156,11 @@ class Store {
     /// Ascending by id. A kine store has none: its leases are TTLs on rows.
     [[nodiscard]] virtual std::vector<Lease> leases() = 0;
 
+    /// Whether the file was written since it was opened, as far as its size and times tell.
+    [[nodiscard]] virtual bool changed() const { return false; }
+    /// What is read is of one moment whoever writes meanwhile.
+    [[nodiscard]] virtual bool reads_snapshot() const noexcept { return false; }
+
     /// Every counter by its stored name (native: table meta; bbolt: bucket meta; kine: none), unknown ones
     /// included.
     [[nodiscard]] virtual std::vector<std::pair<std::string, std::int64_t>> meta() = 0;

@@ -59,7 +59,8 @@ std::string bbolt_path(const std::string& path) {
     return db;
 }
 
-BboltStore::BboltStore(const std::string& path) : file_(bbolt_path(path)) {
+BboltStore::BboltStore(const std::string& path)
+    : seen_(fingerprint(bbolt_path(path))), file_(bbolt_path(path)) {
     info_.path = path;
     info_.real_path = resolved(file_.path());
     info_.layout = Layout::bbolt;
@@ -71,6 +72,10 @@ BboltStore::BboltStore(const std::string& path) : file_(bbolt_path(path)) {
     if (!rows)
         throw Error(ErrorKind::not_a_store, file_.path() + ": is a bbolt file, but has no bucket \"key\"");
     rows_ = *rows;
+}
+
+bool BboltStore::changed() const {
+    return file_.changed() || fingerprint(file_.path()) != seen_;
 }
 
 namespace {
@@ -278,7 +283,18 @@ mvcc::TreeIndex BboltStore::load(const mvcc::CompactionRules& rules, Findings& f
     }
     mvcc::TreeIndex index(rules);
     FindingLog log;
-    const bool ordered = fill(index, log, progress, damage);
+    const bool ordered = [&] {
+        try {
+            return fill(index, log, progress, damage);
+        } catch (const bbolt::PageError&) {
+            // A server takes pages again that it gave up since the file was opened.
+            if (!file_.changed()) throw;
+            throw Error(ErrorKind::in_use,
+                        info_.path +
+                            ": a running server wrote to it while it was read; stop the server, or read "
+                            "a snapshot or a copy");
+        }
+    }();
     for (Finding& f : log.take()) findings.push_back(std::move(f));
     if (!ordered) {
         findings.push_back({Severity::error, "row-order", file_.path(),

@@ -7,6 +7,7 @@
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/bbolt/file.hpp"
+#include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {
@@ -60,6 +61,7 @@ class BboltStore : public Store {
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
     [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
 
+    [[nodiscard]] bool changed() const override;
     /// As load(), but goes on behind pages that cannot be read; each is a finding.
     [[nodiscard]] mvcc::TreeIndex load_past_damage(const mvcc::CompactionRules& rules, Findings& findings,
                                                    Progress* progress);
@@ -94,6 +96,7 @@ class BboltStore : public Store {
     void check_received(Findings& findings) const;
 
     StoreInfo info_;
+    Fingerprint seen_;  // before file_ is opened
     bbolt::File file_;
     bbolt::Bucket rows_;
     std::vector<EtcdFacts::Bucket> buckets_;  // as load() measured them

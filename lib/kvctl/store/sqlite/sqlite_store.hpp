@@ -45,6 +45,10 @@ class SqliteStore : public Store {
     [[nodiscard]] bool detached() const noexcept {
         return connection_.access == Connection::Access::detached;
     }
+    [[nodiscard]] bool changed() const override;
+    [[nodiscard]] bool reads_snapshot() const noexcept override {
+        return connection_.access == Connection::Access::live;
+    }
     /// From now on load() also gathers what the indexes must hold, for check_indexes(). For whoever is going
     /// to change the store.
     void doubt_indexes();
