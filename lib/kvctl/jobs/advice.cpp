@@ -24,7 +24,7 @@ std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, cons
     // Whether a run that writes would be let do it just now is for its dry run to say, which always answers.
     const std::string dry_run = " --dry-run" + operand(info.path);
     const bool written = info.layout != store::Layout::bbolt;
-    if (head.pending()) {
+    if (head.pending() && !head.marked_by_restore) {
         const std::string to = "kvctl compact --rev " + std::to_string(head.scheduled->value()) + dry_run;
         hints.push_back(
             {"pending-compaction", "a compaction was cut short; what finishing it takes: " + to, to});
