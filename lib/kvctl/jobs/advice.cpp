@@ -21,7 +21,7 @@ std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, cons
                          const report::StatusReport& status, const Findings& findings) {
     const store::StoreInfo& info = store.info();
     std::vector<Hint> hints;
-    // Whether a run that writes would be let do it just now is for its dry run to say, which always answers.
+    // Whether a run that writes would be let do it just now is for its forecast to say, which always answers.
     const std::string forecast = " --dry-run" + operand(info.path);
     const bool written = info.layout != store::Layout::bbolt;
     if (head.pending()) {
