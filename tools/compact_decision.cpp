@@ -153,6 +153,8 @@ void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decisi
             "snapshot");
     }
     if (d.kind != Decision::Kind::compact) return;
+    if (const std::string why = store.why_not_copied(); !why.empty())
+        w.push_back(why + ": its rows are deleted in place");
     if (p.kept_current) {
         w.push_back("row " + number(p.kept_current->main) +
                     " is kept although it is a tombstone or gap: it holds the current revision (kine since "
