@@ -1,4 +1,8 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -6,7 +10,6 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/native/native_writer.hpp"
-#include "kvctl/store/replace.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
 #include "kvctl/store/sqlite/copy_schema.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
@@ -105,6 +108,9 @@ void build(const TempFile& file, SqliteStore& store, const mvcc::TreeIndex& inde
     const EarlySync early(file);
     db.exec("BEGIN");
     copy_tables(db);
+    // What is copied from here on is what SQLite shows now, and the plan was made from what it showed then.
+    // Of kine all rows are compared with the plan, and a server that writes on is no reason to stop.
+    if (!detached && store.info().layout != Layout::kine && store.changed()) throw_changed(store.info().path);
     // Planning read the table's pages with this check on; a mapped page is checked whenever it is met again,
     // which took a third of the time that few rows among many take.
     db.exec("PRAGMA cell_size_check=OFF");
@@ -124,6 +130,13 @@ void build(const TempFile& file, SqliteStore& store, const mvcc::TreeIndex& inde
     db.exec("COMMIT");
     db.exec("DETACH src");
     db.close();
+}
+
+// Marks a complete file as one in WAL mode, as its source was; nothing else of it changes.
+void mark_wal_mode(const TempFile& file) {
+    const std::array<char, 2> wal{2, 2};
+    if (::pwrite(file.descriptor(), wal.data(), wal.size(), 18) != static_cast<ssize_t>(wal.size()))
+        throw io_error(file.path(), "cannot write its header", errno);
 }
 
 // The new file read back must hold the rows the plan keeps, and count on from where the old one stood.
@@ -167,10 +180,9 @@ void in_the_name_of(const SqliteStore& store, const TempFile& file, F f) {
     }
 }
 
-// A store of a layout that is never written: its survivors become a native store.
-void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                  const std::string& output) {
-    NativeWriter writer(output, {});
+// The survivors of any store, and its counters.
+void add_survivors(NativeWriter& writer, Store& store, const mvcc::TreeIndex& index,
+                   const mvcc::CompactionPlan& plan) {
     SlotCursor cursor(index);
     std::uint64_t copied = 0;
     store.each_record(MainRevision(std::numeric_limits<std::int64_t>::min()), plan.current,
@@ -194,26 +206,31 @@ void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::Compac
         writer.set_meta("scheduled_compact_rev", plan.compacted_after.value());
         writer.set_meta("finished_compact_rev", plan.compacted_after.value());
     }
+}
+
+// A store of a layout that is never written: its survivors become a native store.
+void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                  const std::string& output) {
+    NativeWriter writer(output, {});
+    copy_one_moment(store, [&] { add_survivors(writer, store, index, plan); });
     writer.finish();
 }
 
 }  // namespace
 
-void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution) {
     SqliteStore& store = writable.store();
-    TempFile file(store.info().real_path);
+    Replacement replacement = writable.begin_replacement();
+    TempFile& file = replacement.file();
     std::optional<EarlyFree> freeing;
     in_the_name_of(store, file, [&] {
         build(file, store, index, plan, execution, true, [&] { freeing.emplace(writable.file()); });
         verify(file.path(), store, index, plan, execution);
     });
     if (store.info().wal_mode) mark_wal_mode(file);
-    file.take_identity_of(store.info().real_path);
-    file.sync();
     freeing.reset();  // the file is closed next
-    check_interrupt();
-    replace_store(writable, file);
+    writable.replace_by(replacement);
 }
 
 void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
@@ -226,9 +243,11 @@ void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::Com
     }
     SqliteStore& store = *sqlite_store;
     TempFile file(output);
-    in_the_name_of(store, file, [&] {
-        build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
-        verify(file.path(), store, index, plan, execution);
+    copy_one_moment(store, [&] {
+        in_the_name_of(store, file, [&] {
+            build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
+            verify(file.path(), store, index, plan, execution);
+        });
     });
     if (store.info().wal_mode) mark_wal_mode(file);
     file.take_identity_of(store.info().real_path);
@@ -237,7 +256,7 @@ void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::Com
     file.publish_as_new(output);
 }
 
-void shrink(WritableStore& writable, Progress* progress) {
+void shrink(SqliteWritable& writable, Progress* progress) {
     SqliteStore& store = writable.store();
     if (progress != nullptr) progress->update("shrinking", 0, 0);
     // VACUUM copies an index as it stands, right or wrong.
@@ -249,16 +268,19 @@ void shrink(WritableStore& writable, Progress* progress) {
         store.refresh_info();
         return;
     }
-    TempFile file(store.info().real_path);
+    const bool compacted = writable.may_have_changed();
+    Replacement replacement = writable.begin_replacement();
     {
-        const EarlySync early(file);
-        store.db().prepare("VACUUM INTO ?1").bind_text(1, file.path()).run();
+        const EarlySync early(replacement.file());
+        store.db().prepare("VACUUM INTO ?1").bind_text(1, replacement.file().path()).run();
     }
-    if (store.info().wal_mode) mark_wal_mode(file);
-    file.take_identity_of(store.info().real_path);
-    file.sync();
-    check_interrupt();
-    replace_store(writable, file);
+    if (store.info().wal_mode) mark_wal_mode(replacement.file());
+    try {
+        writable.replace_by(replacement);
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::in_use || !compacted) throw;
+        throw Error(e.kind(), e.what() + std::string("; it is compacted, and 'kvctl vacuum' shrinks it"));
+    }
 }
 
 Strategy choose_strategy(const SqliteStore& store, const mvcc::CompactionPlan& plan, bool shrink) noexcept {
