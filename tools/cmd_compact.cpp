@@ -114,6 +114,8 @@ report::Refusal refusal_of_work(store::Store& store, const CompactOptions& optio
         }
         check_decision(store.info(), d);
         if (sqlite == nullptr || !writes) return r;
+        if (options.output || (d.works() && d.strategy == store::Strategy::rewrite))
+            store::check_copyable(*sqlite);
         if (auto space = look_for_space(*sqlite, d, options, vacuums_in_place)) {
             r.ways = std::move(space->ways);
             throw Error(ErrorKind::no_space, space->message);

@@ -30,6 +30,7 @@ struct CompactOptions {
     bool list = false;
     std::optional<std::string> list_file;
     std::optional<std::string> raft_log;
+    std::optional<std::string> wal_dir;
     bool raft_index_auto = false;
     std::optional<std::uint64_t> raft_index;
     std::uint64_t raft_keep = 5000;

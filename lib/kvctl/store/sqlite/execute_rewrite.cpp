@@ -218,8 +218,16 @@ void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::Compac
 
 }  // namespace
 
+void check_copyable(const SqliteStore& store) {
+    const std::string why = store.why_not_copied();
+    if (why.empty()) return;
+    throw Error(ErrorKind::refused, store.info().path + ": cannot be copied: " + why +
+                                        "; --strategy in-place works, and --vacuum with it");
+}
+
 void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution) {
+    check_copyable(writable.store());
     SqliteStore& store = writable.store();
     Replacement replacement = writable.begin_replacement();
     TempFile& file = replacement.file();
@@ -242,6 +250,7 @@ void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::Com
         return;
     }
     SqliteStore& store = *sqlite_store;
+    check_copyable(store);
     TempFile file(output);
     copy_one_moment(store, [&] {
         in_the_name_of(store, file, [&] {

@@ -39,6 +39,9 @@ class SqliteStore : public Store {
     /// can hide rows from a search by rowid: whoever copies it counts again.
     [[nodiscard]] std::uint64_t rows_read() const noexcept { return rows_read_; }
 
+    /// Behind a load(): why its rows cannot be copied into a new table as they are; empty: they can.
+    [[nodiscard]] virtual std::string why_not_copied() const { return {}; }
+
     [[nodiscard]] sqlite::Database& db() noexcept { return connection_.db; }
     [[nodiscard]] const TableInfo& table() const noexcept { return table_; }
     /// Read without locks, because nobody had the WAL-mode file open.
