@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kvctl/store/open.hpp"
+#include "kvctl/store/replace.hpp"
 #include "kvctl/store/sqlite/sqlite_store.hpp"
 #include "kvctl/store/temp_file.hpp"
 #include "kvctl/store/writable.hpp"
@@ -26,7 +27,7 @@ class SqliteWritable final : public WritableStore {
     [[nodiscard]] const std::vector<pid_t>& idle_holders() const noexcept { return idle_holders_; }
     [[nodiscard]] unsigned long hard_links() const noexcept { return hard_links_; }
 
-    /// The file, open for reading beside SQLite until close().
+    /// The file, open beside SQLite until close().
     [[nodiscard]] const SourceFile& file();
 
     /// Moves a -wal into the main file, so that the file alone is the store.
@@ -40,6 +41,11 @@ class SqliteWritable final : public WritableStore {
                  std::optional<std::int64_t> batch, const Execution& execution) override;
     /// VACUUM INTO a new file and rename, or VACUUM itself where the file is not to be replaced.
     void shrink(Progress* progress) override;
+    /// A new file that is going to take this one's place. The -wal is moved into the file, so that the file
+    /// alone is the store; from now on it is only read.
+    [[nodiscard]] Replacement begin_replacement();
+    /// Puts it there, and closes the store before the new file may be used. Throws as Replacement::commit().
+    void replace_by(Replacement& replacement);
     /// Said by whoever changes the store, before the first commit may reach the disk.
     void note_change() noexcept { changed_ = true; }
     [[nodiscard]] bool may_have_changed() const noexcept override { return changed_; }
