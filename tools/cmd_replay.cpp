@@ -55,6 +55,7 @@ ReplayOptions parse_replay(const Args& args, const Io& io) {
     o.rules = rules_of(parsed).value_or(mvcc::classic_rules());
     o.open.layout = layout_of(parsed);
     o.open.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    o.open.waits_for_idle = parsed.has("timeout");
     if (const auto text = parsed.value("batch")) {
         o.batch = parse_u64("--batch", *text);
         if (o.batch == 0) throw Error(ErrorKind::usage, "--batch: at least 1");
@@ -271,7 +272,9 @@ void forecast(const ReplayOptions& o, Progress* progress, report::ReplayReport& 
 void execute(const ReplayOptions& o, Progress* progress, report::ReplayReport& r) {
     // A look first, so that no other layout is ever opened for writing.
     if (!store::needs_rollback(o.path)) check_layout(store::open_store(o.path, o.open)->info());
-    store::SqliteWritable writable = store::SqliteWritable::open(o.path, o.open);
+    store::OpenOptions open = o.open;
+    open.waiting = progress;
+    store::SqliteWritable writable = store::SqliteWritable::open(o.path, open);
     check_layout(writable.info());
     store::check_executable(writable.store());
     describe(r, writable.info());
