@@ -56,7 +56,7 @@ int hash(const Args& args, Io& io) {
     std::optional<std::uint32_t> expected;
     if (const auto v = parsed.value("expect")) expected = parse_hash(*v);
 
-    OpenedStore opened = open_for_command(parsed, parsed.operands().front());
+    jobs::OpenedStore opened = open_for_command(parsed, parsed.operands().front());
     const std::string& path = opened.store->info().path;
     if (!opened.store->traits().versions) {
         throw Error(ErrorKind::refused, path + ": HashKV covers versions and sub-revisions, which a " +
@@ -69,7 +69,7 @@ int hash(const Args& args, Io& io) {
     request.compacted = opened.head.pending() ? *opened.head.scheduled : opened.head.compacted;
     request.per_key = parsed.has("per-key");
     report::HashReport report;
-    note_pending(opened.head, report.notes);
+    jobs::note_pending(opened.head, report.notes);
     write_notes(report.notes, path, output, io);
     try {
         mvcc::KvHash hash(request);

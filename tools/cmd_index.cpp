@@ -72,7 +72,7 @@ int index(const Args& args, Io& io) {
     std::optional<mvcc::TreeIndex> rest;  // what the report's keys are views of
     if (one) report.key = parsed.operands().front();
     const auto progress = make_progress(output, io);
-    OpenedStore opened = open_behind_key(parsed);
+    jobs::OpenedStore opened = open_behind_key(parsed);
     const mvcc::TreeIndex tree = load_keys(opened, report.key, progress.get(), report.notes);
 
     std::vector<mvcc::KeyIndex>& keys = report.keys;

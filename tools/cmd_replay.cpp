@@ -276,7 +276,7 @@ void execute(const ReplayOptions& o, Progress* progress, report::ReplayReport& r
     open.waiting = progress;
     store::SqliteWritable writable = store::SqliteWritable::open(o.path, open);
     check_layout(writable.info());
-    store::check_executable(writable.store());
+    writable.store().check_executable(r.notes.findings);
     describe(r, writable.info());
     const bool shared = same_file(o.log, o.path);
     const std::unique_ptr<raftlog::Source> log =

@@ -85,8 +85,7 @@ void warn(store::Store& store, bool executes, Decision& d) {
         w.push_back(std::move(sentence));
     if (store.info().journal_bytes > 0)
         w.emplace_back("a -journal lies beside the store: a transaction was cut short");
-    for (const mvcc::Revision& r : d.plan.lost_live)
-        d.notes.findings.push_back(mvcc::lost_live_finding(r));
+    for (const mvcc::Revision& r : d.plan.lost_live) d.notes.findings.push_back(mvcc::lost_live_finding(r));
 }
 
 // Less to gain than is worth it. Shrinking alone is work as well.
@@ -124,6 +123,7 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
     if (request.drop_old_values && !store.traits().old_values)
         throw Error(ErrorKind::usage, info.path + ": --drop-old-values: only a kine store has old values");
     Decision d;
+    if (executes && !request.output && !store.traits().in_place) store.check_executable(d.notes.findings);
     d.head = store.head();
     const MainRevision target = target_of(info, request, d.head);
     store.check_compactable(d.head);

@@ -13,7 +13,7 @@
 #include "kvctl/store/conversion.hpp"
 #include "kvctl/store/history_file.hpp"
 #include "kvctl/store/native/native_writer.hpp"
-#include "kvctl/store/sqlite/execute.hpp"
+#include "kvctl/store/space.hpp"
 #include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::jobs {

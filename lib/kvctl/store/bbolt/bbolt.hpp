@@ -46,6 +46,8 @@ class BboltStore : public Store {
     /// out.
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
+    void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                         const Execution& execution, const std::string& output) override;
     void check_executable(Findings& findings) override;
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
     [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
