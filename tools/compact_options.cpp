@@ -5,6 +5,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/text.hpp"
 #include "tools/commands.hpp"
+#include "tools/shared_options.hpp"
 #include "tools/values.hpp"
 
 namespace kvctl::cli {
@@ -33,6 +34,7 @@ OptionTable compact_options() {
           {"Raft log",
            {
                file("raft-log", "LOG", "report on this log instead of the store's own"),
+               wal_dir_option(),
                word("raft-index", "I|auto",
                     "compact the store's log up to index I; auto: applied minus --raft-keep"),
                word("raft-keep", "N", "entries that --raft-index auto keeps (default 5000)"),
@@ -128,7 +130,9 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     }
     options.list = parsed.has("list");
     o.list_file = parsed.value("list");
+    parsed.at_most_one_of({"raft-log", "wal-dir"});
     o.raft_log = parsed.value("raft-log");
+    o.wal_dir = parsed.value("wal-dir");
     if (const auto v = parsed.value("raft-index")) {
         o.raft_index_auto = *v == "auto";
         if (!o.raft_index_auto) o.raft_index = parse_u64("--raft-index", *v);

@@ -103,6 +103,8 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
         if (!request.output && (writes || !store.traits().in_place)) store.check_executable(d.notes.findings);
         check_decision(store.info(), d);
         if (!writes) return r;
+        if (request.output || (d.works() && d.strategy == store::Strategy::rewrite))
+            d.model->check_copyable();
         if (auto space = look_for_space(store.info(), d, request, in_place)) {
             r.ways = std::move(space->ways);
             throw Error(ErrorKind::no_space, space->message);

@@ -26,15 +26,16 @@ struct CompactRequest {
     std::optional<std::uint64_t> keep_last{};    ///< the current revision minus so many
     std::optional<std::uint64_t> target_size{};  ///< the lowest revision whose file, once shrunk, fits
 
-    bool vacuum = false;                           ///< give free space back as well
-    std::optional<store::Strategy> strategy{};     ///< nullopt: by measure
-    std::optional<std::int64_t> batch{};           ///< revisions a transaction; nullopt: all in one
-    std::optional<SizeOrPercent> min_gain{};       ///< do nothing for less
-    std::optional<std::string> output{};           ///< a new file; the store is left alone
-    std::optional<std::string> backup{};           ///< a new file: the store as it was
+    bool vacuum = false;                        ///< give free space back as well
+    std::optional<store::Strategy> strategy{};  ///< nullopt: by measure
+    std::optional<std::int64_t> batch{};        ///< revisions a transaction; nullopt: all in one
+    std::optional<SizeOrPercent> min_gain{};    ///< do nothing for less
+    std::optional<std::string> output{};        ///< a new file; the store is left alone
+    std::optional<std::string> backup{};        ///< a new file: the store as it was
     bool drop_old_values = false;
 
-    std::optional<std::string> raft_log{};     ///< report on this log instead of the store's own
+    std::optional<std::string> raft_log{};      ///< report on this log instead of the store's own
+    std::optional<std::string> wal_dir{};       ///< where the log of an etcd db lies elsewhere
     std::optional<std::uint64_t> raft_index{};  ///< compact the store's log up to it
     bool raft_index_auto = false;               ///< up to the applied index minus raft_keep
     std::uint64_t raft_keep = 5000;
@@ -54,8 +55,8 @@ struct CompactResult {
     bool removes = false;             ///< revisions or log entries went, or would go
 };
 
-/// What compact() would do, with the same numbers, from the store opened for reading: a holder, a full disk or
-/// a rule that would stop it is `report.refusal`. Of files only `list_file` is written.
+/// What compact() would do, with the same numbers, from the store opened for reading: a holder, a full disk
+/// or a rule that would stop it is `report.refusal`. Of files only `list_file` is written.
 [[nodiscard]] CompactResult forecast_compaction(const CompactRequest& request, Progress* progress);
 
 /// Compacts the store, or into `output`. Where a look tells that nothing is to be done the store is never

@@ -38,7 +38,7 @@ void note_index_damage(Decision& d) {
 std::unique_ptr<raftlog::Source> open_log(store::Store& store, const CompactRequest& request) {
     const int timeout_ms = request.open.timeout_ms;
     if (!request.raft_log) {
-        auto own = log_of(store, timeout_ms);
+        auto own = log_of(store, timeout_ms, request.wal_dir);
         if (own == nullptr && request.compacts_raft()) {
             throw Error(ErrorKind::usage, request.path + ": --raft-index: the store holds no raft log");
         }
@@ -47,7 +47,7 @@ std::unique_ptr<raftlog::Source> open_log(store::Store& store, const CompactRequ
     // Opening the store once more and closing it again would drop the locks this process holds on it.
     if (!same_file(*request.raft_log, store.info().real_path))
         return raftlog::open(*request.raft_log, timeout_ms);
-    auto own = log_of(store, timeout_ms);
+    auto own = log_of(store, timeout_ms, request.wal_dir);
     if (own == nullptr)
         throw Error(ErrorKind::not_a_store, *request.raft_log + ": the store holds no raft log");
     return own;
@@ -57,21 +57,23 @@ void read_raft_log(store::Store& store, const CompactRequest& request, bool exec
     const bool own = !request.raft_log;
     const std::unique_ptr<raftlog::Source> source = open_log(store, request);
     if (source == nullptr) return;
-    const bool in_folder = !store.log_place().folder.empty();
+    const bool in_folder = store.log_place().wal;
     if (own && request.compacts_raft() && in_folder && executes)
         throw Error(ErrorKind::read_only_layout, request.path + ": an etcd WAL is never written");
     LogTarget target{request.raft_index, request.raft_index_auto, request.raft_keep};
     // Too little to gain: then the log stays as well.
     if (d.too_little_gain) target = {std::nullopt, false, request.raft_keep};
-    LogReading reading =
-        read_log(*source, own ? "store" : *request.raft_log, target, d.head.consistent_index);
+    LogReading reading = read_log(*source, own ? "store" : *request.raft_log, target, d.head.consistent_index,
+                                  release_of(store));
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && request.output && in_folder)
         d.notes.warnings.emplace_back("the raft log is left out; 'kvctl import' takes it over");
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
-    for (const Finding& f : reading.findings)
+    for (const Finding& f : reading.findings) {
+        if (f.severity == Finding::Severity::info) continue;
         d.notes.warnings.push_back("raft log: " + (f.where.empty() ? "" : f.where + ": ") + f.what);
+    }
 }
 
 void warn(store::Store& store, bool executes, Decision& d) {

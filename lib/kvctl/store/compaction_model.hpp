@@ -62,6 +62,9 @@ class CompactionModel {
     /// have none.
     [[nodiscard]] virtual std::vector<std::uint32_t> old_value_bytes(const mvcc::CompactionPlan& plan) = 0;
 
+    /// Throws refused where the rows cannot be copied into a new file as they are.
+    virtual void check_copyable() const {}
+
     /// What the layout has to say of the plan; `works`: it is to be carried out.
     [[nodiscard]] virtual std::vector<std::string> warnings(const StoreHead& /*head*/,
                                                             const mvcc::CompactionPlan& /*plan*/,

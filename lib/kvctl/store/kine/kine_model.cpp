@@ -9,7 +9,6 @@
 namespace kvctl::store {
 namespace {
 
-constexpr std::int64_t k_kine_keeps = 1000;  // revisions that kine itself never compacts
 constexpr std::int64_t k_last_revision = std::numeric_limits<std::int64_t>::max();
 
 std::string number(std::int64_t n) {
@@ -22,6 +21,7 @@ class KineModel final : public SqliteModel {
 
     // Six indexes make every deletion dear: a copy of the survivors wins from a tenth removed.
     [[nodiscard]] Strategy strategy(const mvcc::CompactionPlan& plan, bool /*shrink*/) const override {
+        if (!kine_.why_not_copied().empty()) return Strategy::in_place;
         const std::uint64_t all = std::max<std::uint64_t>(1, plan.before.revisions);
         return plan.removed.revisions * 10 > all ? Strategy::rewrite : Strategy::in_place;
     }
@@ -31,6 +31,7 @@ class KineModel final : public SqliteModel {
         std::vector<std::string> w;
         tell_rows(head, works, w);
         tell_pointers(plan, w);
+        tell_surroundings(w);
         if (works) tell_servers(plan, w);
         return w;
     }
@@ -62,14 +63,30 @@ class KineModel final : public SqliteModel {
         }
     }
 
+    void tell_surroundings(std::vector<std::string>& w) const {
+        if (kine_.lost_its_wal()) {
+            w.emplace_back(
+                "it is in WAL mode, holds no row and has no -wal beside it: was that left behind?");
+        }
+        if (kine_.has_litestream()) {
+            w.emplace_back(
+                "Litestream replicates this store: stop it first and start it again afterwards, when it "
+                "takes "
+                "a new snapshot");
+        }
+    }
+
     void tell_servers(const mvcc::CompactionPlan& plan, std::vector<std::string>& w) const {
         if (plan.kept_current) {
-            w.push_back("row " + number(plan.kept_current->main) +
-                        " is kept although it is a tombstone or gap: it holds the current revision");
+            w.push_back(
+                "row " + number(plan.kept_current->main) +
+                " is kept although it is a tombstone or gap: it holds the current revision (kine since "
+                "0.16.5 does not look at it again; a later run of kvctl compact removes it)");
         }
-        if (plan.compacted_after.value() > plan.current.value() - k_kine_keeps) {
+        const std::int64_t keeps = kine_.kept_by_server();
+        if (plan.compacted_after.value() > plan.current.value() - keeps) {
             w.push_back("revision " + number(plan.compacted_after.value()) + " is among the last " +
-                        number(k_kine_keeps) + ", which kine itself keeps: running clients must list again");
+                        number(keeps) + ", which kine itself keeps: running clients must list again");
         }
         // kine before 0.15 begins to watch for expiry at a revision that must lie above the compact revision.
         mvcc::Slot newest = mvcc::k_no_slot;

@@ -3,13 +3,15 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/native/native_writer.hpp"
+#include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
 
 namespace kvctl::store {
+namespace {
 
-void write_survivors(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                     const std::string& output) {
-    NativeWriter writer(output, {});
+// The survivors of any store, and its counters.
+void add_survivors(NativeWriter& writer, Store& store, const mvcc::TreeIndex& index,
+                   const mvcc::CompactionPlan& plan) {
     SlotCursor cursor(index);
     std::uint64_t copied = 0;
     store.each_record(MainRevision(std::numeric_limits<std::int64_t>::min()), plan.current,
@@ -33,6 +35,14 @@ void write_survivors(Store& store, const mvcc::TreeIndex& index, const mvcc::Com
         writer.set_meta("scheduled_compact_rev", plan.compacted_after.value());
         writer.set_meta("finished_compact_rev", plan.compacted_after.value());
     }
+}
+
+}  // namespace
+
+void write_survivors(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                     const std::string& output) {
+    NativeWriter writer(output, {});
+    copy_one_moment(store, [&] { add_survivors(writer, store, index, plan); });
     writer.finish();
 }
 

@@ -106,6 +106,9 @@ void build(const TempFile& file, SqliteStore& store, const mvcc::TreeIndex& inde
     const EarlySync early(file);
     db.exec("BEGIN");
     copy_tables(db);
+    // What is copied from here on is what SQLite shows now, and the plan was made from what it showed then.
+    // Of kine all rows are compared with the plan, and a server that writes on is no reason to stop.
+    if (!detached && store.info().layout != Layout::kine && store.changed()) throw_changed(store.info().path);
     // Planning read the table's pages with this check on; a mapped page is checked whenever it is met again,
     // which took a third of the time that few rows among many take.
     db.exec("PRAGMA cell_size_check=OFF");
@@ -177,8 +180,16 @@ void in_the_name_of(const SqliteStore& store, const TempFile& file, F f) {
 
 }  // namespace
 
+void check_copyable(const SqliteStore& store) {
+    const std::string why = store.why_not_copied();
+    if (why.empty()) return;
+    throw Error(ErrorKind::refused, store.info().path + ": cannot be copied: " + why +
+                                        "; --strategy in-place works, and --vacuum with it");
+}
+
 void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution) {
+    check_copyable(writable.store());
     SqliteStore& store = writable.store();
     Replacement replacement = writable.begin_replacement();
     TempFile& file = replacement.file();
@@ -196,10 +207,13 @@ void SqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::Comp
                                   const Execution& execution, const std::string& output) {
     expect_new(output);
     SqliteStore& store = *this;
+    check_copyable(store);
     TempFile file(output);
-    in_the_name_of(store, file, [&] {
-        build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
-        verify(file.path(), store, index, plan, execution);
+    copy_one_moment(store, [&] {
+        in_the_name_of(store, file, [&] {
+            build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
+            verify(file.path(), store, index, plan, execution);
+        });
     });
     if (store.info().wal_mode) mark_wal_mode(file);
     file.take_identity_of(store.info().real_path);

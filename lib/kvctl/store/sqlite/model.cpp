@@ -1,5 +1,6 @@
 #include "kvctl/store/sqlite/model.hpp"
 
+#include "kvctl/store/sqlite/execute.hpp"
 #include "kvctl/store/sqlite/space.hpp"
 
 namespace kvctl::store {
@@ -18,6 +19,10 @@ std::optional<std::uint64_t> SqliteModel::file_bytes(const mvcc::CompactionPlan&
 std::vector<SpaceNeeds> SqliteModel::space_needs(const mvcc::CompactionPlan& plan,
                                                  const DiskWork& work) const {
     return store::space_needs(store_, index_, plan, work);
+}
+
+void SqliteModel::check_copyable() const {
+    store::check_copyable(store_);
 }
 
 std::vector<std::uint32_t> SqliteModel::old_value_bytes(const mvcc::CompactionPlan& plan) {

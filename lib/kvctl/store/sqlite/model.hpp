@@ -17,6 +17,7 @@ class SqliteModel : public CompactionModel {
                                                           const Outcome& outcome) override;
     [[nodiscard]] std::vector<SpaceNeeds> space_needs(const mvcc::CompactionPlan& plan,
                                                       const DiskWork& work) const override;
+    void check_copyable() const override;
     [[nodiscard]] std::vector<std::uint32_t> old_value_bytes(const mvcc::CompactionPlan& plan) override;
 
   protected:
