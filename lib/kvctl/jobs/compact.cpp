@@ -1,8 +1,7 @@
 #include "kvctl/jobs/compact.hpp"
 
-#include <sys/stat.h>
-
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/files.hpp"
 #include "kvctl/jobs/compact_decision.hpp"
 #include "kvctl/jobs/compact_space.hpp"
 #include "kvctl/jobs/facts.hpp"
@@ -28,11 +27,6 @@ std::string_view result_of(const Decision& d, bool executed) {
             return "below-min-gain";
     }
     return "";
-}
-
-std::uint64_t file_size(const std::string& path) {
-    struct stat st {};
-    return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
 }
 
 report::CompactionReport start_report(const store::StoreInfo& info, const CompactRequest& request,

@@ -1,9 +1,9 @@
 #include "kvctl/jobs/compact_decision.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/files.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/compact_target.hpp"
 #include "kvctl/jobs/raft_log.hpp"
@@ -14,11 +14,6 @@ namespace kvctl::jobs {
 namespace {
 
 constexpr std::size_t k_breaks_named = 20;
-
-bool same_file(const std::string& a, const std::string& b) {
-    std::error_code error;
-    return std::filesystem::equivalent(a, b, error) && !error;
-}
 
 // Damage that the index itself shows.
 void note_index_damage(Decision& d) {

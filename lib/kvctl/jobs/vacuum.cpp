@@ -1,11 +1,10 @@
 #include "kvctl/jobs/vacuum.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <memory>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/files.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/compact_space.hpp"
 #include "kvctl/jobs/facts.hpp"
@@ -120,8 +119,7 @@ report::VacuumReport vacuum(const VacuumRequest& request, Progress* progress) {
         writable->shrink(progress);
         writable->close();
     });
-    struct stat st {};
-    if (::stat(real_path.c_str(), &st) == 0) r.file_after = static_cast<std::uint64_t>(st.st_size);
+    r.file_after = file_size(real_path);
     return r;
 }
 
