@@ -9,6 +9,7 @@
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/raftlog/open.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -73,10 +74,13 @@ void read_raft_log(store::Store& store, const CompactRequest& request, bool exec
 
 void warn(store::Store& store, bool executes, Decision& d) {
     std::vector<std::string>& w = d.notes.warnings;
-    if (d.head.pending()) {
-        w.push_back("a compaction to revision " + std::to_string(d.head.scheduled->value()) +
-                    " was cut short; " + (executes ? "this run" : "the next real run") +
-                    " finishes it first");
+    for (Finding& f : store.notices()) w.push_back(std::move(f.what));
+    const std::string run = executes ? "this run" : "the next real run";
+    if (d.head.pending() && d.head.marked_by_restore) {
+        d.notes.findings.push_back({Finding::Severity::info, "restore-mark", "",
+                                    d.head.pending_text() + "; " + run + " carries it out first"});
+    } else if (d.head.pending()) {
+        w.push_back(d.head.pending_text() + "; " + run + " finishes it first");
     }
     for (std::string& sentence : d.model->warnings(d.head, d.plan, d.kind == Decision::Kind::compact))
         w.push_back(std::move(sentence));
@@ -99,8 +103,7 @@ void weigh_gain(const store::StoreInfo& info, const CompactRequest& request, Dec
     // As etcd does at its start: what was begun is finished, whatever it gains.
     d.plan = mvcc::plan_compaction(*d.index, input_of(d.head), *d.head.scheduled);
     d.shrunk_bytes = shrunk_bytes(d, request, d.plan);
-    d.notes.warnings.emplace_back(
-        "less than --min-gain to gain: only the compaction that was cut short is finished");
+    d.notes.warnings.emplace_back("less than --min-gain to gain: only the pending compaction is finished");
 }
 
 void count_old_values(const CompactRequest& request, Decision& d) {
@@ -116,7 +119,7 @@ void count_old_values(const CompactRequest& request, Decision& d) {
 
 Decision decide(store::Store& store, const CompactRequest& request, bool executes, Progress* progress) {
     const store::StoreInfo& info = store.info();
-    const mvcc::CompactionRules rules = store::rules_for(store, request.rules);
+    const store::RuleChoice choice = store::choose_rules(store, request.rules);
     if (request.drop_old_values && !store.traits().old_values)
         throw Error(ErrorKind::usage, info.path + ": --drop-old-values: only a kine store has old values");
     Decision d;
@@ -124,7 +127,7 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
     d.head = store.head();
     const MainRevision target = target_of(info, request, d.head);
     store.check_compactable(d.head);
-    d.index = std::make_unique<mvcc::TreeIndex>(store.load(rules, d.notes.findings, progress));
+    d.index = std::make_unique<mvcc::TreeIndex>(store.load(choice.rules, d.notes.findings, progress));
     d.model = store.model(*d.index);
     if (request.target_size) {
         plan_for_size(info, request, d);
@@ -140,6 +143,10 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
     note_index_damage(d);
     read_raft_log(store, request, executes, d);
     warn(store, executes, d);
+    if (d.kind == Decision::Kind::compact) {
+        if (auto line = store::both_outcomes(choice, *d.index, d.plan.compacted_after))
+            d.notes.warnings.push_back(std::move(*line));
+    }
     return d;
 }
 

@@ -13,6 +13,7 @@
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/raftlog/start_up.hpp"
 #include "kvctl/raftlog/table.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/replay.hpp"
 
 namespace kvctl::jobs {
@@ -129,7 +130,7 @@ report::ReplayReport forecast_replay(const ReplayRequest& request, Progress* pro
     report::ReplayReport r = start_report(request, false);
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     store::check_replayable(*store);
-    const mvcc::CompactionRules rules = store::rules_for(*store, request.rules);
+    const mvcc::CompactionRules rules = store::choose_rules(*store, request.rules).rules;
     const auto log = raftlog::open(request.log, request.open.timeout_ms, request.wal_dir);
     replay_into(
         *store, *log, false, request,
@@ -155,7 +156,7 @@ report::ReplayReport replay(const ReplayRequest& request, Progress* progress) {
     const std::unique_ptr<raftlog::Source> log =
         shared ? raftlog::open_table(*store.log_place().table)
                : raftlog::open(request.log, request.open.timeout_ms, request.wal_dir);
-    const mvcc::CompactionRules rules = store::rules_for(store, request.rules);
+    const mvcc::CompactionRules rules = store::choose_rules(store, request.rules).rules;
     replay_into(
         store, *log, shared, request,
         [&](const ReplaySurvey&, bool) { return std::make_unique<StoreSink>(*writable, rules, progress); },

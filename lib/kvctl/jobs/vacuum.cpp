@@ -28,7 +28,7 @@ Prediction predict(store::Store& store, Progress* progress) {
     Findings findings;
     Prediction p;
     p.index = std::make_unique<mvcc::TreeIndex>(
-        store.load(store::rules_for(store, std::nullopt), findings, progress));
+        store.load(store::choose_rules(store, std::nullopt).rules, findings, progress));
     p.model = store.model(*p.index);
     p.bytes = p.model->file_bytes({}, {}).value_or(store.info().file_bytes);
     return p;
@@ -84,7 +84,7 @@ report::VacuumReport start_report(store::Store& store, bool executed) {
     r.executed = executed;
     r.store = facts_of(store.info());
     r.file_before = store.info().file_bytes;
-    note_pending(store.head(), r.notes);
+    note_head(store, store.head(), r.notes);
     return r;
 }
 
