@@ -1,339 +1,58 @@
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <chrono>
-#include <sstream>
-
-#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/jobs/compact.hpp"
 #include "kvctl/report/compaction_report.hpp"
-#include "kvctl/sqlite/holders.hpp"
-#include "kvctl/store/open.hpp"
-#include "kvctl/store/temp_file.hpp"
-#include "tools/bold.hpp"
 #include "tools/commands.hpp"
-#include "tools/compact_decision.hpp"
 #include "tools/compact_options.hpp"
 #include "tools/new_file.hpp"
 #include "tools/notes.hpp"
-#include "tools/sizes.hpp"
+#include "tools/store_access.hpp"
 
 namespace kvctl::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-std::string_view result_of(const Decision& d, bool executed) {
-    switch (d.kind) {
-        case Decision::Kind::compact:
-            return executed ? "compacted" : "would-compact";
-        case Decision::Kind::already_compacted:
-            return "already-compacted";
-        case Decision::Kind::already_fits:
-            return "already-fits";
-        case Decision::Kind::below_min_gain:
-            return "below-min-gain";
-    }
-    return "";
-}
-
-std::uint64_t file_size(const std::string& path) {
-    struct stat st {};
-    return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
-}
-
-report::CompactionReport start_report(const store::StoreInfo& info, const CompactOptions& options) {
-    report::CompactionReport r;
-    r.store = {info.path, std::string(name_of(info.layout)), info.file_bytes, info.page_size,
-               info.free_pages};
-    r.file_before = info.file_bytes;
-    r.executed = !options.dry_run;
-    r.shrinks = options.vacuum;
-    r.list = options.list && !options.list_file;
-    r.command = options.command;
-    return r;
-}
-
-void print(const report::CompactionReport& r, const CompactOptions& options, Io& io) {
-    if (options.output_style.quiet) return;
-    if (options.output_style.format == Format::json) {
-        report::write_json(io.out, r);
-    } else if (options.output_style.format == Format::jsonl) {
-        report::write_jsonl(io.out, r);
+// --list=FILE: lines of text, or of JSON where the report is in it.
+void write_list(const CompactOptions& options, const mvcc::TreeIndex& index,
+                const mvcc::CompactionPlan& plan) {
+    NewFile file(*options.request.list_file);
+    if (options.display.format == Format::text) {
+        report::write_list_text(file.stream(), index, plan);
     } else {
-        write_notes(r.notes, "", options.output_style, io);
-        BoldFirstLine bold(io.out, options.output_style.color);
-        report::write_text(bold.stream(), r,
-                           {options.output_style.raw_bytes, options.output_style.verbose, format_bytes});
-    }
-}
-
-Error read_only_layout(const std::string& path) {
-    return {ErrorKind::read_only_layout,
-            path + ": an etcd db is never written; 'kvctl import' or 'compact -o NEW' makes a native store"};
-}
-
-// The list goes to its file before anything is changed, so that a full disk costs nothing.
-void write_list(const CompactOptions& options, const Decision& d) {
-    if (!options.list_file) return;
-    NewFile file(*options.list_file);
-    if (options.output_style.format == Format::text) {
-        report::write_list_text(file.stream(), d.index, d.plan);
-    } else {
-        report::write_list_jsonl(file.stream(), d.index, d.plan);
+        report::write_list_jsonl(file.stream(), index, plan);
     }
     file.commit();
 }
 
-// True when the store's file will be another one afterwards.
-bool changes(const CompactOptions& options, const Decision& d) {
-    return d.works() || (options.vacuum && d.may_shrink());
-}
-
-// Why the real run would end without doing anything; empty: it would not. Damage of rows is a finding
-// already.
-std::string refusal(store::Store& store, const CompactOptions& options, Decision& d) {
-    try {
-        auto* const sqlite = dynamic_cast<store::SqliteStore*>(&store);
-        if (sqlite == nullptr && !options.output) throw read_only_layout(options.path);
-        if (sqlite != nullptr && !options.output && changes(options, d)) {
-            try {
-                store::check_executable(*sqlite);
-            } catch (const Error& e) {
-                d.notes.findings.push_back({Finding::Severity::error, "not-executable",
-                                            "table " + sqlite->table().name, e.what(), std::nullopt});
-                throw;
-            }
-        }
-        check_decision(store.info(), d);
-    } catch (const Error& e) {
-        return e.what();
-    }
-    return {};
-}
-
-int finish(report::CompactionReport& r, Decision& d, const CompactOptions& options, Clock::time_point start,
-           Io& io) {
-    r.result = result_of(d, !options.dry_run);
-    r.index = &d.index;
-    r.plan = &d.plan;
-    r.strategy = name_of(d.strategy);
-    r.raft_log = d.log;
-    r.old_values = d.old_values;
-    r.file_after_vacuum = r.file_after_vacuum ? r.file_after_vacuum : d.shrunk_bytes;
-    r.notes = d.notes;
-    r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
-    if (d.kind == Decision::Kind::below_min_gain) {
-        // Nothing goes: the counts say so, and the target stays what was asked for.
-        r.old_values.reset();
-        d.plan.removed = {};
-        d.plan.kept = d.plan.before;
-        d.plan.removed_slots = mvcc::SlotSet(d.plan.above);
-        d.plan.compacted_after = d.plan.compacted_before;
-        for (mvcc::PrefixUsage& u : d.plan.prefixes) u.removed_revisions = u.removed_bytes = 0;
-    }
-    print(r, options, io);
-    const bool shortens = d.raft_compact_to && d.log && d.log->after.removed_entries > 0;
-    return options.exit_code && (d.plan.removed.revisions > 0 || shortens) ? exit_code(ErrorKind::findings)
-                                                                           : 0;
-}
-
-// Why a store is not replaced by a new file; empty: it may be.
-std::string why_in_place(bool several_names, bool held_open) {
-    if (several_names) return "the file has more than one name: compacted in place";
-    if (held_open) return "another process has the file open: compacted in place";
-    return {};
-}
-
-// The same as a real run will find it: a look that must come before SQLite opens the file.
-std::string why_in_place(const std::string& path) {
-    const std::string real_path = store::resolve_path(path);
-    struct stat st {};
-    if (::stat(real_path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return {};
-    return why_in_place(st.st_nlink > 1, !sqlite::find_holders(real_path, true).open.empty());
-}
-
-void stay_in_place(Decision& d, const std::string& why) {
-    if (why.empty() || !d.works() || d.strategy != store::Strategy::rewrite) return;
-    d.strategy = store::Strategy::in_place;
-    d.notes.warnings.push_back(why);
-}
-
-int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
-    auto progress = make_progress(options.output_style, io);  // taken away before the report
-    const std::string why = options.output ? "" : why_in_place(options.path);
-    const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
-    Decision d = decide(*store, options, progress.get());
-    const store::StoreInfo& info = store->info();
-    if (info.layout != store::Layout::bbolt) stay_in_place(d, why);
-    report::CompactionReport r = start_report(info, options);
-    const bool works = d.works();
-    const bool new_file =
-        (options.vacuum && d.may_shrink()) || (works && d.strategy == store::Strategy::rewrite);
-    r.file_after = new_file ? d.shrunk_bytes : std::optional(works ? info.bytes_with_wal() : info.file_bytes);
-    if (works && !new_file && info.shrinks_itself) {
-        r.file_after.reset();
-        d.notes.warnings.emplace_back(
-            "auto_vacuum gives pages back as they fall free; how many that are shows when it is done");
-    }
-    if (options.output) store::refuse_existing(*options.output);
-    if (options.backup && changes(options, d)) store::refuse_existing(*options.backup);
-    r.refusal = refusal(*store, options, d);
-    write_list(options, d);
-    progress.reset();
-    return finish(r, d, options, start, io);
-}
-
-int write_output(const CompactOptions& options, Clock::time_point start, Io& io) {
-    store::expect_new(*options.output);
-    auto progress = make_progress(options.output_style, io);  // taken away before the report
-    const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
-    Decision d = decide(*store, options, progress.get());
-    check_decision(store->info(), d);
-    report::CompactionReport r = start_report(store->info(), options);
-    r.output = *options.output;
-    if (d.kind == Decision::Kind::below_min_gain) return finish(r, d, options, start, io);
-    Provisional made;
-    write_list(options, d);
-    if (options.list_file) made.add(*options.list_file);
-    if (d.shrunk_bytes)
-        store::check_space({*d.shrunk_bytes, store::folder_of(*options.output)}, *options.output);
-    store::Execution execution;
-    execution.drop_old_values = options.drop_old_values;
-    execution.raft_compact_to = d.raft_compact_to;
-    execution.progress = progress.get();
-    store::execute_to_output(*store, d.index, d.plan, execution, *options.output);
-    made.keep();
-    r.predicted = false;
-    r.file_after = r.file_after_vacuum = file_size(*options.output);
-    progress.reset();
-    return finish(r, d, options, start, io);
-}
-
-// Bytes of the pages that deleting changes. Old rows stand together, and so do their entries in a native
-// store's primary key; in kine's indexes by name they stand anywhere, some sixty to a page.
-std::uint64_t changed_bytes(const store::StoreInfo& info, const mvcc::CompactionPlan& plan) {
-    const std::uint64_t all = std::max<std::uint64_t>(1, plan.before.revisions);
-    const double share = static_cast<double>(plan.removed.revisions) / static_cast<double>(all);
-    const std::uint64_t used = (info.pages - std::min(info.pages, info.free_pages)) * info.page_size;
-    constexpr std::uint64_t k_row_overhead = 30;
-    const std::uint64_t table =
-        info.layout == store::Layout::kine ? std::min(used, plan.before.bytes + k_row_overhead * all) : used;
-    const double changed = static_cast<double>(table) * share * 1.25 +
-                           static_cast<double>(used - table) * std::min(1.0, share * 60);
-    return std::min(used, static_cast<std::uint64_t>(changed));
-}
-
-// In place, a journal or -wal takes about what the changed pages take; a copy takes what stays.
-void check_space_for(const store::StoreInfo& info, const Decision& d, const CompactOptions& options) {
-    const std::uint64_t touched = changed_bytes(info, d.plan);
-    const bool copy = d.strategy == store::Strategy::rewrite;
-    std::uint64_t need = d.works() && !copy ? touched : 0;
-    // The -wal of the deletes is still there when the file is shrunk.
-    if (copy || options.vacuum)
-        need = (info.wal_mode ? need : 0) + std::max(need, d.shrunk_bytes.value_or(info.file_bytes));
-    store::check_space({need, store::folder_of(info.real_path)}, info.path);
-    if (options.backup)
-        store::check_space({info.file_bytes, store::folder_of(*options.backup)}, *options.backup);
-}
-
-// The work itself; whether it made the file smaller.
-bool carry_out(store::SqliteWritable& writable, const CompactOptions& options, Decision& d,
-               Progress* progress) {
-    bool shrunk = false;
-    Provisional::carry_out(writable, [&](Provisional& made) {
-        const bool works = d.works();
-        if (options.backup && changes(options, d)) {
-            writable.backup(*options.backup);
-            made.add(*options.backup);
-        }
-        write_list(options, d);
-        if (options.list_file) made.add(*options.list_file);
-        store::Execution execution;
-        execution.drop_old_values = options.drop_old_values;
-        execution.raft_compact_to = d.raft_compact_to;
-        execution.progress = progress;
-        if (works && d.strategy == store::Strategy::rewrite) {
-            store::execute_rewrite(writable, d.index, d.plan, execution);
-            shrunk = true;
-        } else if (works) {
-            store::execute_in_place(writable, d.index, d.plan, execution, options.batch);
-        }
-        if (!shrunk && options.vacuum && d.may_shrink()) {
-            store::shrink(writable, progress);
-            shrunk = true;
-        }
-        writable.close();
-    });
-    return shrunk;
-}
-
-int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
-    auto progress = make_progress(options.output_style, io);  // taken away before the report
-    store::SqliteWritable writable = store::SqliteWritable::open(options.path, options.open);
-    store::check_executable(writable.store());
-    Decision d = decide(writable.store(), options, progress.get());
-    check_decision(writable.info(), d);
-    const store::StoreInfo info = writable.info();
-    report::CompactionReport r = start_report(info, options);
-    stay_in_place(d, why_in_place(writable.hard_links() > 1, !writable.idle_holders().empty()));
-    if (changes(options, d)) {
-        if (options.backup) store::expect_new(*options.backup);
-        check_space_for(info, d, options);
-    }
-    const bool shrunk = carry_out(writable, options, d, progress.get());
-    r.predicted = false;
-    r.file_after = file_size(info.real_path);
-    if (shrunk) r.file_after_vacuum = r.file_after;
-    r.shrinks = shrunk;
-    progress.reset();
-    return finish(r, d, options, start, io);
-}
-
-// True when a look is enough to know that nothing is to be done, or that it cannot be: the store is then
-// never opened for writing.
-bool look_is_enough(const CompactOptions& options) {
-    if (!options.rev && !options.keep_last && !options.target_size) return true;
-    if (store::needs_rollback(options.path)) return false;
-    store::OpenOptions at_once = options.open;
-    at_once.timeout_ms = 0;
-    try {
-        const std::unique_ptr<store::Store> store = store::open_store(options.path, at_once);
-        const store::StoreHead head = store->head();
-        if (options.rev && *options.rev > head.current) return true;
-        if (options.vacuum || options.compacts_raft() || options.target_size || head.pending()) return false;
-        if (options.rev) return *options.rev <= head.compacted;
-        return *options.keep_last >=
-               static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
-    } catch (const Error& e) {
-        // Whoever holds the store, the writer will wait for it and say so.
-        if (e.kind() == ErrorKind::busy) return false;
-        throw;
+// The command that does what was forecast, and each way out as a whole one.
+void add_commands(const CompactOptions& options, report::CompactionReport& r) {
+    r.command = options.command_with({}, "");
+    for (report::WayOut& way : r.refusal.ways) {
+        std::vector<std::string> without{"--batch", "--strategy", "--vacuum", "--backup"};
+        if (way.elsewhere) without.emplace_back("--output");
+        way.command = options.command_with(without, way.instead);
     }
 }
 
 }  // namespace
 
 int compact(const Args& args, Io& io) {
-    const Clock::time_point start = Clock::now();
+    const Stopwatch watch;
     CompactOptions options = parse_compact(args, io);
-    if (options.dry_run) return forecast(options, start, io);
-    if (options.output) return write_output(options, start, io);
-    if (store::is_bbolt(store::resolve_path(options.path))) {
-        (void)store::open_store(options.path, options.open);  // a folder may hold no etcd db at all
-        throw read_only_layout(options.path);
+    options.request.write_list = [&options](const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan) {
+        write_list(options, index, plan);
+    };
+    jobs::CompactResult result;
+    {
+        const auto progress = make_progress(options.display, io);  // taken away before the report
+        result = options.dry_run ? jobs::forecast_compaction(options.request, progress.get())
+                                 : jobs::compact(options.request, progress.get());
     }
-    if (look_is_enough(options)) {
-        const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
-        Decision d = decide(*store, options, nullptr);
-        report::CompactionReport r = start_report(store->info(), options);
-        r.predicted = false;
-        r.file_after = store->info().file_bytes;
-        return finish(r, d, options, start, io);
-    }
-    return execute(options, start, io);
+    report::CompactionReport& r = result.report;
+    if (options.dry_run) add_commands(options, r);
+    r.list = options.list && !options.request.list_file;
+    r.duration_ms = watch.ms();
+    write_notes(r.notes, "", options.display, io);
+    (void)write_report(r, options.display, io);
+    return options.exit_code && result.removes ? exit_code(ErrorKind::findings) : 0;
 }
 
 }  // namespace kvctl::cli

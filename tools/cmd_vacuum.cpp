@@ -1,57 +1,12 @@
-#include <sys/stat.h>
-
-#include <chrono>
-
-#include "kvctl/base/error.hpp"
-#include "kvctl/report/vacuum_report.hpp"
-#include "kvctl/store/open.hpp"
-#include "kvctl/store/sqlite/execute.hpp"
-#include "kvctl/store/sqlite/predict.hpp"
-#include "kvctl/store/sqlite/writable.hpp"
-#include "kvctl/store/temp_file.hpp"
-#include "tools/bold.hpp"
+#include "kvctl/base/text.hpp"
+#include "kvctl/jobs/vacuum.hpp"
 #include "tools/commands.hpp"
-#include "tools/compact_options.hpp"
-#include "tools/new_file.hpp"
 #include "tools/notes.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
-#include "tools/sizes.hpp"
 #include "tools/store_access.hpp"
 
 namespace kvctl::cli {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-// The file when everything in it stays and free pages are gone.
-std::uint64_t predicted_bytes(store::SqliteStore& store, Progress* progress) {
-    Findings findings;
-    const mvcc::TreeIndex index = store.load(rules_for(store, std::nullopt), findings, progress);
-    return store::predict_file_bytes(store, index, {}, store::other_pages(store), {},
-                                     store::order_of_rows(store, index));
-}
-
-void shrink(store::SqliteWritable& writable, const std::optional<std::string>& backup, Progress* progress) {
-    Provisional::carry_out(writable, [&](Provisional& made) {
-        if (backup) {
-            writable.backup(*backup);
-            made.add(*backup);
-        }
-        store::shrink(writable, progress);
-        writable.close();
-    });
-}
-
-void refuse_bbolt(const std::string& path) {
-    if (!store::is_bbolt(store::resolve_path(path))) return;
-    (void)store::open_store(path, {});  // a folder may hold no etcd db at all
-    throw Error(ErrorKind::read_only_layout, path +
-                                                 ": an etcd db is never written; etcd's own defrag shrinks "
-                                                 "it, 'kvctl import' makes a native store");
-}
-
-}  // namespace
 
 OptionTable vacuum_options() {
     return join({{{"Work",
@@ -64,56 +19,20 @@ OptionTable vacuum_options() {
 }
 
 int vacuum(const Args& args, Io& io) {
-    const Clock::time_point start = Clock::now();
+    const Stopwatch watch;
     const Parsed parsed = parse(vacuum_options(), args);
     const Output output = output_of(parsed, io);
     parsed.expect_operands(1, 1, "STORE");
-    const std::string path = parsed.operands().front();
-    store::OpenOptions options;
-    options.layout = layout_of(parsed);
-    options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    const std::string& path = parsed.operands().front();
+    const jobs::VacuumRequest request{path, open_options_of(parsed), parsed.value("backup")};
     const auto progress = make_progress(output, io);
-    refuse_bbolt(path);
-
-    report::VacuumReport r;
-    r.executed = !parsed.has("dry-run");
-    const auto describe = [&](const store::StoreInfo& info) {
-        r.store = {info.path, std::string(name_of(info.layout)), info.file_bytes, info.page_size,
-                   info.free_pages};
-        r.file_before = info.file_bytes;
-    };
-    if (!r.executed) {
-        const std::unique_ptr<store::Store> store = store::open_store(path, options);
-        describe(store->info());
-        note_pending(store->head(), r.notes);
-        if (const auto backup = parsed.value("backup")) store::refuse_existing(*backup);
-        r.file_after = predicted_bytes(dynamic_cast<store::SqliteStore&>(*store), progress.get());
+    report::VacuumReport r = parsed.has("dry-run") ? jobs::forecast_vacuum(request, progress.get())
+                                                   : jobs::vacuum(request, progress.get());
+    if (!r.executed)
         r.command = "kvctl vacuum " + std::string(path.starts_with('-') ? "-- " : "") + shell_quoted(path);
-    } else {
-        store::SqliteWritable writable = store::SqliteWritable::open(path, options);
-        const store::StoreInfo info = writable.info();
-        describe(info);
-        note_pending(writable.store().head(), r.notes);
-        const std::uint64_t used = (info.pages - info.free_pages) * info.page_size;
-        store::check_space({used, store::folder_of(info.real_path)}, path);
-        if (const auto backup = parsed.value("backup")) {
-            store::expect_new(*backup);
-            store::check_space({info.file_bytes, store::folder_of(*backup)}, *backup);
-        }
-        shrink(writable, parsed.value("backup"), progress.get());
-        struct stat st {};
-        if (::stat(info.real_path.c_str(), &st) == 0) r.file_after = static_cast<std::uint64_t>(st.st_size);
-    }
-    r.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
-    if (output.quiet) return 0;
+    r.duration_ms = watch.ms();
     write_notes(r.notes, path, output, io);
-    if (output.format == Format::text) {
-        BoldFirstLine bold(io.out, output.color);
-        report::write_text(bold.stream(), r, {output.raw_bytes, output.verbose, format_bytes});
-    } else {
-        report::write_json(io.out, r, output.format == Format::jsonl);
-    }
-    return 0;
+    return write_report(r, output, io);
 }
 
 }  // namespace kvctl::cli

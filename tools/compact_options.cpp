@@ -1,7 +1,12 @@
 #include "tools/compact_options.hpp"
 
+#include <algorithm>
+
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/text.hpp"
 #include "tools/commands.hpp"
+#include "tools/shared_options.hpp"
+#include "tools/values.hpp"
 
 namespace kvctl::cli {
 
@@ -29,6 +34,7 @@ OptionTable compact_options() {
           {"Raft log",
            {
                file("raft-log", "LOG", "report on this log instead of the store's own"),
+               wal_dir_option(),
                word("raft-index", "I|auto",
                     "compact the store's log up to index I; auto: applied minus --raft-keep"),
                word("raft-keep", "N", "entries that --raft-index auto keeps (default 5000)"),
@@ -49,10 +55,9 @@ Error usage(const std::string& message) {
     return {ErrorKind::usage, message};
 }
 
-// The options as they would be given to do what a dry run forecasts. Another log than the store's own is only
-// ever looked at.
-std::string command_without_dry_run(const Parsed& parsed) {
-    std::string command = "kvctl compact";
+// The options that shape the work. Another log than the store's own is only ever looked at.
+std::vector<std::string> work_of(const Parsed& parsed) {
+    std::vector<std::string> given;
     const bool foreign_log = parsed.has("raft-log");
     for (const OptionGroup& group : compact_options()) {
         for (const Option& o : group.options) {
@@ -61,15 +66,15 @@ std::string command_without_dry_run(const Parsed& parsed) {
                 (foreign_log && o.name.starts_with("raft-"))) {
                 continue;
             }
-            command += " --" + std::string(o.name);
-            if (const auto value = parsed.value(o.name)) command += " " + shell_quoted(*value);
+            const auto value = parsed.value(o.name);
+            given.push_back("--" + std::string(o.name) + (value ? " " + shell_quoted(*value) : ""));
         }
     }
-    const std::string& store = parsed.operands().front();
-    return command + (store.starts_with('-') ? " -- " : " ") + shell_quoted(store);
+    return given;
 }
 
-void check_combinations(const CompactOptions& o, const Parsed& parsed) {
+void check_combinations(const CompactOptions& options, const Parsed& parsed) {
+    const jobs::CompactRequest& o = options.request;
     parsed.at_most_one_of({"rev", "keep-last", "target-size"});
     if (parsed.has("batch") && o.output) throw usage("--batch and --output exclude each other");
     if (parsed.has("batch") && o.strategy == store::Strategy::rewrite) {
@@ -81,7 +86,7 @@ void check_combinations(const CompactOptions& o, const Parsed& parsed) {
     if (o.output && o.vacuum)
         throw usage("--output writes a file without free space; it does not go with --vacuum");
     if (parsed.has("raft-keep") && !o.raft_index_auto) throw usage("--raft-keep goes with --raft-index auto");
-    if (o.raft_log && o.compacts_raft() && !o.dry_run) {
+    if (o.raft_log && o.compacts_raft() && !options.dry_run) {
         throw usage(
             "--raft-log is only read: with --raft-index it needs --dry-run ('kvctl raft compact' writes "
             "logs)");
@@ -90,17 +95,29 @@ void check_combinations(const CompactOptions& o, const Parsed& parsed) {
 
 }  // namespace
 
+std::string CompactOptions::command_with(const std::vector<std::string>& without,
+                                         const std::string& more) const {
+    std::string words = "kvctl compact";
+    for (const std::string& option : given) {
+        const std::string name = option.substr(0, option.find(' '));
+        if (std::find(without.begin(), without.end(), name) == without.end()) words += " " + option;
+    }
+    if (!more.empty()) words += " " + more;
+    return words + (request.path.starts_with('-') ? " -- " : " ") + shell_quoted(request.path);
+}
+
 CompactOptions parse_compact(const Args& args, const Io& io) {
     const Parsed parsed = parse(compact_options(), args);
-    CompactOptions o;
-    o.output_style = output_of(parsed, io);
+    CompactOptions options;
+    options.display = output_of(parsed, io);
+    jobs::CompactRequest& o = options.request;
     parsed.expect_operands(1, 1, "STORE");
     o.path = parsed.operands().front();
     if (const auto v = parsed.value("rev")) o.rev = parse_revision("--rev", *v);
     if (const auto v = parsed.value("keep-last"))
         o.keep_last = static_cast<std::uint64_t>(parse_i64("--keep-last", *v));
     if (const auto v = parsed.value("target-size")) o.target_size = parse_size("--target-size", *v);
-    o.dry_run = parsed.has("dry-run");
+    options.dry_run = parsed.has("dry-run");
     o.vacuum = parsed.has("vacuum");
     const std::string strategy = parsed.value_or("strategy", "auto");
     if (strategy == "in-place") o.strategy = store::Strategy::in_place;
@@ -111,9 +128,11 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
         o.batch = parse_i64("--batch", *v);
         if (*o.batch == 0) throw usage("--batch: a batch holds at least one revision");
     }
-    o.list = parsed.has("list");
+    options.list = parsed.has("list");
     o.list_file = parsed.value("list");
+    parsed.at_most_one_of({"raft-log", "wal-dir"});
     o.raft_log = parsed.value("raft-log");
+    o.wal_dir = parsed.value("wal-dir");
     if (const auto v = parsed.value("raft-index")) {
         o.raft_index_auto = *v == "auto";
         if (!o.raft_index_auto) o.raft_index = parse_u64("--raft-index", *v);
@@ -121,13 +140,12 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     if (const auto v = parsed.value("raft-keep")) o.raft_keep = parse_u64("--raft-keep", *v);
     if (const auto v = parsed.value("min-gain")) o.min_gain = parse_size_or_percent("--min-gain", *v);
     o.drop_old_values = parsed.has("drop-old-values");
-    o.exit_code = parsed.has("exit-code");
+    options.exit_code = parsed.has("exit-code");
     o.rules = rules_of(parsed);
-    o.open.layout = layout_of(parsed);
-    o.open.timeout_ms = static_cast<int>(timeout_of(parsed).count());
-    check_combinations(o, parsed);
-    if (o.dry_run) o.command = command_without_dry_run(parsed);
-    return o;
+    o.open = open_options_of(parsed);
+    check_combinations(options, parsed);
+    options.given = work_of(parsed);
+    return options;
 }
 
 }  // namespace kvctl::cli

@@ -93,17 +93,22 @@ store::OpenOptions open_options_of(const Parsed& parsed) {
     store::OpenOptions options;
     options.layout = layout_of(parsed);
     options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    options.waits_for_idle = parsed.has("timeout");
     return options;
 }
 
+Option wal_dir_option() {
+    return file("wal-dir", "DIR", "where the log of an etcd data dir lies, if not in its member/wal");
+}
+
 OptionTable rules_options() {
-    return {
-        {"Rules",
-         {
-             choice("tombstones", "classic|keep-at-rev",
-                    "what happens to a tombstone exactly at the compact revision (default classic: it goes)"),
-             word("etcd-version", "X.Y.Z", "follow that release of etcd in every such choice"),
-         }}};
+    return {{"Rules",
+             {
+                 choice("tombstones", "classic|keep-at-rev",
+                        "what happens to a tombstone exactly at the compact revision (default: what wrote "
+                        "the store)"),
+                 word("etcd-version", "X.Y.Z", "follow that release of etcd in every such choice"),
+             }}};
 }
 
 std::optional<mvcc::CompactionRules> rules_of(const Parsed& parsed) {

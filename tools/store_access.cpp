@@ -2,25 +2,16 @@
 
 #include <sys/stat.h>
 
-#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
-#include "kvctl/store/open.hpp"
 
 namespace kvctl::cli {
 
-OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
-    store::OpenOptions options;
-    options.layout = layout_of(parsed);
-    options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+jobs::OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
     const auto rules = parsed.offers("tombstones") ? rules_of(parsed) : std::nullopt;
-    OpenedStore opened;
-    opened.store = store::open_store(path, options);
-    opened.rules = rules_for(*opened.store, rules);
-    opened.head = opened.store->head();
-    return opened;
+    return jobs::open_for_reading(path, open_options_of(parsed), rules);
 }
 
-OpenedStore open_behind_key(const Parsed& parsed) {
+jobs::OpenedStore open_behind_key(const Parsed& parsed) {
     const std::vector<std::string>& operands = parsed.operands();
     try {
         return open_for_command(parsed, operands.back());
@@ -31,59 +22,6 @@ OpenedStore open_behind_key(const Parsed& parsed) {
         if (!swapped) throw;
         throw Error(e.kind(), std::string(e.what()) + "; the store is the last operand");
     }
-}
-
-void note_pending(const store::StoreHead& head, report::Notes& notes) {
-    if (!head.pending()) return;
-    notes.warnings.push_back("a compaction to revision " + std::to_string(head.scheduled->value()) +
-                             " was cut short; the next 'kvctl compact' finishes it");
-}
-
-mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key, Progress* progress,
-                          report::Notes& notes) {
-    note_pending(opened.head, notes);
-    if (key) {
-        if (auto tree = opened.store->load_key(*key, opened.rules, notes.findings)) return std::move(*tree);
-    }
-    return opened.store->load(opened.rules, notes.findings, progress);
-}
-
-void note_lost_revisions(const mvcc::CompactionPlan& plan, report::Notes& notes) {
-    FindingLog log;
-    for (const mvcc::Revision r : plan.lost_live) {
-        log.add({Finding::Severity::error, "lost-live-revision",
-                 "revision " + std::to_string(r.main) + "." + std::to_string(r.sub),
-                 "etcd's rule would delete it although it is live; --tombstones classic keeps it", r.main});
-    }
-    for (Finding& f : log.take()) notes.findings.push_back(std::move(f));
-}
-
-report::RecordReader record_reader(OpenedStore& opened) {
-    return [&opened](mvcc::Revision r) {
-        const auto record = opened.store->record(r);
-        if (record) return *record;
-        throw Error(ErrorKind::damaged, opened.store->info().path + ": revision " + std::to_string(r.main) +
-                                            "." + std::to_string(r.sub) +
-                                            " is gone: the store changed while it was read");
-    };
-}
-
-void refuse_future(const OpenedStore& opened, MainRevision at) {
-    if (at <= opened.head.current) return;
-    throw Error(ErrorKind::future_revision,
-                opened.store->info().path + ": revision " + std::to_string(at.value()) +
-                    ": required revision is a future revision; the store's current revision is " +
-                    std::to_string(opened.head.current.value()) +
-                    " (a raft index or a key's version is another number)");
-}
-
-void refuse_compacted(const OpenedStore& opened, MainRevision at) {
-    MainRevision limit = opened.head.compacted;
-    if (opened.head.pending()) limit = *opened.head.scheduled;
-    if (at >= limit) return;
-    throw Error(ErrorKind::compacted, opened.store->info().path + ": revision " + std::to_string(at.value()) +
-                                          ": required revision has been compacted; the compact revision is " +
-                                          std::to_string(limit.value()));
 }
 
 }  // namespace kvctl::cli

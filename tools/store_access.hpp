@@ -1,14 +1,8 @@
 #pragma once
-#include <memory>
-#include <optional>
 #include <string>
 
-#include "kvctl/mvcc/compaction.hpp"
-#include "kvctl/mvcc/rules.hpp"
-#include "kvctl/mvcc/tree_index.hpp"
+#include "kvctl/jobs/opened_store.hpp"
 #include "kvctl/report/compaction_report.hpp"
-#include "kvctl/report/notes.hpp"
-#include "kvctl/store/store.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
 #include "tools/options.hpp"
@@ -17,35 +11,13 @@
 
 namespace kvctl::cli {
 
-/// A store opened for an inspecting command, with the rules that apply to it.
-struct OpenedStore {
-    std::unique_ptr<store::Store> store;
-    store::StoreHead head;
-    mvcc::CompactionRules rules;
-};
-
 /// Opens by --layout and --timeout; rules by --tombstones and --etcd-version, kine's for a kine store (a
 /// usage Error when either is given for one).
-[[nodiscard]] OpenedStore open_for_command(const Parsed& parsed, const std::string& path);
+[[nodiscard]] jobs::OpenedStore open_for_command(const Parsed& parsed, const std::string& path);
 
 /// The same for the last operand of KEY STORE; a message about a missing file then tells those who took KEY
 /// for the last.
-[[nodiscard]] OpenedStore open_behind_key(const Parsed& parsed);
-
-/// Adds a warning of a compaction that was cut short, which every command tells.
-void note_pending(const store::StoreHead& head, report::Notes& notes);
-
-/// The index of the whole store, or of one key without a scan where the layout allows. Findings and a
-/// compaction that was cut short go to `notes`.
-[[nodiscard]] mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key,
-                                        Progress* progress, report::Notes& notes);
-
-/// Adds a finding for each live revision that the plan, being etcd's own, would delete.
-void note_lost_revisions(const mvcc::CompactionPlan& plan, report::Notes& notes);
-
-/// Fetches records of the store by revision; one that has gone since the index was built is a `damaged`
-/// Error.
-[[nodiscard]] report::RecordReader record_reader(OpenedStore& opened);
+[[nodiscard]] jobs::OpenedStore open_behind_key(const Parsed& parsed);
 
 /// Writes a report in the format asked for, nothing when quiet; 0.
 template <class Report>
@@ -69,11 +41,5 @@ int write_report(const Report& report, const Output& output, Io& io) {
     }
     return 0;
 }
-
-/// Throws future_revision when `at` is above the current revision, naming both and the store.
-void refuse_future(const OpenedStore& opened, MainRevision at);
-/// Throws compacted when a read at `at` is below the compact revision (or the one a pending compaction has
-/// scheduled).
-void refuse_compacted(const OpenedStore& opened, MainRevision at);
 
 }  // namespace kvctl::cli

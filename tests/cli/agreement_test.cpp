@@ -63,14 +63,14 @@ TEST_CASE("agreement: every command tells of a compaction that was cut short") {
         const bool status = args.front() == "status";
         const Result text = run_cli(args);
         CHECK(text.code == 0);
-        CHECK(has(status ? text.out : text.err, status ? "a compaction to 5 was cut short" : words));
+        CHECK(has(status ? text.out : text.err, words));
         if (status) continue;
         const json warnings = document(args).at("warnings");
         REQUIRE(warnings.size() == 1);
         CHECK(has(warnings[0].get<std::string>(), words));
     }
     CHECK(has(run_cli({"index", "-w", "jsonl", db}).out, words));
-    CHECK(has(run_cli({"status", db}).out, "kvctl compact --rev 5 " + db));
+    CHECK(has(run_cli({"status", db}).out, "kvctl compact --rev 5 --dry-run " + db));
     CHECK(has(run_cli({"vacuum", db}).err, words));
     // The run that finishes it does not speak of the next one.
     const Result done = run_cli({"compact", "--rev", "7", db});

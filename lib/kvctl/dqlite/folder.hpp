@@ -60,6 +60,9 @@ struct Folder {
 /// Whether a directory holds a dqlite log: metadata, a snapshot with its .meta, or a segment of its own.
 [[nodiscard]] bool is_dqlite(const std::string& path);
 
+/// Whether a directory still holds the same files of the same sizes, and the same metadata.
+[[nodiscard]] bool unchanged(const Folder& folder);
+
 /// Lists a directory. Throws io; not_a_store where is_dqlite() is false.
 [[nodiscard]] Folder list_folder(const std::string& path);
 

@@ -14,10 +14,12 @@ void write_text(std::ostream& out, const VacuumReport& r, const TextStyle& style
     out << (r.executed ? "" : "dry run: ") << escape(r.store.path) << ": " << bytes(r.file_before)
         << " before, " << bytes(r.file_after) << (r.executed ? " now" : " then (predicted)") << '\n';
     if (style.verbose) out << "  took " << r.duration_ms << " ms\n";
-    if (!r.command.empty()) out << "\nTo do it:\n  " << r.command << '\n';
+    write_end(out, r.refusal, r.command, style);
 }
 
-void write_json(std::ostream& out, const VacuumReport& r, bool lines) {
+namespace {
+
+Json vacuum_json(const VacuumReport& r) {
     Json j{
         {"schema", "kvctl.vacuum/1"},
         {"result", r.executed ? "vacuumed" : "would-vacuum"},
@@ -26,11 +28,18 @@ void write_json(std::ostream& out, const VacuumReport& r, bool lines) {
         {"size", {{"file_before", r.file_before}, {"file_after", r.file_after}, {"predicted", !r.executed}}},
         {"duration_ms", r.duration_ms}};
     put_notes(j, r.notes);
-    if (lines) {
-        out << j.dump() << '\n';
-    } else {
-        write_document(out, j);
-    }
+    put_refusal(j, r.refusal);
+    return j;
+}
+
+}  // namespace
+
+void write_json(std::ostream& out, const VacuumReport& r) {
+    write_document(out, vacuum_json(r));
+}
+
+void write_jsonl(std::ostream& out, const VacuumReport& r) {
+    out << vacuum_json(r).dump() << '\n';
 }
 
 }  // namespace kvctl::report

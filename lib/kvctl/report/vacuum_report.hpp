@@ -14,11 +14,13 @@ struct VacuumReport {
     std::uint64_t file_after = 0;
     std::int64_t duration_ms = 0;
     std::string command;  ///< what would do it; only for a forecast
+    Refusal refusal;      ///< why that would be refused
     Notes notes;
 };
 
 void write_text(std::ostream& out, const VacuumReport& report, const TextStyle& style);
-/// kvctl.vacuum/1; `lines`: on one line.
-void write_json(std::ostream& out, const VacuumReport& report, bool lines);
+/// kvctl.vacuum/1.
+void write_json(std::ostream& out, const VacuumReport& report);
+void write_jsonl(std::ostream& out, const VacuumReport& report);
 
 }  // namespace kvctl::report

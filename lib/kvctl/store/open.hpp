@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "kvctl/base/progress.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {
@@ -12,6 +13,10 @@ struct OpenOptions {
     int timeout_ms = 10000;        ///< how long to wait for a lock
     std::optional<std::string> member;   ///< dqlite: which of several databases
     std::optional<LogIndex> raft_index;  ///< dqlite: the state at that entry, not the newest
+    /// A writer waits that long also for processes that have a WAL-mode store open and do nothing, as a server
+    /// does that never lets go; else it gives up at once.
+    bool waits_for_idle = false;
+    Progress* waiting = nullptr;  ///< a writer that waits says for whom
 };
 
 /// Opens a store for reading. Symbolic links are followed; a data dir of etcd's stands for its

@@ -17,7 +17,12 @@
 #include "kvctl/mvcc/record.hpp"
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
+#include "kvctl/store/cluster.hpp"
+#include "kvctl/store/etcd_facts.hpp"
 
+namespace kvctl::mvcc {
+struct CompactionPlan;
+}
 namespace kvctl::sqlite {
 class Database;
 }
@@ -28,6 +33,7 @@ class CompactionModel;
 class Conversion;
 struct CheckRequest;
 struct CheckResult;
+struct Execution;
 
 enum class Layout { native, kine, bbolt, dqlite };
 /// The words of --layout.
@@ -42,14 +48,16 @@ struct Traits {
         own_rules{};       ///< nobody chooses others; nullopt: etcd's, as asked for
     bool versions = true;  ///< versions and sub-revisions are stored: history tells them, HashKV covers them
     bool old_values = false;  ///< a row also holds the value before it
-    bool journal = false;     ///< written through a journal or a -wal
-    bool etcd_log = true;     ///< the writes came through a raft log of etcd's
+    bool in_place = true;  ///< rows can be changed where they stand; else the file is only ever written anew
+    bool journal = false;  ///< written through a journal or a -wal
+    bool etcd_log = true;  ///< the writes came through a raft log of etcd's
 };
 
 /// Where a store's raft log lies: a table, a folder as raftlog::open() takes it, or nowhere.
 struct LogPlace {
     sqlite::Database* table = nullptr;  ///< the database that may hold it
     std::string folder;
+    bool wal = false;  ///< it is a directory of etcd's, which may lie anywhere
 };
 
 /// The file itself, read from the file system and the header; no row is touched for it.
@@ -86,9 +94,14 @@ struct StoreHead {
     std::optional<Term> term;
     bool bookkeeping_row_missing = false;  ///< kine without a compact row
     std::uint64_t bookkeeping_rows = 0;    ///< kine: compact rows (1 in a sound store)
+    /// The row at `scheduled` is one that `snapshot restore --bump-revision --mark-compacted` adds.
+    bool marked_by_restore = false;
 
-    /// scheduled above finished: a compaction was cut short.
+    /// scheduled above finished: a compaction was cut short, or a restore marked the revision, which the
+    /// server carries out at its first start.
     [[nodiscard]] bool pending() const noexcept { return scheduled && *scheduled > compacted; }
+    /// Pending, and said as what it is: a sentence without an end mark.
+    [[nodiscard]] std::string pending_text() const;
 };
 
 struct Lease {
@@ -109,6 +122,18 @@ class Store {
     [[nodiscard]] virtual const Traits& traits() const noexcept = 0;
     [[nodiscard]] virtual StoreHead head() = 0;
     [[nodiscard]] virtual LogPlace log_place() = 0;
+    /// Throws damaged where what tells cannot be read.
+    [[nodiscard]] virtual Cluster cluster() { return {}; }
+    /// The release of etcd that wrote the store, where it says so ("3.6.0").
+    [[nodiscard]] virtual std::optional<std::string> storage_version() { return std::nullopt; }
+
+    /// What the file itself shows before any row is read, and every command tells: an older transaction in
+    /// place of a newer one that cannot be read.
+    [[nodiscard]] virtual Findings notices() { return {}; }
+    /// The release of etcd that the rows are of, as far as the store tells; kine: nullopt.
+    [[nodiscard]] virtual std::optional<mvcc::EtcdRelease> release() { return std::nullopt; }
+    /// Only an etcd db has any; complete behind load().
+    [[nodiscard]] virtual std::optional<EtcdFacts> etcd_facts() { return std::nullopt; }
 
     /// Reads every revision (no values) into an index for `rules` and seals it; damage goes to `findings`,
     /// and reading goes on where it can. One pass over the rows.
@@ -139,8 +164,16 @@ class Store {
                                                                   const mvcc::CompactionRules& rules,
                                                                   Findings& findings) = 0;
 
+    /// Revisions that the server itself keeps whatever its age: a hint asks for no less.
+    [[nodiscard]] virtual std::int64_t kept_by_server() { return 1000; }
+
     /// Ascending by id. A kine store has none: its leases are TTLs on rows.
     [[nodiscard]] virtual std::vector<Lease> leases() = 0;
+
+    /// Whether the file was written since it was opened, as far as its size and times tell.
+    [[nodiscard]] virtual bool changed() const { return false; }
+    /// What is read is of one moment whoever writes meanwhile.
+    [[nodiscard]] virtual bool reads_snapshot() const noexcept { return false; }
 
     /// Every counter by its stored name (native: table meta; bbolt: bucket meta; kine: none), unknown ones
     /// included.
@@ -155,6 +188,13 @@ class Store {
     /// What compactions of this store, whose load() gave `index`, come to. Never null; holds on to both.
     [[nodiscard]] virtual std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) = 0;
 
+    /// Throws where no compaction of the store can be planned, whatever its target.
+    virtual void check_compactable(const StoreHead& /*head*/) const {}
+
+    /// Writes what the plan leaves, a copy of the store that is only read, to the new file `output`.
+    virtual void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                                 const Execution& execution, const std::string& output) = 0;
+
     /// Throws where no executor may change this store, and why: read_only_layout, or refused, which is then
     /// also a finding `not-executable`.
     virtual void check_executable(Findings& findings) = 0;
@@ -165,10 +205,5 @@ class Store {
     /// The store as a native one would hold it. Reads it once, without values.
     [[nodiscard]] virtual std::unique_ptr<Conversion> conversion(Progress* progress) = 0;
 };
-
-/// The rules a store is judged by: its layout's own, else what was asked for, else etcd's classic ones.
-/// Throws usage where rules are asked for that the layout does not leave to choose.
-[[nodiscard]] mvcc::CompactionRules rules_for(const Store& store,
-                                              const std::optional<mvcc::CompactionRules>& asked);
 
 }  // namespace kvctl::store

@@ -4,12 +4,10 @@
 #include <array>
 #include <cerrno>
 #include <functional>
-#include <limits>
 #include <optional>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
-#include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
 #include "kvctl/store/sqlite/copy_schema.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
@@ -108,6 +106,9 @@ void build(const TempFile& file, SqliteStore& store, const mvcc::TreeIndex& inde
     const EarlySync early(file);
     db.exec("BEGIN");
     copy_tables(db);
+    // What is copied from here on is what SQLite shows now, and the plan was made from what it showed then.
+    // Of kine all rows are compared with the plan, and a server that writes on is no reason to stop.
+    if (!detached && !store.in_kine_table() && store.changed()) throw_changed(store.info().path);
     // Planning read the table's pages with this check on; a mapped page is checked whenever it is met again,
     // which took a third of the time that few rows among many take.
     db.exec("PRAGMA cell_size_check=OFF");
@@ -177,40 +178,18 @@ void in_the_name_of(const SqliteStore& store, const TempFile& file, F f) {
     }
 }
 
-// A store of a layout that is never written: its survivors become a native store.
-void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                  const std::string& output) {
-    NativeWriter writer(output, {});
-    SlotCursor cursor(index);
-    std::uint64_t copied = 0;
-    store.each_record(MainRevision(std::numeric_limits<std::int64_t>::min()), plan.current,
-                      [&](const mvcc::Record& r) {
-                          const Slot s = cursor.at(r.revision);
-                          if (s != mvcc::k_no_slot && plan.removed_slots.contains(s)) return;
-                          writer.add(r);
-                          if ((++copied & 0xFFF) == 0) check_interrupt();
-                      });
-    if (copied != plan.kept.revisions) {
-        throw Error(ErrorKind::damaged, store.info().path + ": " + std::to_string(copied) +
-                                            " rows were copied where the plan keeps " +
-                                            std::to_string(plan.kept.revisions));
-    }
-    for (const Lease& lease : store.leases()) writer.add(lease);
-    const StoreHead head = store.head();
-    if (head.consistent_index)
-        writer.set_meta("consistent_index", static_cast<std::int64_t>(head.consistent_index->value()));
-    if (head.term) writer.set_meta("term", static_cast<std::int64_t>(head.term->value()));
-    if (plan.compacted_after.value() >= 0) {
-        writer.set_meta("scheduled_compact_rev", plan.compacted_after.value());
-        writer.set_meta("finished_compact_rev", plan.compacted_after.value());
-    }
-    writer.finish();
-}
-
 }  // namespace
+
+void check_copyable(const SqliteStore& store) {
+    const std::string why = store.why_not_copied();
+    if (why.empty()) return;
+    throw Error(ErrorKind::refused, store.info().path + ": cannot be copied: " + why +
+                                        "; --strategy in-place works, and --vacuum with it");
+}
 
 void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution) {
+    check_copyable(writable.store());
     SqliteStore& store = writable.store();
     Replacement replacement = writable.begin_replacement();
     TempFile& file = replacement.file();
@@ -224,22 +203,25 @@ void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, con
     writable.replace_by(replacement);
 }
 
-void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                       const Execution& execution, const std::string& output) {
-    expect_new(output);
-    auto* const sqlite_store = dynamic_cast<SqliteStore*>(&any);
-    if (sqlite_store == nullptr) {
-        write_native(any, index, plan, output);
-        return;
-    }
-    SqliteStore& store = *sqlite_store;
-    TempFile file(output);
-    in_the_name_of(store, file, [&] {
-        build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
-        verify(file.path(), store, index, plan, execution);
+void SqliteStore::copy_compacted(const TempFile& file, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                                 const Execution& execution) {
+    SqliteStore& store = *this;
+    check_copyable(store);
+    copy_one_moment(store, [&] {
+        in_the_name_of(store, file, [&] {
+            build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
+            verify(file.path(), store, index, plan, execution);
+        });
     });
-    if (store.info().wal_mode) mark_wal_mode(file);
-    file.take_identity_of(store.info().real_path);
+}
+
+void SqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                                  const Execution& execution, const std::string& output) {
+    expect_new(output);
+    TempFile file(output);
+    copy_compacted(file, index, plan, execution);
+    if (info().wal_mode) mark_wal_mode(file);
+    file.take_identity_of(info().real_path);
     file.sync();
     check_interrupt();
     file.publish_as_new(output);
@@ -270,24 +252,6 @@ void shrink(SqliteWritable& writable, Progress* progress) {
         if (e.kind() != ErrorKind::in_use || !compacted) throw;
         throw Error(e.kind(), e.what() + std::string("; it is compacted, and 'kvctl vacuum' shrinks it"));
     }
-}
-
-Strategy choose_strategy(const SqliteStore& store, const mvcc::CompactionPlan& plan, bool shrink) noexcept {
-    const std::uint64_t all = std::max<std::uint64_t>(1, plan.before.revisions);
-    const std::uint64_t gone = plan.removed.revisions;
-    if (store.in_kine_table()) return gone * 10 > all ? Strategy::rewrite : Strategy::in_place;
-    return gone * (shrink ? 3 : 2) > all ? Strategy::rewrite : Strategy::in_place;
-}
-
-std::string_view name_of(Strategy strategy) noexcept {
-    return strategy == Strategy::in_place ? "in-place" : "rewrite";
-}
-
-void check_space(const SpaceNeeds& needs, const std::string& path) {
-    const std::uint64_t have = free_bytes(needs.folder);
-    if (have >= needs.bytes) return;
-    throw Error(ErrorKind::no_space, path + ": needs " + std::to_string(needs.bytes) + " bytes free in " +
-                                         needs.folder + ", which has " + std::to_string(have));
 }
 
 }  // namespace kvctl::store

@@ -27,7 +27,10 @@ std::uint64_t size_of(const std::string& path) noexcept {
 }  // namespace
 
 SqliteStore::SqliteStore(StoreInfo info, Connection connection, int timeout_ms)
-    : info_(std::move(info)), connection_(std::move(connection)), timeout_ms_(timeout_ms) {
+    : info_(std::move(info)),
+      connection_(std::move(connection)),
+      timeout_ms_(timeout_ms),
+      first_seen_(connection_.seen) {
     refresh_info();
 }
 
@@ -40,6 +43,10 @@ void SqliteStore::refresh_info() {
     const std::int64_t auto_vacuum = db().integer("PRAGMA auto_vacuum").value_or(0);
     info_.auto_vacuum = auto_vacuum != 0;
     info_.shrinks_itself = auto_vacuum == 1;
+}
+
+bool SqliteStore::changed() const {
+    return connection_.access != Connection::Access::owned && fingerprint(info_.real_path) != first_seen_;
 }
 
 void SqliteStore::check_unchanged() const {

@@ -15,6 +15,8 @@
 
 namespace kvctl::store {
 
+class TempFile;
+
 /// What the two SQLite layouts share: the connection, and loading rows on two threads where that is safe and
 /// pays.
 class SqliteStore : public Store {
@@ -26,7 +28,8 @@ class SqliteStore : public Store {
     [[nodiscard]] bool in_kine_table() const noexcept { return info_.layout != Layout::native; }
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress) override;
-    [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
+    void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                         const Execution& execution, const std::string& output) override;
     /// Refused when the revision table has a trigger, a generated column, or a column that is not the
     /// layout's and has no default: what a write would do then is not known.
     void check_executable(Findings& findings) override;
@@ -41,11 +44,18 @@ class SqliteStore : public Store {
     /// can hide rows from a search by rowid: whoever copies it counts again.
     [[nodiscard]] std::uint64_t rows_read() const noexcept { return rows_read_; }
 
+    /// Behind a load(): why its rows cannot be copied into a new table as they are; empty: they can.
+    [[nodiscard]] virtual std::string why_not_copied() const { return {}; }
+
     [[nodiscard]] sqlite::Database& db() noexcept { return connection_.db; }
     [[nodiscard]] const TableInfo& table() const noexcept { return table_; }
     /// Read without locks, because nobody had the WAL-mode file open.
     [[nodiscard]] bool detached() const noexcept {
         return connection_.access == Connection::Access::detached;
+    }
+    [[nodiscard]] bool changed() const override;
+    [[nodiscard]] bool reads_snapshot() const noexcept override {
+        return connection_.access == Connection::Access::live;
     }
     /// From now on load() also gathers what the indexes must hold, for check_indexes(). For whoever is going
     /// to change the store.
@@ -60,6 +70,9 @@ class SqliteStore : public Store {
     void refresh_info();
 
   protected:
+    /// Writes what the plan leaves into `file`, reads it back and compares it with the plan. The file is not yet synced.
+    void copy_compacted(const TempFile& file, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                        const Execution& execution);
     /// What a scan of one stretch hands each row to.
     struct Sink {
         mvcc::TreeIndex& index;
@@ -88,6 +101,8 @@ class SqliteStore : public Store {
     StoreInfo info_;
     Connection connection_;
     int timeout_ms_;
+    // load() opens a file anew that changed under it: head() may have told of the one before.
+    Fingerprint first_seen_;
 
   private:
     [[nodiscard]] bool scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress);

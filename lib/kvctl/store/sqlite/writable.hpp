@@ -15,10 +15,10 @@ namespace kvctl::store {
 /// A store in an SQLite file, held by an exclusive lock.
 class SqliteWritable final : public WritableStore {
   public:
-    /// Waits up to the timeout. Throws in_use when a WAL-mode store is open elsewhere, busy when somebody
-    /// holds a rollback-journal lock, both with the pids the system shows. Removes temporary files of runs
-    /// that were killed, and rolls back a transaction that was cut short, as SQLite does. An empty file is
-    /// never made.
+    /// Waits up to the timeout, for idle holders of a WAL-mode store only where the options say so. Throws
+    /// in_use when a WAL-mode store is open elsewhere, busy when somebody holds a rollback-journal lock, both
+    /// with the pids the system shows. Removes temporary files of runs that were killed, and rolls back a
+    /// transaction that was cut short, as SQLite does. An empty file is never made.
     [[nodiscard]] static SqliteWritable open(const std::string& path, const OpenOptions& options);
 
     [[nodiscard]] SqliteStore& store() noexcept override { return *store_; }
@@ -32,6 +32,7 @@ class SqliteWritable final : public WritableStore {
 
     /// Moves a -wal into the main file, so that the file alone is the store.
     void checkpoint();
+    void make_room() override { checkpoint(); }
     /// Before the first write into the file: throws damaged where check_pages() does. The -wal is moved into
     /// the file for it. Once is enough, since nobody else writes.
     void check_pages();
@@ -62,9 +63,5 @@ class SqliteWritable final : public WritableStore {
     bool changed_ = false;
     bool pages_sound_ = false;
 };
-
-/// Throws refused when the revision table has a trigger, a generated column, or a column that is not the
-/// layout's and has no default: what a write would do then is not known.
-void check_executable(SqliteStore& store);
 
 }  // namespace kvctl::store
