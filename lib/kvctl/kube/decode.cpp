@@ -427,14 +427,12 @@ bool is_secret(std::string_view key, const Encoding& e) {
     return key.find("/secrets/") != std::string_view::npos;
 }
 
-Decoded decode(std::string_view key, std::string_view value, const DecodeOptions& options) {
-    Decoded d;
-    d.encoding = detect_encoding(value);
-    d.secret = is_secret(key, d.encoding);
-    const bool hide = d.secret && !options.reveal_secrets;
+namespace {
+
+void decode_into(Decoded& d, bool hide, const Message* untyped) {
     try {
         if (d.encoding.kind == Encoding::Kind::protobuf) {
-            Walk(d.json, value.size(), hide).envelope(d.encoding, options.untyped);
+            Walk(d.json, d.encoding.body.size(), hide).envelope(d.encoding, untyped);
         } else if (d.encoding.kind == Encoding::Kind::json) {
             decode_json(d.encoding.body, hide, d);
         }
@@ -442,6 +440,22 @@ Decoded decode(std::string_view key, std::string_view value, const DecodeOptions
         d.json.clear();
         d.fault = fault.what;
     }
+}
+
+}  // namespace
+
+Decoded decode(const Encoding& encoding, const DecodeOptions& options) {
+    Decoded d;
+    d.encoding = encoding;
+    decode_into(d, !options.reveal_secrets, options.untyped);
+    return d;
+}
+
+Decoded decode(std::string_view key, std::string_view value, const DecodeOptions& options) {
+    Decoded d;
+    d.encoding = detect_encoding(value);
+    d.secret = is_secret(key, d.encoding);
+    decode_into(d, d.secret && !options.reveal_secrets, options.untyped);
     return d;
 }
 

@@ -28,6 +28,9 @@ struct DecodeOptions {
 /// other values yield no object and no fault. `key` tells where a value that cannot be decoded is a secret's.
 [[nodiscard]] Decoded decode(std::string_view key, std::string_view value, const DecodeOptions& options);
 
+/// The same of what detect_encoding() made of a value that is no secret or may be shown.
+[[nodiscard]] Decoded decode(const Encoding& encoding, const DecodeOptions& options);
+
 /// Whether the value may be a Secret's: by what it says itself, else by its key.
 [[nodiscard]] bool is_secret(std::string_view key, const Encoding& encoding);
 

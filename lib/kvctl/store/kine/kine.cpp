@@ -12,13 +12,15 @@ using mvcc::IndexRow;
 using sqlite::Type;
 
 constexpr const char* k_record =
-    "id, name, deleted, prev_revision, length(value), create_revision, lease, value";
+    "id, name, deleted, prev_revision, length(value), create_revision, lease, value, length(old_value)";
 
 mvcc::Record record_of(const sqlite::Statement& s) {
     mvcc::Record r;
     r.revision = {s.integer(0), 0};
     r.key = s.bytes(1);
     r.tombstone = s.integer(2) != 0;
+    r.stored_bytes =
+        r.key.size() + static_cast<std::uint64_t>(s.integer(4)) + static_cast<std::uint64_t>(s.integer(8));
     if (!r.tombstone) {
         // The creating row stores 0: it is its own create revision.
         r.create_revision = s.integer(5) == 0 ? s.integer(0) : s.integer(5);
