@@ -1,5 +1,6 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/jobs/local_clock.hpp"
 #include "kvctl/mvcc/explain.hpp"
 #include "kvctl/report/explain_report.hpp"
 #include "tools/commands.hpp"
@@ -66,6 +67,9 @@ int explain(const Args& args, Io& io) {
     } else if (const auto id = mvcc::find_stored_key(index, *report.key)) {
         report.rows = mvcc::explain_key(index, plan, *id);
     }
+    std::vector<mvcc::Revision> revisions;
+    for (const mvcc::Explained& e : report.rows) revisions.push_back(index.revision(e.slot));
+    report.times = jobs::times_of(*opened.store, revisions, !at, opened.head.current);
     note_lost_revisions(plan, report.notes);
     write_notes(report.notes, opened.store->info().path, output, io);
     return write_report(report, output, io);

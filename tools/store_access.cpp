@@ -20,10 +20,15 @@ mvcc::CompactionRules rules_for(const store::Store& store,
     return kine ? mvcc::kine_rules() : asked.value_or(mvcc::classic_rules());
 }
 
-OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
+store::OpenOptions open_options(const Parsed& parsed) {
     store::OpenOptions options;
     options.layout = layout_of(parsed);
     options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    return options;
+}
+
+OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
+    const store::OpenOptions options = open_options(parsed);
     const auto rules = parsed.knows("tombstones") ? rules_of(parsed) : std::nullopt;
     OpenedStore opened;
     opened.store = store::open_store(path, options);

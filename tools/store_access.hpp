@@ -8,6 +8,7 @@
 #include "kvctl/mvcc/tree_index.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/report/notes.hpp"
+#include "kvctl/store/open.hpp"
 #include "kvctl/store/store.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
@@ -27,6 +28,9 @@ struct OpenedStore {
 /// What was asked for, else the layout's: kine's for a kine store, where asking is a usage Error.
 [[nodiscard]] mvcc::CompactionRules rules_for(const store::Store& store,
                                               const std::optional<mvcc::CompactionRules>& asked);
+
+/// --layout and --timeout, as a job wants them.
+[[nodiscard]] store::OpenOptions open_options(const Parsed& parsed);
 
 /// Opens by --layout and --timeout; rules by --tombstones and --etcd-version, kine's for a kine store (a
 /// usage Error when either is given for one).

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "kvctl/base/strong.hpp"
@@ -40,6 +41,8 @@ class Sampler {
 
     /// Sure ones; where there are none at all, those whose row before is not stored, which may be older.
     [[nodiscard]] std::vector<Sample> take();
+    /// Only the sure ones.
+    [[nodiscard]] std::vector<Sample> take_sure() { return std::move(samples_); }
 
   private:
     static void keep(std::vector<Sample>& samples, MainRevision revision, Time time);

@@ -6,17 +6,13 @@
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/spans.hpp"
 #include "kvctl/report/table.hpp"
+#include "kvctl/report/times_text.hpp"
 
 namespace kvctl::report {
 namespace {
 
 Json point_json(const kube::Sample& s) {
     return {{"revision", s.revision.value()}, {"time", kube::format_time(s.time)}};
-}
-
-// Whole seconds, rounded up: an error is never smaller than said.
-std::int64_t seconds_up(std::int64_t microseconds) {
-    return (microseconds + kube::k_second - 1) / kube::k_second;
 }
 
 Json answer_json(const TimelineReport::Answer& a) {

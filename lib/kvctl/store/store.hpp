@@ -95,6 +95,12 @@ class Store {
                     MainRevision(std::numeric_limits<std::int64_t>::max()), f);
     }
 
+    /// Calls `f` for every value that a row keeps of the one before it, ascending; only kine's rows do.
+    virtual void each_old_value(
+        const std::function<void(MainRevision, std::string_view key, std::string_view old_value)>& f) {
+        (void)f;
+    }
+
     /// The record at exactly this revision; nullopt when it is not stored. The view lives until the next
     /// call.
     [[nodiscard]] virtual std::optional<mvcc::Record> record(mvcc::Revision revision) = 0;

@@ -183,6 +183,15 @@ void KineStore::each_record(MainRevision from, MainRevision to,
     check_unchanged();
 }
 
+void KineStore::each_old_value(
+    const std::function<void(MainRevision, std::string_view, std::string_view)>& f) {
+    sqlite::Statement s = db().prepare(
+        "SELECT id, name, old_value FROM kine NOT INDEXED WHERE length(old_value) > 0"
+        " AND name IS NOT 'compact_rev_key' ORDER BY id");
+    while (s.step()) f(MainRevision(s.integer(0)), s.bytes(1), s.bytes(2));
+    check_unchanged();
+}
+
 std::optional<mvcc::Record> KineStore::record(mvcc::Revision revision) {
     if (revision.sub != 0) return std::nullopt;
     if (!by_revision_)
