@@ -33,7 +33,7 @@ jobs::ChurnRequest parse_churn(const Parsed& parsed, const Output& output) {
     constexpr std::size_t k_rows = 20;
     jobs::ChurnRequest r;
     r.path = parsed.operands().front();
-    r.open = open_options(parsed);
+    r.open = open_options_of(parsed);
     r.by = by_of(parsed.value_or("by", "resource"));
     r.under = parsed.value_or("under", "");
     if (const auto v = parsed.value("from")) r.from = parse_revision("--from", *v);

@@ -240,7 +240,7 @@ void check_space_for(const store::StoreInfo& info, const Decision& d, const Comp
 }
 
 // The work itself; whether it made the file smaller.
-bool carry_out(store::WritableStore& writable, const CompactOptions& options, Decision& d,
+bool carry_out(store::SqliteWritable& writable, const CompactOptions& options, Decision& d,
                Progress* progress) {
     bool shrunk = false;
     Provisional::carry_out(writable, [&](Provisional& made) {
@@ -272,7 +272,7 @@ bool carry_out(store::WritableStore& writable, const CompactOptions& options, De
 
 int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
     auto progress = make_progress(options.output_style, io);  // taken away before the report
-    store::WritableStore writable = store::WritableStore::open(options.path, options.open);
+    store::SqliteWritable writable = store::SqliteWritable::open(options.path, options.open);
     store::check_executable(writable.store());
     Decision d = decide(writable.store(), options, progress.get());
     check_decision(writable.info(), d);

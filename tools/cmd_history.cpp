@@ -63,7 +63,7 @@ int history(const Args& args, Io& io) {
     report.reveal_secrets = parsed.has("reveal-secrets");
     jobs::LocalClock clock(*opened.store, opened.head.current);
     report.time_around = [&](MainRevision revision) { return clock.time_around(revision); };
-    report.versions = opened.store->info().layout != store::Layout::kine;
+    report.versions = opened.store->traits().versions;
     const mvcc::TreeIndex index = load_keys(opened, report.key, progress.get(), report.notes);
     report.record = record_reader(opened);
     fill(report, index);

@@ -6,16 +6,16 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/raft/audit.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/raftlog/write_jsonl.hpp"
+#include "kvctl/report/raft_detail.hpp"
 #include "kvctl/report/raft_report.hpp"
 #include "kvctl/store/open.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
-#include "tools/log_access.hpp"
 #include "tools/notes.hpp"
-#include "tools/raft_detail.hpp"
 #include "tools/raft_store.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/sizes.hpp"
@@ -195,7 +195,7 @@ int run_list(const RaftOptions& o, Io& io) {
         if (!prints) return true;
         report::RaftEntry e{item.facts, {}, {}, view != nullptr};
         if (view) e.revision = view->revision_of(item.facts.index);
-        if (details) e.detail = describe_request(item.entry());
+        if (details) e.detail = report::describe_request(item.entry());
         switch (o.display.format) {
             case Format::text:
                 report::write_entry_text(io.out, e);
@@ -254,7 +254,7 @@ int run_compact(const RaftOptions& o, Io& io) {
     r.layout = layout.layout();
     r.counts = layout.counts();
     Findings findings = source->findings();
-    refuse_corrupt(findings, o.log, "nothing was written: the copy would hide it");
+    jobs::refuse_corrupt(findings, o.log, "nothing was written: the copy would hide it");
     const auto verdict = raft::check_compaction(o.index, r.layout.snapshot.index, r.layout.last_index, marks);
     report::RaftReport::Compaction done;
     done.output = o.output;

@@ -25,7 +25,7 @@ int timeline(const Args& args, Io& io) {
     parsed.at_most_one_of({"at", "of"});
     jobs::TimelineRequest request;
     request.path = parsed.operands().front();
-    request.open = open_options(parsed);
+    request.open = open_options_of(parsed);
     if (const auto v = parsed.value("at")) request.at = parse_instant("--at", *v);
     if (const auto v = parsed.value("of")) request.of = parse_revision("--of", *v);
     if (output.format == Format::text) request.points = 20;

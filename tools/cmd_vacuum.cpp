@@ -26,15 +26,13 @@ using Clock = std::chrono::steady_clock;
 
 // The file when everything in it stays and free pages are gone.
 std::uint64_t predicted_bytes(store::SqliteStore& store, Progress* progress) {
-    const mvcc::CompactionRules rules =
-        store.info().layout == store::Layout::kine ? mvcc::kine_rules() : mvcc::classic_rules();
     Findings findings;
-    const mvcc::TreeIndex index = store.load(rules, findings, progress);
+    const mvcc::TreeIndex index = store.load(rules_for(store, std::nullopt), findings, progress);
     return store::predict_file_bytes(store, index, {}, store::other_pages(store), {},
                                      store::order_of_rows(store, index));
 }
 
-void shrink(store::WritableStore& writable, const std::optional<std::string>& backup, Progress* progress) {
+void shrink(store::SqliteWritable& writable, const std::optional<std::string>& backup, Progress* progress) {
     Provisional::carry_out(writable, [&](Provisional& made) {
         if (backup) {
             writable.backup(*backup);
@@ -92,7 +90,7 @@ int vacuum(const Args& args, Io& io) {
         r.file_after = predicted_bytes(dynamic_cast<store::SqliteStore&>(*store), progress.get());
         r.command = "kvctl vacuum " + std::string(path.starts_with('-') ? "-- " : "") + shell_quoted(path);
     } else {
-        store::WritableStore writable = store::WritableStore::open(path, options);
+        store::SqliteWritable writable = store::SqliteWritable::open(path, options);
         const store::StoreInfo info = writable.info();
         describe(info);
         note_pending(writable.store().head(), r.notes);

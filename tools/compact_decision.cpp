@@ -7,10 +7,10 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/sqlite/predict.hpp"
-#include "tools/log_access.hpp"
 #include "tools/sizes.hpp"
 
 namespace kvctl::cli {
@@ -131,10 +131,6 @@ MainRevision target_of(const store::StoreInfo& info, const CompactOptions& optio
     return MainRevision(head.current.value() - static_cast<std::int64_t>(*options.keep_last));
 }
 
-std::string many(std::uint64_t n, const char* what) {
-    return group_digits(n) + " " + what + (n == 1 ? "" : "s");
-}
-
 void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decision& d) {
     const mvcc::CompactionPlan& p = d.plan;
     std::vector<std::string>& w = d.notes.warnings;
@@ -210,14 +206,14 @@ bool same_file(const std::string& a, const std::string& b) {
 }
 
 void read_raft_log(store::Store& store, const CompactOptions& options, Decision& d) {
-    LogTarget target{options.raft_index, options.raft_index_auto, options.raft_keep};
+    jobs::LogTarget target{options.raft_index, options.raft_index_auto, options.raft_keep};
     // Too little to gain: then the log stays as well.
     if (d.too_little_gain) target = {std::nullopt, false, options.raft_keep};
     const bool own = !options.raft_log;
     // Opening the store once more and closing it again would drop the locks this process holds on it.
     const bool same = !own && same_file(*options.raft_log, store.info().real_path);
     const std::unique_ptr<raftlog::Source> source =
-        own || same ? log_of(store, options.path, options.open.timeout_ms)
+        own || same ? jobs::log_of(store, options.open.timeout_ms)
                     : raftlog::open(*options.raft_log, options.open.timeout_ms);
     if (source == nullptr) {
         if (same) throw Error(ErrorKind::not_a_store, *options.raft_log + ": the store holds no raft log");
@@ -229,8 +225,8 @@ void read_raft_log(store::Store& store, const CompactOptions& options, Decision&
     if (own && options.compacts_raft() && store.info().layout != store::Layout::native && !options.dry_run) {
         throw Error(ErrorKind::read_only_layout, options.path + ": an etcd WAL is never written");
     }
-    LogReading reading =
-        read_log(*source, own ? "store" : *options.raft_log, target, d.head.consistent_index);
+    jobs::LogReading reading =
+        jobs::read_log(*source, own ? "store" : *options.raft_log, target, d.head.consistent_index);
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && options.output && store.info().layout == store::Layout::bbolt)

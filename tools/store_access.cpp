@@ -8,28 +8,9 @@
 
 namespace kvctl::cli {
 
-mvcc::CompactionRules rules_for(const store::Store& store,
-                                const std::optional<mvcc::CompactionRules>& asked) {
-    const bool kine = store.info().layout == store::Layout::kine;
-    if (kine && asked) {
-        throw Error(ErrorKind::usage,
-                    store.info().path +
-                        ": a kine store follows kine's rule; --tombstones and --etcd-version are for "
-                        "etcd's layouts");
-    }
-    return kine ? mvcc::kine_rules() : asked.value_or(mvcc::classic_rules());
-}
-
-store::OpenOptions open_options(const Parsed& parsed) {
-    store::OpenOptions options;
-    options.layout = layout_of(parsed);
-    options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
-    return options;
-}
-
 OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
-    const store::OpenOptions options = open_options(parsed);
-    const auto rules = parsed.knows("tombstones") ? rules_of(parsed) : std::nullopt;
+    const store::OpenOptions options = open_options_of(parsed);
+    const auto rules = parsed.offers("tombstones") ? rules_of(parsed) : std::nullopt;
     OpenedStore opened;
     opened.store = store::open_store(path, options);
     opened.rules = rules_for(*opened.store, rules);

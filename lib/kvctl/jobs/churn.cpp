@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 
+#include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/kube_scan.hpp"
 
 namespace kvctl::jobs {
@@ -57,7 +58,7 @@ report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progres
     scan(*store, window.to, progress, [&](const mvcc::Record& record) { churn.add(record); });
 
     report::ChurnReport report;
-    report.store = facts_of(*store);
+    report.store = facts_of(store->info());
     report.by = word_of(request.by);
     report.under = request.under;
     report.from = window.from == k_first ? churn.first() : window.from;

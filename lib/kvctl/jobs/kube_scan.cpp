@@ -14,11 +14,6 @@ std::string revision_text(MainRevision r) {
 
 }  // namespace
 
-report::StoreFacts facts_of(const store::Store& store) {
-    const store::StoreInfo& info = store.info();
-    return {info.path, std::string(name_of(info.layout)), info.file_bytes, info.page_size, info.free_pages};
-}
-
 void scan(store::Store& store, MainRevision to, Progress* progress,
           const std::function<void(const mvcc::Record&)>& f) {
     constexpr std::uint64_t k_step = 4096;

@@ -7,14 +7,11 @@
 #include "kvctl/base/progress.hpp"
 #include "kvctl/kube/predecessors.hpp"
 #include "kvctl/kube/timeline.hpp"
-#include "kvctl/report/compaction_report.hpp"
 #include "kvctl/report/notes.hpp"
 #include "kvctl/store/store.hpp"
 
 // What the jobs that read Kubernetes objects share. Not installed.
 namespace kvctl::jobs {
-
-[[nodiscard]] report::StoreFacts facts_of(const store::Store& store);
 
 /// Every record in revision order, up to `to`, with progress.
 void scan(store::Store& store, MainRevision to, Progress* progress,

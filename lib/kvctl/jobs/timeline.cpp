@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/kube_scan.hpp"
 
 namespace kvctl::jobs {
@@ -65,7 +66,7 @@ report::TimelineReport draw_timeline(const TimelineRequest& request, Progress* p
     if (request.of) check_window(*store, head, *request.of, *request.of);
     const kube::Timeline timeline = require_timeline(*store, progress);
     report::TimelineReport report;
-    report.store = facts_of(*store);
+    report.store = facts_of(store->info());
     report.samples = timeline.samples();
     report.dropped = timeline.dropped();
     report.points = timeline.thinned(request.points);

@@ -65,7 +65,7 @@ Json summary(const DuReport& r) {
     j["target"] = r.plan->target.value();
     j["tombstone_rule"] = name_of(r.plan->rules.tombstones);
     j["total"] = std::move(total);
-    j["by"] = r.by;
+    if (!by_prefix(r)) j["by"] = r.by;
     j[by_prefix(r) ? "prefix_count" : "group_count"] = r.usage->all_prefixes;
     j["key_count"] = r.usage->all_keys;
     if (r.usage->prefixes.size() < r.usage->all_prefixes)

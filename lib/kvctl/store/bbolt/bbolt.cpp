@@ -14,6 +14,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/proto.hpp"
 #include "kvctl/bbolt/cursor.hpp"
+#include "kvctl/store/compaction_model.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -74,6 +75,52 @@ BboltStore::BboltStore(const std::string& path) : file_(bbolt_path(path)) {
     if (!rows)
         throw Error(ErrorKind::not_a_store, file_.path() + ": is a bbolt file, but has no bucket \"key\"");
     rows_ = *rows;
+}
+
+namespace {
+
+// Nothing executes on an etcd db; a copy of its survivors is a native store, whose size is not foretold.
+class BboltModel final : public CompactionModel {
+  public:
+    [[nodiscard]] Strategy strategy(const mvcc::CompactionPlan& /*plan*/, bool /*shrink*/) const override {
+        return Strategy::rewrite;
+    }
+    [[nodiscard]] std::optional<std::uint64_t> file_bytes(const mvcc::CompactionPlan& /*plan*/,
+                                                          const Outcome& /*outcome*/) override {
+        return std::nullopt;
+    }
+    [[nodiscard]] std::uint64_t changed_bytes(const mvcc::CompactionPlan& /*plan*/) const override {
+        return 0;
+    }
+    [[nodiscard]] std::vector<std::uint32_t> old_value_bytes(const mvcc::CompactionPlan& /*plan*/) override {
+        return {};
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<CompactionModel> BboltStore::model(const mvcc::TreeIndex& /*index*/) {
+    return std::make_unique<BboltModel>();
+}
+
+void BboltStore::check_executable(Findings& /*findings*/) {
+    throw Error(ErrorKind::read_only_layout,
+                info_.path +
+                    ": an etcd db is never written; 'kvctl import' or 'compact -o NEW' makes a native store");
+}
+
+const Traits& BboltStore::traits() const noexcept {
+    static const Traits k_traits{};
+    return k_traits;
+}
+
+LogPlace BboltStore::log_place() {
+    const auto is_directory = [](const std::string& path) {
+        struct stat st {};
+        return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
+    };
+    return {nullptr, is_directory(info_.path) && is_directory(info_.path + "/member/wal") ? info_.path
+                                                                                          : std::string()};
 }
 
 std::unique_ptr<Store> open_bbolt(const std::string& path) {
