@@ -36,6 +36,8 @@ constexpr std::array k_commands{
             get},
     Command{"history", "", "[OPTIONS] KEY STORE", "Show every stored revision of a key, by generation",
             history_options, history},
+    Command{"diff", "", "[OPTIONS] STORE-A STORE-B", "Compare what two stores, or two moments of one, hold",
+            diff_options, diff},
     Command{"index", "", "[OPTIONS] [KEY] STORE",
             "Show the keyIndex tree: generations and revisions of each key", index_options, index},
     Command{"explain", "", "[OPTIONS] KEY STORE\n[OPTIONS] --at REV STORE",

@@ -7,7 +7,11 @@
 namespace kvctl::cli {
 
 OptionTable check_options() {
-    return join({{{"Check", {flag("all", "name every finding, not only the first 20 of a code")}}},
+    return join({{{"Check",
+                   {
+                       flag("all", "name every finding, not only the first 20 of a code"),
+                       flag("kubernetes", "also look into the values as the API server does"),
+                   }}},
                  rules_options(),
                  store_options(),
                  output_options()});
@@ -18,7 +22,7 @@ int check(const Args& args, Io& io) {
     const Output output = output_of(parsed, io);
     parsed.expect_operands(1, 1, "STORE");
     const jobs::CheckRequest request{parsed.operands().front(), open_options_of(parsed), rules_of(parsed),
-                                     parsed.has("all")};
+                                     parsed.has("kubernetes"), parsed.has("all")};
     const auto progress = make_progress(output, io);
     const report::CheckReport report = jobs::check(request, progress.get());
     (void)write_report(report, output, io);

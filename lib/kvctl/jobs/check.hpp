@@ -13,6 +13,7 @@ struct CheckRequest {
     std::string path;
     store::OpenOptions open;
     std::optional<mvcc::CompactionRules> rules;  ///< nullopt: the store's own
+    bool kubernetes = false;                     ///< look into the values as the API server does
     bool all = false;                            ///< name every finding, not only the first twenty of a code
 };
 

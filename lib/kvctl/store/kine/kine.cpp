@@ -95,6 +95,7 @@ const Traits& KineStore::traits() const noexcept {
                                  .versions = false,
                                  .old_values = true,
                                  .journal = true,
+                                 .lease_is_ttl = true,
                                  .etcd_log = false};
     return k_traits;
 }
