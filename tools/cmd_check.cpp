@@ -11,6 +11,7 @@ OptionTable check_options() {
                    {
                        flag("all", "name every finding, not only the first 20 of a code"),
                        flag("kubernetes", "also look into the values as the API server does"),
+                       wal_dir_option(),
                    }}},
                  rules_options(),
                  store_options(),
@@ -21,8 +22,9 @@ int check(const Args& args, Io& io) {
     const Parsed parsed = parse(check_options(), args);
     const Output output = output_of(parsed, io);
     parsed.expect_operands(1, 1, "STORE");
-    const jobs::CheckRequest request{parsed.operands().front(), open_options_of(parsed), rules_of(parsed),
-                                     parsed.has("kubernetes"), parsed.has("all")};
+    const jobs::CheckRequest request{
+        parsed.operands().front(), open_options_of(parsed),  rules_of(parsed), parsed.value("etcd-version"),
+        parsed.value("wal-dir"),   parsed.has("kubernetes"), parsed.has("all")};
     const auto progress = make_progress(output, io);
     const report::CheckReport report = jobs::check(request, progress.get());
     (void)write_report(report, output, io);

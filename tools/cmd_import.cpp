@@ -13,6 +13,7 @@ OptionTable import_options() {
                    {
                        file("output", "NEW", "the native store to build; it must not exist", 'o'),
                        flag("key-index", "with an index by key, for reading one key without a scan"),
+                       wal_dir_option(),
                    }}},
                  store_options(),
                  output_options()});
@@ -25,8 +26,8 @@ int import_store(const Args& args, Io& io) {
     parsed.expect_operands(1, 1, "SOURCE");
     const auto path = parsed.value("output");
     if (!path) throw Error(ErrorKind::usage, "import needs -o NEW");
-    const jobs::ImportRequest request{parsed.operands().front(), *path, parsed.has("key-index"),
-                                      open_options_of(parsed)};
+    const jobs::ImportRequest request{parsed.operands().front(), *path, parsed.value("wal-dir"),
+                                      parsed.has("key-index"), open_options_of(parsed)};
     report::ImportReport r;
     {
         const auto progress = make_progress(output, io);

@@ -16,8 +16,6 @@
 namespace kvctl::cli {
 namespace {
 
-constexpr std::int64_t k_kine_keeps = 1000;  // revisions that kine itself never compacts
-
 constexpr std::int64_t k_last_revision = std::numeric_limits<std::int64_t>::max();
 
 std::string number(std::int64_t n) {
@@ -43,6 +41,7 @@ store::Strategy strategy_of(const store::SqliteStore* sqlite, const CompactOptio
                             const mvcc::CompactionPlan& plan) {
     if (sqlite == nullptr || options.output) return store::Strategy::rewrite;
     if (options.batch) return store::Strategy::in_place;
+    if (!options.strategy && !sqlite->why_not_copied().empty()) return store::Strategy::in_place;
     return options.strategy.value_or(store::choose_strategy(*sqlite, plan, options.vacuum));
 }
 
@@ -155,14 +154,24 @@ void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decisi
         w.push_back(many(p.dangling_pointers, "row") +
                     " point above the compact revision at a row that is not there");
     }
+    if (store.lost_its_wal())
+        w.emplace_back("it is in WAL mode, holds no row and has no -wal beside it: was that left behind?");
+    if (store.has_litestream()) {
+        w.emplace_back(
+            "Litestream replicates this store: stop it first and start it again afterwards, when it takes a "
+            "new "
+            "snapshot");
+    }
     if (d.kind != Decision::Kind::compact) return;
     if (p.kept_current) {
         w.push_back("row " + number(p.kept_current->main) +
-                    " is kept although it is a tombstone or gap: it holds the current revision");
+                    " is kept although it is a tombstone or gap: it holds the current revision (kine since "
+                    "0.16.5 does "
+                    "not look at it again; a later run of kvctl compact removes it)");
     }
-    if (p.compacted_after.value() > p.current.value() - k_kine_keeps) {
+    if (p.compacted_after.value() > p.current.value() - store.kept_by_server()) {
         w.push_back("revision " + number(p.compacted_after.value()) + " is among the last " +
-                    std::to_string(k_kine_keeps) +
+                    std::to_string(store.kept_by_server()) +
                     ", which kine itself keeps: running clients must list again");
     }
     // kine before 0.15 begins to watch for expiry at a revision that must lie above the compact revision.
@@ -213,7 +222,7 @@ void read_raft_log(store::Store& store, const CompactOptions& options, Decision&
     // Opening the store once more and closing it again would drop the locks this process holds on it.
     const bool same = !own && same_file(*options.raft_log, store.info().real_path);
     const std::unique_ptr<raftlog::Source> source =
-        own || same ? jobs::log_of(store, options.open.timeout_ms)
+        own || same ? jobs::log_of(store, options.open.timeout_ms, options.wal_dir)
                     : raftlog::open(*options.raft_log, options.open.timeout_ms);
     if (source == nullptr) {
         if (same) throw Error(ErrorKind::not_a_store, *options.raft_log + ": the store holds no raft log");
@@ -225,14 +234,15 @@ void read_raft_log(store::Store& store, const CompactOptions& options, Decision&
     if (own && options.compacts_raft() && store.info().layout != store::Layout::native && !options.dry_run) {
         throw Error(ErrorKind::read_only_layout, options.path + ": an etcd WAL is never written");
     }
-    jobs::LogReading reading =
-        jobs::read_log(*source, own ? "store" : *options.raft_log, target, d.head.consistent_index);
+    jobs::LogReading reading = jobs::read_log(*source, own ? "store" : *options.raft_log, target,
+                                              d.head.consistent_index, jobs::release_of(store));
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && options.output && store.info().layout == store::Layout::bbolt)
         d.notes.warnings.emplace_back("the raft log is left out; 'kvctl import' takes it over");
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (Finding& f : reading.findings) {
+        if (f.severity == Finding::Severity::info) continue;
         d.notes.warnings.push_back("raft log: " + (f.where.empty() ? "" : f.where + ": ") + f.what);
     }
 }

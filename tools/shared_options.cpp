@@ -96,6 +96,10 @@ store::OpenOptions open_options_of(const Parsed& parsed) {
     return options;
 }
 
+Option wal_dir_option() {
+    return file("wal-dir", "DIR", "where the log of an etcd data dir lies, if not in its member/wal");
+}
+
 OptionTable rules_options() {
     return {
         {"Rules",

@@ -59,6 +59,9 @@ struct Output {
 /// Both.
 [[nodiscard]] store::OpenOptions open_options_of(const Parsed& parsed);
 
+/// --wal-dir.
+[[nodiscard]] Option wal_dir_option();
+
 /// --tombstones, --etcd-version.
 [[nodiscard]] OptionTable rules_options();
 /// nullopt when neither is given: the layout decides. Throws a usage Error on both together.

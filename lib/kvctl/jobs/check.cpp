@@ -15,11 +15,14 @@ namespace kvctl::jobs {
 namespace {
 
 // A log that cannot be read to its end is a finding, not the end of the check.
-void check_log(store::Store& store, int timeout_ms, std::optional<LogIndex> applied, Findings& findings) {
+void check_log(store::Store& store, const CheckRequest& request, std::optional<LogIndex> applied,
+               Findings& findings) {
     try {
-        const auto source = log_of(store, timeout_ms);
+        const auto source = log_of(store, request.open.timeout_ms, request.wal_dir);
         if (!source) return;
-        for (Finding& f : read_log(*source, "store", {}, applied).findings) findings.push_back(std::move(f));
+        const raftlog::Release release = release_of(store, request.version);
+        for (Finding& f : read_log(*source, "store", {}, applied, release).findings)
+            findings.push_back(std::move(f));
     } catch (const Error& e) {
         if (e.kind() != ErrorKind::damaged && e.kind() != ErrorKind::not_a_store) throw;
         Finding f;
@@ -60,7 +63,7 @@ report::CheckReport check(const CheckRequest& request, Progress* progress) {
     if (request.all) asked.kept_per_code = std::numeric_limits<std::size_t>::max();
     asked.progress = progress;
     store::CheckResult result = store::check_store(*store, asked);
-    check_log(*store, request.open.timeout_ms, result.consistent_index, result.findings);
+    check_log(*store, request, result.consistent_index, result.findings);
 
     if (request.kubernetes) check_objects(*store, asked.kept_per_code, progress, result.findings);
 

@@ -71,7 +71,7 @@ report::StatusReport status(const StatusRequest& request, Progress* progress) {
     add_counts(index, r);
     r.leases = store->leases().size();
     r.meta = store->meta();
-    if (const auto source = log_of(*store, request.open.timeout_ms)) {
+    if (const auto source = log_of(*store, request.open.timeout_ms, request.wal_dir)) {
         r.raft_log = read_log(*source, "store", {}, head.consistent_index).facts;
     }
     r.hints = advice(*store, head, index, r, findings);

@@ -128,11 +128,7 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
         out << '\n';
         write_list_text(out, *r.index, p);
     }
-    if (!r.refusal.empty()) {
-        out << "\nRefused as it stands:\n  " << printable(r.refusal) << '\n';
-        return;
-    }
-    if (!r.command.empty()) out << "\nTo do it:\n  " << r.command << '\n';
+    write_end(out, r.refusal, r.command, style);
 }
 
 void write_list_text(std::ostream& out, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan) {

@@ -17,6 +17,7 @@
 #include "kvctl/mvcc/record.hpp"
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
+#include "kvctl/store/cluster.hpp"
 
 namespace kvctl::sqlite {
 class Database;
@@ -51,6 +52,7 @@ struct Traits {
 struct LogPlace {
     sqlite::Database* table = nullptr;  ///< the database that may hold it
     std::string folder;
+    bool wal = false;  ///< it is a directory of etcd's, which may lie anywhere
 };
 
 /// The file itself, read from the file system and the header; no row is touched for it.
@@ -110,6 +112,10 @@ class Store {
     [[nodiscard]] virtual const Traits& traits() const noexcept = 0;
     [[nodiscard]] virtual StoreHead head() = 0;
     [[nodiscard]] virtual LogPlace log_place() = 0;
+    /// Throws damaged where what tells cannot be read.
+    [[nodiscard]] virtual Cluster cluster() { return {}; }
+    /// The release of etcd that wrote the store, where it says so ("3.6.0").
+    [[nodiscard]] virtual std::optional<std::string> storage_version() { return std::nullopt; }
 
     /// Reads every revision (no values) into an index for `rules` and seals it; damage goes to `findings`,
     /// and reading goes on where it can. One pass over the rows.
@@ -146,8 +152,16 @@ class Store {
                                                                   const mvcc::CompactionRules& rules,
                                                                   Findings& findings) = 0;
 
+    /// Revisions that the server itself keeps whatever its age: a hint asks for no less.
+    [[nodiscard]] virtual std::int64_t kept_by_server() { return 1000; }
+
     /// Ascending by id. A kine store has none: its leases are TTLs on rows.
     [[nodiscard]] virtual std::vector<Lease> leases() = 0;
+
+    /// Whether the file was written since it was opened, as far as its size and times tell.
+    [[nodiscard]] virtual bool changed() const { return false; }
+    /// What is read is of one moment whoever writes meanwhile.
+    [[nodiscard]] virtual bool reads_snapshot() const noexcept { return false; }
 
     /// Every counter by its stored name (native: table meta; bbolt: bucket meta; kine: none), unknown ones
     /// included.

@@ -63,7 +63,8 @@ std::string bbolt_path(const std::string& path) {
     return db;
 }
 
-BboltStore::BboltStore(const std::string& path) : file_(bbolt_path(path)) {
+BboltStore::BboltStore(const std::string& path)
+    : seen_(fingerprint(bbolt_path(path))), file_(bbolt_path(path)) {
     info_.path = path;
     info_.real_path = resolved(file_.path());
     info_.layout = Layout::bbolt;
@@ -75,6 +76,10 @@ BboltStore::BboltStore(const std::string& path) : file_(bbolt_path(path)) {
     if (!rows)
         throw Error(ErrorKind::not_a_store, file_.path() + ": is a bbolt file, but has no bucket \"key\"");
     rows_ = *rows;
+}
+
+bool BboltStore::changed() const {
+    return file_.changed() || fingerprint(file_.path()) != seen_;
 }
 
 namespace {
@@ -119,8 +124,8 @@ LogPlace BboltStore::log_place() {
         struct stat st {};
         return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
     };
-    return {nullptr, is_directory(info_.path) && is_directory(info_.path + "/member/wal") ? info_.path
-                                                                                          : std::string()};
+    const bool own = is_directory(info_.path) && is_directory(info_.path + "/member/wal");
+    return {.table = nullptr, .folder = own ? info_.path : std::string(), .wal = true};
 }
 
 std::unique_ptr<Store> open_bbolt(const std::string& path) {

@@ -5,6 +5,7 @@
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/bbolt/file.hpp"
+#include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {
@@ -45,10 +46,15 @@ class BboltStore : public Store {
     /// The bucket "meta" by its own names; values that are no number (confState, storageVersion) are left
     /// out.
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
+    /// Of the buckets `members` and `members_removed`; names that are no ids are passed over.
+    [[nodiscard]] Cluster cluster() override;
+    [[nodiscard]] std::optional<std::string> storage_version() override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
     void check_executable(Findings& findings) override;
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
     [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
+
+    [[nodiscard]] bool changed() const override;
 
     /// A value of the bucket "meta" as it is stored.
     [[nodiscard]] std::optional<std::string_view> meta_bytes(std::string_view name) const;
@@ -65,6 +71,7 @@ class BboltStore : public Store {
     void check_received(Findings& findings) const;
 
     StoreInfo info_;
+    Fingerprint seen_;  // before file_ is opened
     bbolt::File file_;
     bbolt::Bucket rows_;
 };

@@ -23,6 +23,7 @@ class BboltConversion final : public Conversion {
             add_meta("consistent_index", static_cast<std::int64_t>(head.consistent_index->value()));
         }
         if (head.term) add_meta("term", static_cast<std::int64_t>(head.term->value()));
+        for (const auto& [name, value] : member_rows(store().cluster())) add_meta(name, value);
         if (db_.file().has_digest() && !db_.file().digest_matches()) {
             throw Error(ErrorKind::damaged, store().info().path +
                                                 ": the SHA-256 at its end is not that of the snapshot before "

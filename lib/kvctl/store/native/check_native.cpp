@@ -6,6 +6,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/mvcc/revision_audit.hpp"
 #include "kvctl/store/check_parts.hpp"
+#include "kvctl/store/cluster.hpp"
 #include "kvctl/store/native/native.hpp"
 
 namespace kvctl::store {
@@ -34,9 +35,10 @@ void check_layout(const NativeStore& store, FindingLog& log) {
 enum class Name { revision, bits, unknown };
 Name kind_of(std::string_view name) {
     constexpr std::array<std::string_view, 2> k_revisions{"scheduled_compact_rev", "finished_compact_rev"};
-    constexpr std::array<std::string_view, 7> k_bits{"consistent_index",   "term",      "raft_snapshot_index",
-                                                     "raft_snapshot_term", "raft_term", "raft_vote",
-                                                     "raft_commit"};
+    constexpr std::array<std::string_view, 10> k_bits{
+        "consistent_index", "term",        "raft_snapshot_index", "raft_snapshot_term", "raft_term",
+        "raft_vote",        "raft_commit", "raft_member_id",      "raft_cluster_id",    "members_index"};
+    if (id_of_member_row(name)) return Name::bits;
     if (std::find(k_revisions.begin(), k_revisions.end(), name) != k_revisions.end()) return Name::revision;
     return std::find(k_bits.begin(), k_bits.end(), name) != k_bits.end() ? Name::bits : Name::unknown;
 }

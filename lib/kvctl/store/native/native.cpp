@@ -73,6 +73,17 @@ NativeStore::NativeStore(StoreInfo info, Connection connection, std::optional<Na
     set_table(std::move(tables->revision));
 }
 
+Cluster NativeStore::cluster() {
+    Cluster c;
+    for (const auto& [name, value] : meta()) {
+        if (name == "raft_cluster_id") c.cluster_id = static_cast<std::uint64_t>(value);
+        if (name == "members_index") c.members_at = LogIndex{static_cast<std::uint64_t>(value)};
+        if (const auto id = id_of_member_row(name); id && value >= -1 && value <= 1)
+            c.members[*id] = static_cast<Standing>(value);
+    }
+    return c;
+}
+
 const Traits& NativeStore::traits() const noexcept {
     static const Traits k_traits{.own_rules = {}, .journal = true};
     return k_traits;

@@ -28,6 +28,8 @@ class NativeStore final : public SqliteStore {
     [[nodiscard]] const Traits& traits() const noexcept override;
     [[nodiscard]] StoreHead head() override;
     [[nodiscard]] LogPlace log_place() override { return {&db(), {}}; }
+    /// What `import` remembered of the db it read.
+    [[nodiscard]] Cluster cluster() override;
     void each_record(MainRevision from, MainRevision to,
                      const std::function<void(const mvcc::Record&)>& f) override;
     /// Throws damaged where rows stand in no order and the primary key's index names others than the table.
