@@ -72,6 +72,10 @@ std::pair<int, int> compare_folder(const fs::path& folder) {
 
 }  // namespace
 
+TEST_CASE("kubernetes: objects of our own making decode to what the API server gives") {
+    CHECK(compare_folder(test::testdata("kube")) == std::pair(15, 15));
+}
+
 TEST_CASE("kubernetes: every object of k8s.io/api's testdata decodes to the JSON beside it") {
     const auto root = api_testdata();
     if (!root) {

@@ -6,7 +6,6 @@
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/kube/compare.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
-#include "kvctl/store/rules.hpp"
 
 namespace kvctl::jobs {
 namespace {

@@ -108,19 +108,20 @@ class Walk {
         } else if (f.inlined()) {
             members(*f.message, frame[end - 1].bytes);
         } else if (shown(f, frame[end - 1])) {
+            const std::size_t before = out_.size();
             name(f.name);
+            const std::size_t begin = out_.size();
             value(f, frame[end - 1]);
+            const std::string_view written = std::string_view(out_).substr(begin);
+            if (f.omit_zero && (written == "{}" || written == "null")) out_.resize(before);
         }
     }
 
-    // A field that is written even when it is empty is one that JSON may leave out.
+    // Most fields are written even when they are empty; JSON leaves those out. A time that is empty is null,
+    // where a message would be {}.
     static bool shown(const Field& f, const WireField& w) noexcept {
-        if (f.always || f.pointer)
-            return f.always || f.kind != Field::Kind::message || !f.message->is_time() || !w.bytes.empty();
-        if (f.kind == Field::Kind::message) {
-            if (f.message->is_time()) return !w.bytes.empty();
-            return !f.omit_zero || !w.bytes.empty();
-        }
+        if (f.kind == Field::Kind::message) return !f.pointer || !f.message->is_time() || !w.bytes.empty();
+        if (f.always || f.pointer) return true;
         return w.wire_type == 2 ? !w.bytes.empty() : w.value != 0;
     }
 
