@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/jobs/local_clock.hpp"
@@ -71,6 +73,11 @@ int explain(const Args& args, Io& io) {
     for (const mvcc::Explained& e : report.rows) revisions.push_back(index.revision(e.slot));
     report.times = jobs::times_of(*opened.store, revisions, !at, opened.head.current);
     note_lost_revisions(plan, report.notes);
+    const auto stands_there = [&](const mvcc::Explained& row) {
+        return index.is_tombstone(row.slot) && index.revision(row.slot).main == plan.compacted_after.value();
+    };
+    if (std::any_of(report.rows.begin(), report.rows.end(), stands_there))
+        note_open_choice(opened, index, plan.compacted_after, report.notes);
     write_notes(report.notes, opened.store->info().path, output, io);
     return write_report(report, output, io);
 }

@@ -39,7 +39,7 @@ struct ReplayOptions {
     std::optional<LogIndex> until;
     std::optional<std::string> wal_dir;
     bool dry_run = false;
-    mvcc::CompactionRules rules;
+    std::optional<mvcc::CompactionRules> rules;  ///< nullopt: the store decides
     std::optional<raft::AlarmRule> alarm_rule;  ///< nullopt: that of the release which wrote the log
     store::OpenOptions open;
     std::uint64_t batch = k_batch_entries;
@@ -57,7 +57,7 @@ ReplayOptions parse_replay(const Args& args, const Io& io) {
     if (const auto text = parsed.value("until-index")) o.until = LogIndex{parse_u64("--until-index", *text)};
     o.wal_dir = parsed.value("wal-dir");
     o.dry_run = parsed.has("dry-run");
-    o.rules = rules_of(parsed).value_or(mvcc::classic_rules());
+    o.rules = rules_of(parsed);
     if (const auto version = parsed.value("etcd-version")) {
         const auto minor = raftlog::minor_version(*version);
         o.alarm_rule =
@@ -312,7 +312,8 @@ void forecast(const ReplayOptions& o, Progress* progress, report::ReplayReport& 
     replay_into(
         store, *log, false, o,
         [&](const ReplaySurvey& survey, bool compacts) {
-            return std::make_unique<ForecastSink>(store, o.rules, survey, compacts);
+            return std::make_unique<ForecastSink>(store, store::choose_rules(store, o.rules).rules, survey,
+                                                  compacts);
         },
         progress, r);
     r.command = o.command;
@@ -332,7 +333,10 @@ void execute(const ReplayOptions& o, Progress* progress, report::ReplayReport& r
                                                         : raftlog::open(o.log, o.open.timeout_ms, o.wal_dir);
     replay_into(
         writable.store(), *log, shared, o,
-        [&](const ReplaySurvey&, bool) { return std::make_unique<StoreSink>(writable, o.rules, progress); },
+        [&](const ReplaySurvey&, bool) {
+            return std::make_unique<StoreSink>(writable, store::choose_rules(writable.store(), o.rules).rules,
+                                               progress);
+        },
         progress, r);
     writable.store().refresh_info();
     describe(r, writable.info());

@@ -34,7 +34,7 @@ struct Prediction {
 
 Prediction predict(store::SqliteStore& store, Progress* progress) {
     Findings findings;
-    Prediction p{store.load(rules_for(store, std::nullopt), findings, progress)};
+    Prediction p{store.load(store::choose_rules(store, std::nullopt).rules, findings, progress)};
     p.bytes = store::predict_file_bytes(store, p.index, {}, store::other_pages(store), {},
                                         store::order_of_rows(store, p.index));
     return p;
@@ -119,7 +119,7 @@ int vacuum(const Args& args, Io& io) {
         const Surroundings around = look_around(path);
         const std::unique_ptr<store::Store> store = store::open_store(path, options);
         describe(store->info());
-        note_pending(store->head(), r.notes);
+        note_head(*store, store->head(), r.notes);
         if (const auto backup = parsed.value("backup")) store::refuse_existing(*backup);
         auto& sqlite = dynamic_cast<store::SqliteStore&>(*store);
         const Prediction p = predict(sqlite, progress.get());
@@ -133,7 +133,7 @@ int vacuum(const Args& args, Io& io) {
         store::SqliteWritable writable = store::SqliteWritable::open(path, options);
         const store::StoreInfo info = writable.info();
         describe(info);
-        note_pending(writable.store().head(), r.notes);
+        note_head(writable.store(), writable.store().head(), r.notes);
         const auto backup = parsed.value("backup");
         if (backup) store::expect_new(*backup);
         const bool in_place = writable.hard_links() > 1 || !writable.idle_holders().empty();

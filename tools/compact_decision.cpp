@@ -9,6 +9,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/raftlog/open.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/sqlite/predict.hpp"
 #include "tools/sizes.hpp"
@@ -20,17 +21,6 @@ constexpr std::int64_t k_last_revision = std::numeric_limits<std::int64_t>::max(
 
 std::string number(std::int64_t n) {
     return std::to_string(n);
-}
-
-mvcc::CompactionRules rules_for(const store::StoreInfo& info, const CompactOptions& options) {
-    if (info.layout != store::Layout::kine) return options.rules.value_or(mvcc::classic_rules());
-    if (options.rules) {
-        throw Error(ErrorKind::usage,
-                    info.path +
-                        ": a kine store follows kine's rule; --tombstones and --etcd-version "
-                        "are for etcd's layouts");
-    }
-    return mvcc::kine_rules();
 }
 
 mvcc::CompactionInput input_of(const store::StoreHead& head) {
@@ -163,6 +153,8 @@ void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decisi
             "snapshot");
     }
     if (d.kind != Decision::Kind::compact) return;
+    if (const std::string why = store.why_not_copied(); !why.empty())
+        w.push_back(why + ": its rows are deleted in place");
     if (p.kept_current) {
         w.push_back("row " + number(p.kept_current->main) +
                     " is kept although it is a tombstone or gap: it holds the current revision (kine since "
@@ -190,10 +182,13 @@ void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decisi
 
 void warn(store::Store& store, const CompactOptions& options, Decision& d) {
     const store::StoreInfo& info = store.info();
-    if (d.head.pending()) {
-        d.notes.warnings.push_back("a compaction to revision " + number(d.head.scheduled->value()) +
-                                   " was cut short; " + (options.dry_run ? "the next real run" : "this run") +
-                                   " finishes it first");
+    for (Finding& f : store.notices()) d.notes.warnings.push_back(std::move(f.what));
+    const std::string run = options.dry_run ? "the next real run" : "this run";
+    if (d.head.pending() && d.head.marked_by_restore) {
+        d.notes.findings.push_back({Finding::Severity::info, "restore-mark", "",
+                                    d.head.pending_text() + "; " + run + " carries it out first"});
+    } else if (d.head.pending()) {
+        d.notes.warnings.push_back(d.head.pending_text() + "; " + run + " finishes it first");
     }
     if (auto* const kine = dynamic_cast<store::KineStore*>(&store)) warn_of_kine(*kine, options, d);
     if (info.journal_bytes > 0)
@@ -270,7 +265,7 @@ void note_index_damage(Decision& d) {
 
 Decision decide(store::Store& store, const CompactOptions& options, Progress* progress) {
     const store::StoreInfo& info = store.info();
-    const mvcc::CompactionRules rules = rules_for(info, options);
+    const store::RuleChoice choice = store::choose_rules(store, options.rules);
     if (options.drop_old_values && info.layout != store::Layout::kine) {
         throw Error(ErrorKind::usage, info.path + ": --drop-old-values: only a kine store has old values");
     }
@@ -288,7 +283,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     }
     const MainRevision target = options.target_size ? head.compacted : target_of(info, options, head);
     report::Notes notes;
-    mvcc::TreeIndex index = store.load(rules, notes.findings, progress);
+    mvcc::TreeIndex index = store.load(choice.rules, notes.findings, progress);
     Decision d{Decision::Kind::compact,   head,         std::move(index), {},           std::nullopt,
                store::Strategy::in_place, std::nullopt, std::nullopt,     std::nullopt, std::move(notes)};
     const SizePredictor predictor(store, d.index, options);
@@ -312,7 +307,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
                 d.plan = mvcc::plan_compaction(d.index, input_of(head), *head.scheduled);
                 d.shrunk_bytes = predictor.bytes(d.plan);
                 d.notes.warnings.emplace_back(
-                    "less than --min-gain to gain: only the compaction that was cut short is finished");
+                    "less than --min-gain to gain: only the pending compaction is finished");
             } else {
                 d.kind = Decision::Kind::below_min_gain;
             }
@@ -330,6 +325,10 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     note_index_damage(d);
     read_raft_log(store, options, d);
     warn(store, options, d);
+    if (d.kind == Decision::Kind::compact) {
+        if (auto line = store::both_outcomes(choice, d.index, d.plan.compacted_after))
+            d.notes.warnings.push_back(std::move(*line));
+    }
     return d;
 }
 

@@ -101,13 +101,13 @@ Option wal_dir_option() {
 }
 
 OptionTable rules_options() {
-    return {
-        {"Rules",
-         {
-             choice("tombstones", "classic|keep-at-rev",
-                    "what happens to a tombstone exactly at the compact revision (default classic: it goes)"),
-             word("etcd-version", "X.Y.Z", "follow that release of etcd in every such choice"),
-         }}};
+    return {{"Rules",
+             {
+                 choice("tombstones", "classic|keep-at-rev",
+                        "what happens to a tombstone exactly at the compact revision (default: what wrote "
+                        "the store)"),
+                 word("etcd-version", "X.Y.Z", "follow that release of etcd in every such choice"),
+             }}};
 }
 
 std::optional<mvcc::CompactionRules> rules_of(const Parsed& parsed) {

@@ -1,8 +1,18 @@
 #include "kvctl/bbolt/page.hpp"
 
+#include <cstring>
+
 #include "kvctl/base/bytes.hpp"
 
 namespace kvctl::bbolt {
+namespace {
+
+bool all_zeros(std::string_view bytes) noexcept {
+    return bytes.empty() ||
+           (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
+}  // namespace
 
 bool Page::key(std::uint32_t i, std::string_view& out) const noexcept {
     if (leaf()) {
@@ -17,7 +27,7 @@ bool Page::key(std::uint32_t i, std::string_view& out) const noexcept {
     return ok;
 }
 
-std::string Page::fault() const {
+std::string Page::fault(Padding padding) const {
     if (flags_ != k_leaf_page && flags_ != k_branch_page) {
         return "is neither a leaf nor a branch page (flags 0x" + hex(flags_) + ")";
     }
@@ -33,6 +43,9 @@ std::string Page::fault() const {
             inside = leaf_element(i, e);
             k = e.key;
             size = e.key.size() + e.value.size();
+            const std::uint32_t flags = load_u32(bytes_.data() + k_page_header + std::size_t{i} * k_element);
+            if ((flags & ~k_bucket_leaf) != 0)
+                return "element " + std::to_string(i) + " has unknown flags (0x" + hex(flags) + ")";
         } else {
             inside = key(i, k);
             size = k.size();
@@ -41,8 +54,13 @@ std::string Page::fault() const {
         if (k.empty()) return "element " + std::to_string(i) + " has an empty key";
         const auto begin = static_cast<std::uint64_t>(k.data() - bytes_.data());
         if (begin < end) return "element " + std::to_string(i) + " overlaps what stands before it";
+        if (begin > end) return "element " + std::to_string(i) + " leaves a gap before it";
         end = begin + size;
     }
+    // Where the last element ends, nothing vouches for but what follows.
+    const std::string_view rest = bytes_.substr(end);
+    if (padding == Padding::none ? !rest.empty() : !all_zeros(rest))
+        return "something stands behind its " + std::to_string(count_) + " elements";
     return {};
 }
 

@@ -10,6 +10,7 @@
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/kube/audit.hpp"
 #include "kvctl/store/check.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -54,12 +55,20 @@ void check_objects(store::Store& store, std::size_t kept_per_code, Progress* pro
     for (Finding& f : audit.take()) findings.push_back(std::move(f));
 }
 
+// Where what decides is damaged itself, the check tells.
+mvcc::CompactionRules rules_for(store::Store& store, const std::optional<mvcc::CompactionRules>& asked) try {
+    return store::choose_rules(store, asked).rules;
+} catch (const Error& e) {
+    if (e.kind() != ErrorKind::damaged) throw;
+    return mvcc::classic_rules();
+}
+
 }  // namespace
 
 report::CheckReport check(const CheckRequest& request, Progress* progress) {
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     store::CheckRequest asked;
-    asked.rules = store::rules_for(*store, request.rules);
+    asked.rules = rules_for(*store, request.rules);
     if (request.all) asked.kept_per_code = std::numeric_limits<std::size_t>::max();
     asked.progress = progress;
     store::CheckResult result = store::check_store(*store, asked);

@@ -69,7 +69,7 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
     out << "\n  revisions  current " << p.current << ", compacted " << revision_text(p.compacted_before);
     if (p.compacted_after != p.compacted_before)
         out << " before, " << p.compacted_after << (r.executed ? " now" : " then");
-    if (p.finishes) out << " (finishing one to " << *p.finishes << " that was cut short)";
+    if (p.finishes) out << " (finishing the pending one to " << *p.finishes << ")";
     out << "\n\n";
 
     Table counts(2);

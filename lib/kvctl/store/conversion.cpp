@@ -2,18 +2,21 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 
 namespace kvctl::store {
 
 Conversion::Conversion(Store& store)
-    : store_(store), leases_(store.leases()), current_(store.head().current) {}
+    : store_(store), leases_(store.leases()), current_(store.head().current) {
+    for (Finding& f : store.notices()) warnings_.push_back(std::move(f.what));
+}
 
 std::string Conversion::rows_text(std::uint64_t n) {
     return std::to_string(n) + (n == 1 ? " row" : " rows");
 }
 
 mvcc::TreeIndex Conversion::survey(Damage damage, Progress* progress) {
-    mvcc::TreeIndex index = store_.load(rules_for(store_, std::nullopt), findings_, progress);
+    mvcc::TreeIndex index = store_.load(choose_rules(store_, std::nullopt).rules, findings_, progress);
     const mvcc::Tally& total = index.total();
     bytes_ = total.bytes;
     if (damage == Damage::refused) {

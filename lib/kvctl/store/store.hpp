@@ -18,6 +18,7 @@
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
 #include "kvctl/store/cluster.hpp"
+#include "kvctl/store/etcd_facts.hpp"
 
 namespace kvctl::sqlite {
 class Database;
@@ -89,9 +90,14 @@ struct StoreHead {
     std::optional<Term> term;
     bool bookkeeping_row_missing = false;  ///< kine without a compact row
     std::uint64_t bookkeeping_rows = 0;    ///< kine: compact rows (1 in a sound store)
+    /// The row at `scheduled` is one that `snapshot restore --bump-revision --mark-compacted` adds.
+    bool marked_by_restore = false;
 
-    /// scheduled above finished: a compaction was cut short.
+    /// scheduled above finished: a compaction was cut short, or a restore marked the revision, which the
+    /// server carries out at its first start.
     [[nodiscard]] bool pending() const noexcept { return scheduled && *scheduled > compacted; }
+    /// Pending, and said as what it is: a sentence without an end mark.
+    [[nodiscard]] std::string pending_text() const;
 };
 
 struct Lease {
@@ -116,6 +122,14 @@ class Store {
     [[nodiscard]] virtual Cluster cluster() { return {}; }
     /// The release of etcd that wrote the store, where it says so ("3.6.0").
     [[nodiscard]] virtual std::optional<std::string> storage_version() { return std::nullopt; }
+
+    /// What the file itself shows before any row is read, and every command tells: an older transaction in
+    /// place of a newer one that cannot be read.
+    [[nodiscard]] virtual Findings notices() { return {}; }
+    /// The release of etcd that the rows are of, as far as the store tells; kine: nullopt.
+    [[nodiscard]] virtual std::optional<mvcc::EtcdRelease> release() { return std::nullopt; }
+    /// Only an etcd db has any; complete behind load().
+    [[nodiscard]] virtual std::optional<EtcdFacts> etcd_facts() { return std::nullopt; }
 
     /// Reads every revision (no values) into an index for `rules` and seals it; damage goes to `findings`,
     /// and reading goes on where it can. One pass over the rows.
@@ -186,10 +200,5 @@ class Store {
     /// The store as a native one would hold it. Reads it once, without values.
     [[nodiscard]] virtual std::unique_ptr<Conversion> conversion(Progress* progress) = 0;
 };
-
-/// The rules a store is judged by: its layout's own, else what was asked for, else etcd's classic ones.
-/// Throws usage where rules are asked for that the layout does not leave to choose.
-[[nodiscard]] mvcc::CompactionRules rules_for(const Store& store,
-                                              const std::optional<mvcc::CompactionRules>& asked);
 
 }  // namespace kvctl::store

@@ -1,7 +1,9 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/bbolt/file.hpp"
@@ -19,20 +21,28 @@ namespace kvctl::store {
 
 /// An etcd `db`: bbolt with etcd's buckets. Read-only by type.
 ///
-/// A row that cannot be read (its key is no revision, its value no KeyValue) is a finding of load() and takes
-/// no part in the index; each_record() stops at it with a `damaged` Error.
+/// A page that cannot be read stops every reader with a `damaged` Error: rows would be missing. A row that
+/// cannot be read (its key is no revision, its value no KeyValue) is a finding `malformed-row` of load() and
+/// takes no part in the index; each_record() stops at it.
 class BboltStore : public Store {
   public:
     /// `path` may be an etcd data dir, a db or a snapshot file. Throws as bbolt::File does, and `not_a_store`
     /// when there is no bucket "key".
     explicit BboltStore(const std::string& path);
 
-    /// free_pages is what the file's freelist says; etcd stores none, and then it is known only after load().
+    /// free_pages is what no bucket reaches, once load() has walked them; before that what the freelist says.
     [[nodiscard]] const StoreInfo& info() const override { return info_; }
     [[nodiscard]] const Traits& traits() const noexcept override;
+    /// The current revision is that of the last row that can be read, where the last one cannot.
     [[nodiscard]] StoreHead head() override;
+    [[nodiscard]] Findings notices() override;
+    /// By storageVersion, else the cluster version.
+    [[nodiscard]] std::optional<mvcc::EtcdRelease> release() override;
+    [[nodiscard]] std::optional<EtcdFacts> etcd_facts() override;
     /// member/wal of the data dir that `path` was.
     [[nodiscard]] LogPlace log_place() override;
+    /// The way out of each alarm.
+    [[nodiscard]] std::vector<Hint> advice(const StoreHead& head, const mvcc::TreeIndex& index) override;
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress) override;
     void each_record(MainRevision from, MainRevision to,
@@ -55,6 +65,16 @@ class BboltStore : public Store {
     [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
 
     [[nodiscard]] bool changed() const override;
+    /// As load(), but goes on behind pages that cannot be read; each is a finding.
+    [[nodiscard]] mvcc::TreeIndex load_past_damage(const mvcc::CompactionRules& rules, Findings& findings,
+                                                   Progress* progress);
+    /// The alarms that are on, each with its member's name. Throws `damaged`.
+    [[nodiscard]] std::vector<EtcdFacts::Alarm> alarms() const;
+    /// For a data dir's db that is behind the newest raft snapshot beside it while the db that belongs to
+    /// that is missing.
+    [[nodiscard]] std::optional<Finding> missing_snapshot_db() const;
+    /// The file could be a snapshot (it is no data dir's own db, and as long as one), but has no digest.
+    [[nodiscard]] bool may_lack_digest() const;
 
     /// A value of the bucket "meta" as it is stored.
     [[nodiscard]] std::optional<std::string_view> meta_bytes(std::string_view name) const;
@@ -64,8 +84,16 @@ class BboltStore : public Store {
     [[nodiscard]] std::optional<mvcc::Record> decode(std::string_view row_key, std::string_view value,
                                                      std::string_view& fault) const;
     [[nodiscard]] Error damaged(std::string_view row_key, std::string_view fault) const;
-    [[nodiscard]] bool fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progress);
-    void count_free_pages(std::uint64_t pages_of_rows, FindingLog& log);
+    enum class Damage { stops, is_told };
+    [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
+                                       Progress* progress, Damage damage);
+    [[nodiscard]] bool fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progress, Damage damage);
+    void measure_buckets(const EtcdFacts::Bucket& rows, FindingLog& log);
+    [[nodiscard]] MainRevision last_readable() const;
+    /// The value of `key` in a bucket of the root.
+    [[nodiscard]] std::optional<std::string_view> value_of(std::string_view bucket,
+                                                           std::string_view key) const;
+    [[nodiscard]] std::vector<EtcdFacts::Member> members() const;
     void fill_sorted(mvcc::TreeIndex& index);
     void check_meta(Findings& findings) const;
     void check_received(Findings& findings) const;
@@ -74,6 +102,7 @@ class BboltStore : public Store {
     Fingerprint seen_;  // before file_ is opened
     bbolt::File file_;
     bbolt::Bucket rows_;
+    std::vector<EtcdFacts::Bucket> buckets_;  // as load() measured them
 };
 
 [[nodiscard]] std::unique_ptr<Store> open_bbolt(const std::string& path);

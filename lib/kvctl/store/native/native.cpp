@@ -101,7 +101,26 @@ StoreHead NativeStore::head() {
     const std::int64_t last = db().integer(k_last_revision).value_or(1);
     head.current = std::max(
         {MainRevision(1), MainRevision(last), head.compacted, head.scheduled.value_or(MainRevision(1))});
+    head.marked_by_restore = head.pending() && is_marked_by_restore(*head.scheduled);
     return head;
+}
+
+bool NativeStore::is_marked_by_restore(MainRevision at) {
+    sqlite::Statement s = db().prepare(
+        "SELECT 1 FROM revision WHERE main = ?1 AND sub = 0 AND tombstone = 0 AND length(key) = 0 AND "
+        "create_revision = 0 AND version = 0");
+    s.bind(1, at.value());
+    return s.step();
+}
+
+std::optional<mvcc::EtcdRelease> NativeStore::release() {
+    for (const char* const name : {k_storage_version, k_cluster_version}) {
+        sqlite::Statement s = db().prepare(
+            std::string("SELECT value FROM meta WHERE typeof(value) = 'integer' AND name = '") + name + "'");
+        if (!s.step()) continue;
+        if (const auto release = mvcc::EtcdRelease::of_number(s.integer(0))) return release;
+    }
+    return std::nullopt;
 }
 
 void NativeStore::check_head(const mvcc::TreeIndex& index) {
