@@ -6,6 +6,7 @@
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/kube/compare.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -16,7 +17,7 @@ class Reading {
     Reading(const std::string& path, const DiffRequest& request)
         : store_(store::open_store(path, request.open)),
           head_(store_->head()),
-          rules_(store::rules_for(*store_, request.rules)) {}
+          rules_(store::choose_rules(*store_, request.rules).rules) {}
 
     struct At {
         mvcc::KeyId key = 0;
