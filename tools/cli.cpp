@@ -20,7 +20,8 @@ namespace {
 
 // A row a command: name, alias, synopsis, summary, options, function.
 constexpr std::array k_commands{
-    Command{"compact", "compaction", "(--rev N | --keep-last N | --target-size S) [OPTIONS] STORE",
+    Command{"compact", "compaction",
+            "(--rev N | --keep-last N | --keep-within TIME | --target-size S) [OPTIONS] STORE",
             "Plan a compaction and, without --dry-run, execute it", compact_options, compact},
     Command{"status", "", "[OPTIONS] STORE...",
             "Show a store on one screen: sizes, revisions, counts, who holds it", status_options, status},

@@ -54,7 +54,7 @@ int history(const Args& args, Io& io) {
     if (parsed.has("values") && parsed.has("decode"))
         throw Error(ErrorKind::usage, "--values and --decode exclude each other");
     const auto progress = make_progress(output, io);
-    OpenedStore opened = open_behind_key(parsed);
+    jobs::OpenedStore opened = open_behind_key(parsed);
     report::HistoryReport report;
     report.key = parsed.operands().front();
     report.values = parsed.has("values");

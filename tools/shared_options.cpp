@@ -93,6 +93,7 @@ store::OpenOptions open_options_of(const Parsed& parsed) {
     store::OpenOptions options;
     options.layout = layout_of(parsed);
     options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    options.waits_for_idle = parsed.has("timeout");
     return options;
 }
 

@@ -57,17 +57,16 @@ class Bench:
         _, said, errors = self.kvctl.json("hash", "--rev", str(revision), *self.rule, store)
         self.checks.equal((said or {}).get("hash_decimal", errors[:200]), wanted, self.say("hash of " + what))
 
-    def logged(self, wal, revision, wanted, what, code=0):
+    def logged(self, wal, revision, wanted, what):
         """The log alone leads to the same hash."""
         new = self.path("replayed-%d.sqlite" % self.checks.count)
         empty_store(new)
         found = self.kvctl.run("raft", wal)
         self.checks.equal((found.returncode, found.stderr[:300]), (0, b""), self.say("raft of " + what))
         done = self.kvctl.run("replay", *self.rule, wal, new)
-        self.checks.equal((done.returncode, done.stderr[:300] if done.returncode else b""), (code, b""),
+        self.checks.equal((done.returncode, done.stderr[:300] if done.returncode else b""), (0, b""),
                           self.say("replay of " + what))
-        if code == 0:
-            self.hash(new, revision, wanted, "what is replayed of " + what)
+        self.hash(new, revision, wanted, "what is replayed of " + what)
 
     def restore(self, snapshot, name, *options):
         """A member made of a snapshot by the release's own tool; its data dir."""
@@ -227,7 +226,14 @@ def authentication(bench):
     server.stop(signal.SIGKILL)
     bench.sound(server.data, "its data dir")
     bench.hash(server.db, writer.revision, wanted, "its db")
-    bench.logged(server.wal, writer.revision, wanted, "its log")
+    # Who may do what decides which of the logged requests were applied, and a native store does not hold that.
+    new = bench.path("replayed.sqlite")
+    empty_store(new)
+    code, _, errors = bench.kvctl.json("replay", server.wal, new)
+    bench.checks.true(code == 4 and "authentication" in errors, bench.say("replay says why it refuses: " + errors[:200]))
+    bench.checks.equal(bench.kvctl.run("import", server.data, "-o", bench.path("imported.sqlite")).returncode, 0,
+                       bench.say("import"))
+    bench.hash(bench.path("imported.sqlite"), writer.revision, wanted, "what is imported")
 
 
 def out_of_space(bench):
@@ -279,6 +285,9 @@ def promoted(bench):
             break
         idle()
     writer.write(15)
+    # With two voters a log vouches for its last entry only when a later one has told so: the last put is one too many.
+    logged, logged_hash = writer.revision, hash_at(first.etcdctl, writer.revision)
+    writer.put()
     wanted = hash_at(first.etcdctl, writer.revision)
     for _ in range(50):
         if second.etcdctl.json("endpoint", "status")[0]["Status"]["header"]["revision"] >= writer.revision:
@@ -291,7 +300,7 @@ def promoted(bench):
     for server, what in ((first, "the first member"), (second, "the promoted member")):
         bench.sound(server.data, what)
         bench.hash(server.db, writer.revision, wanted, what)
-        bench.logged(server.wal, writer.revision, wanted, what)
+        bench.logged(server.wal, logged, logged_hash, what)
         status = bench.kvctl.must("status", server.data)
         bench.checks.equal(sorted((m["name"], m["learner"]) for m in status["etcd"]["members"]),
                            [("m", False), ("n", False)], bench.say("members of " + what))

@@ -15,7 +15,7 @@
 #include "kvctl/store/history_file.hpp"
 #include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/one_moment.hpp"
-#include "kvctl/store/sqlite/execute.hpp"
+#include "kvctl/store/space.hpp"
 #include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::jobs {

@@ -20,6 +20,9 @@
 #include "kvctl/store/cluster.hpp"
 #include "kvctl/store/etcd_facts.hpp"
 
+namespace kvctl::mvcc {
+struct CompactionPlan;
+}
 namespace kvctl::sqlite {
 class Database;
 }
@@ -30,6 +33,7 @@ class CompactionModel;
 class Conversion;
 struct CheckRequest;
 struct CheckResult;
+struct Execution;
 
 enum class Layout { native, kine, bbolt };
 /// The words of --layout.
@@ -43,9 +47,10 @@ struct Traits {
     std::optional<mvcc::CompactionRules>
         own_rules{};       ///< nobody chooses others; nullopt: etcd's, as asked for
     bool versions = true;  ///< versions and sub-revisions are stored: history tells them, HashKV covers them
-    bool old_values = false;    ///< a row also holds the value before it
-    bool journal = false;       ///< written through a journal or a -wal
+    bool old_values = false;  ///< a row also holds the value before it
+    bool in_place = true;  ///< rows can be changed where they stand; else the file is only ever written anew
     bool lease_is_ttl = false;  ///< the lease of a row is its time to live in seconds, no id of one
+    bool journal = false;       ///< written through a journal or a -wal
     bool etcd_log = true;       ///< the writes came through a raft log of etcd's
 };
 
@@ -189,6 +194,13 @@ class Store {
 
     /// What compactions of this store, whose load() gave `index`, come to. Never null; holds on to both.
     [[nodiscard]] virtual std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) = 0;
+
+    /// Throws where no compaction of the store can be planned, whatever its target.
+    virtual void check_compactable(const StoreHead& /*head*/) const {}
+
+    /// Writes what the plan leaves, a copy of the store that is only read, to the new file `output`.
+    virtual void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                                 const Execution& execution, const std::string& output) = 0;
 
     /// Throws where no executor may change this store, and why: read_only_layout, or refused, which is then
     /// also a finding `not-executable`.

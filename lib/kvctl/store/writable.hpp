@@ -32,6 +32,9 @@ class WritableStore {
 
     /// Why the file is not replaced by a new one but worked on in place; empty: it may be replaced.
     [[nodiscard]] virtual std::string why_in_place() const = 0;
+    /// Gives the file system what the store's files hold without need, as far as that goes at once: a -wal is
+    /// moved into the file.
+    virtual void make_room() {}
     /// Copies the store as it is now to the new file `to`: refused when it exists, io on failure (nothing is
     /// left).
     virtual void backup(const std::string& to) = 0;

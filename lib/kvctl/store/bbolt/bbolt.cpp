@@ -11,6 +11,8 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/compaction_model.hpp"
+#include "kvctl/store/native/native_writer.hpp"
+#include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -90,8 +92,9 @@ class BboltModel final : public CompactionModel {
                                                           const Outcome& /*outcome*/) override {
         return std::nullopt;
     }
-    [[nodiscard]] std::uint64_t changed_bytes(const mvcc::CompactionPlan& /*plan*/) const override {
-        return 0;
+    [[nodiscard]] std::vector<SpaceNeeds> space_needs(const mvcc::CompactionPlan& /*plan*/,
+                                                      const DiskWork& /*work*/) const override {
+        return {};
     }
     [[nodiscard]] std::vector<std::uint32_t> old_value_bytes(const mvcc::CompactionPlan& /*plan*/) override {
         return {};
@@ -104,6 +107,12 @@ std::unique_ptr<CompactionModel> BboltStore::model(const mvcc::TreeIndex& /*inde
     return std::make_unique<BboltModel>();
 }
 
+void BboltStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                                 const Execution& /*execution*/, const std::string& output) {
+    expect_new(output);
+    write_survivors(*this, index, plan, output);
+}
+
 void BboltStore::check_executable(Findings& /*findings*/) {
     throw Error(ErrorKind::read_only_layout,
                 info_.path +
@@ -111,7 +120,7 @@ void BboltStore::check_executable(Findings& /*findings*/) {
 }
 
 const Traits& BboltStore::traits() const noexcept {
-    static const Traits k_traits{};
+    static const Traits k_traits{.own_rules = {}, .in_place = false};
     return k_traits;
 }
 

@@ -60,6 +60,8 @@ class BboltStore : public Store {
     [[nodiscard]] Cluster cluster() override;
     [[nodiscard]] std::optional<std::string> storage_version() override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
+    void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                         const Execution& execution, const std::string& output) override;
     void check_executable(Findings& findings) override;
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
     [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;

@@ -111,8 +111,8 @@ const Traits& KineStore::traits() const noexcept {
     static const Traits k_traits{.own_rules = mvcc::kine_rules(),
                                  .versions = false,
                                  .old_values = true,
-                                 .journal = true,
                                  .lease_is_ttl = true,
+                                 .journal = true,
                                  .etcd_log = false};
     return k_traits;
 }

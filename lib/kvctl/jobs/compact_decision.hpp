@@ -1,42 +1,46 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <string>
-#include <vector>
 
+#include "kvctl/jobs/compact.hpp"
 #include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/report/compaction_report.hpp"
+#include "kvctl/store/compaction_model.hpp"
 #include "kvctl/store/store.hpp"
-#include "tools/compact_options.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 
-/// What a compaction of an open store comes to: the same for a dry run and the real one.
+/// What a compaction of an open store comes to: the same for a forecast and the real one.
 struct Decision {
     enum class Kind { compact, already_compacted, already_fits, below_min_gain };
     Kind kind = Kind::compact;
     store::StoreHead head;
-    mvcc::TreeIndex index;
+    std::unique_ptr<mvcc::TreeIndex> index;
+    std::unique_ptr<store::CompactionModel> model;  ///< of the store and the index
     mvcc::CompactionPlan plan;
-    std::optional<std::uint64_t> shrunk_bytes;  ///< predicted file after vacuum; nullopt on bbolt
+    std::optional<std::uint64_t> shrunk_bytes;  ///< the file once shrunk; nullopt: not foretold
     store::Strategy strategy = store::Strategy::in_place;
     std::optional<report::OldValues> old_values;
     std::optional<report::LogFacts> log;      ///< nullopt: there is no raft log
     std::optional<LogIndex> raft_compact_to;  ///< entries of the store's own log up to it go
     report::Notes notes;
-    bool too_little_gain = false;  ///< less than --min-gain: only what was cut short earlier is finished
+    bool too_little_gain = false;  ///< less than min_gain: only what was cut short earlier is finished
 
     /// Whether anything is to be written beside shrinking the file.
     [[nodiscard]] bool works() const noexcept { return kind == Kind::compact || raft_compact_to.has_value(); }
     [[nodiscard]] bool may_shrink() const noexcept { return !too_little_gain; }
+    /// Whether the store's file will be another one afterwards.
+    [[nodiscard]] bool changes(bool vacuum) const noexcept { return works() || (vacuum && may_shrink()); }
 };
 
-/// Reads the store once and plans. Throws usage without a target, future_revision, refused for a size out of
-/// reach.
-[[nodiscard]] Decision decide(store::Store& store, const CompactOptions& options, Progress* progress);
+/// Reads the store once and plans; `executes`: the plan is going to be carried out. Throws usage without a
+/// target, future_revision, refused for a size out of reach.
+[[nodiscard]] Decision decide(store::Store& store, const CompactRequest& request, bool executes,
+                              Progress* progress);
 
 /// Throws where executing the decision is refused: live revisions that etcd's rule would lose, damage it
 /// would touch.
 void check_decision(const store::StoreInfo& info, const Decision& decision);
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs
