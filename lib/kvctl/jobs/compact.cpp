@@ -2,6 +2,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
+#include "kvctl/jobs/compact_age.hpp"
 #include "kvctl/jobs/compact_decision.hpp"
 #include "kvctl/jobs/compact_space.hpp"
 #include "kvctl/jobs/facts.hpp"
@@ -234,9 +235,20 @@ bool look_is_enough(const CompactRequest& request) {
     }
 }
 
+// By age: the revision is found first, and is then compacted to as any other.
+CompactResult by_age(const CompactRequest& request, Progress* progress,
+                     CompactResult (*run)(const CompactRequest&, Progress*)) {
+    const ByAge by = find_age(request, progress);
+    CompactResult result = run(by.request, progress);
+    result.report.target_time = by.target;
+    for (const std::string& warning : by.notes.warnings) result.report.notes.warnings.push_back(warning);
+    return result;
+}
+
 }  // namespace
 
 CompactResult forecast_compaction(const CompactRequest& request, Progress* progress) {
+    if (request.keep_within) return by_age(request, progress, forecast_compaction);
     const store::Surroundings around = store::look_around(request.path);
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     Decision d = decide(*store, request, false, progress);
@@ -254,6 +266,7 @@ CompactResult forecast_compaction(const CompactRequest& request, Progress* progr
 }
 
 CompactResult compact(const CompactRequest& request, Progress* progress) {
+    if (request.keep_within) return by_age(request, progress, compact);
     if (request.output) return write_output(request, progress);
     if (look_is_enough(request)) return *by_a_look(request, false);
     try {

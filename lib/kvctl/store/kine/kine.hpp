@@ -23,6 +23,8 @@ class KineStore final : public SqliteStore {
     [[nodiscard]] LogPlace log_place() override { return {}; }
     void each_record(MainRevision from, MainRevision to,
                      const std::function<void(const mvcc::Record&)>& f) override;
+    void each_old_value(
+        const std::function<void(MainRevision, std::string_view, std::string_view)>& f) override;
     [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
     [[nodiscard]] std::optional<mvcc::TreeIndex> load_key(std::string_view key,
                                                           const mvcc::CompactionRules& rules,
