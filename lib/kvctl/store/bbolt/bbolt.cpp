@@ -155,6 +155,7 @@ bool BboltStore::fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progres
         if (r && !batch.push(index_row(*r, cursor.key().size()))) index.add(0, batch);
     }
     index.add(0, batch);
+    rows_read_ = rows;
     if (!file_.stored_free_pages()) count_free_pages(cursor.pages_entered(), log);
     return index.seal();
 }

@@ -46,6 +46,8 @@ class BboltStore : public Store {
     /// A value of the bucket "meta" as it is stored.
     [[nodiscard]] std::optional<std::string_view> meta_bytes(std::string_view name) const;
     [[nodiscard]] const bbolt::File& file() const noexcept { return file_; }
+    /// Elements of bucket "key" that load() met, those no index takes included.
+    [[nodiscard]] std::uint64_t rows_read() const noexcept { return rows_read_; }
 
   private:
     [[nodiscard]] std::optional<mvcc::Record> decode(std::string_view row_key, std::string_view value,
@@ -60,6 +62,7 @@ class BboltStore : public Store {
     StoreInfo info_;
     bbolt::File file_;
     bbolt::Bucket rows_;
+    std::uint64_t rows_read_ = 0;
 };
 
 [[nodiscard]] std::unique_ptr<Store> open_bbolt(const std::string& path);
