@@ -1,91 +1,14 @@
 #include "kvctl/sqlite/holders.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
-#include <fstream>
-#include <memory>
-#include <sstream>
 
-#include "kvctl/base/bytes.hpp"
+#include "kvctl/base/openers.hpp"
 
 namespace kvctl::sqlite {
-namespace {
-
-// SQLite's lock bytes: pending, reserved, and 510 shared ones.
-constexpr off_t k_lock_bytes = 0x40000000;
-constexpr off_t k_lock_length = 512;
-
-struct CloseDir {
-    void operator()(DIR* d) const noexcept { ::closedir(d); }
-};
-using Dir = std::unique_ptr<DIR, CloseDir>;
-
-pid_t to_pid(const char* name) {
-    const std::string_view s(name);
-    pid_t pid = 0;
-    const auto [end, code] = std::from_chars(s.data(), s.data() + s.size(), pid);
-    return code == std::errc{} && end == s.data() + s.size() ? pid : 0;
-}
-
-void add(std::vector<pid_t>& pids, pid_t pid) {
-    if (pid > 0 && pid != ::getpid() && std::find(pids.begin(), pids.end(), pid) == pids.end())
-        pids.push_back(pid);
-}
-
-// Every POSIX lock on the inode; lines read "1: POSIX  ADVISORY  WRITE 123 fe:00:456 1073741824 1073742335".
-void read_lock_table(const struct stat& st, Holders& holders) {
-    std::ifstream locks("/proc/locks");
-    std::string line;
-    while (std::getline(locks, line)) {
-        std::istringstream words(line);
-        std::string number;
-        std::string kind;
-        std::string advisory;
-        std::string access;
-        std::string inode;
-        long pid = 0;
-        words >> number >> kind;
-        if (kind == "->") continue;  // waits for the lock above it
-        if (!(words >> advisory >> access >> pid >> inode)) continue;
-        unsigned int major = 0;
-        unsigned int minor = 0;
-        unsigned long long ino = 0;
-        if (std::sscanf(inode.c_str(), "%x:%x:%llu", &major, &minor, &ino) != 3)
-            continue;  // NOLINT: fixed format
-        if (ino == st.st_ino && makedev(major, minor) == st.st_dev)
-            add(holders.locking, static_cast<pid_t>(pid));
-    }
-}
-
-void walk_processes(const struct stat& st, Holders& holders) {
-    const Dir proc(::opendir("/proc"));
-    if (!proc) return;
-    while (const dirent* const process = ::readdir(proc.get())) {
-        const pid_t pid = to_pid(process->d_name);
-        if (pid <= 0 || pid == ::getpid()) continue;
-        const std::string folder = std::string("/proc/") + process->d_name + "/fd";
-        const Dir fds(::opendir(folder.c_str()));
-        if (!fds) continue;
-        while (const dirent* const fd = ::readdir(fds.get())) {
-            struct stat target {};
-            if (::stat((folder + "/" + fd->d_name).c_str(), &target) == 0 && target.st_ino == st.st_ino &&
-                target.st_dev == st.st_dev) {
-                add(holders.open, pid);
-                break;
-            }
-        }
-    }
-}
-
-}  // namespace
-
 Holders find_holders(const std::string& path, bool look_at_open) {
     Holders holders;
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -99,29 +22,22 @@ Holders find_holders(const std::string& path, bool look_at_open) {
         lock.l_len = k_lock_length;
         if (::fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK) {
             holders.locked = true;
-            add(holders.locking, lock.l_pid);
-            read_lock_table(st, holders);
+            holders.locking = find_lockers(st, false);
+            // The table of locks may know the file by another device than stat does (btrfs), or not be there.
+            if (lock.l_pid > 0 && std::find(holders.locking.begin(), holders.locking.end(), lock.l_pid) ==
+                                      holders.locking.end()) {
+                holders.locking.push_back(lock.l_pid);
+                std::sort(holders.locking.begin(), holders.locking.end());
+            }
         }
-        if (look_at_open) walk_processes(st, holders);
+        if (look_at_open) holders.open = find_openers(st);
     }
     ::close(fd);
-    std::sort(holders.locking.begin(), holders.locking.end());
-    std::sort(holders.open.begin(), holders.open.end());
     return holders;
 }
 
 std::string describe(const std::vector<pid_t>& pids) {
-    if (pids.empty()) return "a process that cannot be seen from here";
-    std::string text = pids.size() == 1 ? "pid " : "pids ";
-    for (std::size_t i = 0; i < pids.size(); ++i) {
-        std::ifstream comm("/proc/" + std::to_string(pids[i]) + "/comm");
-        std::string name;
-        std::getline(comm, name);
-        if (i > 0) text += ", ";
-        text += std::to_string(pids[i]);
-        if (!name.empty()) text += " (" + escape(name) + ")";
-    }
-    return text;
+    return describe_processes(pids);
 }
 
 }  // namespace kvctl::sqlite

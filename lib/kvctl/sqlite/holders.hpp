@@ -6,6 +6,10 @@
 
 namespace kvctl::sqlite {
 
+/// SQLite's lock bytes: pending, reserved, and 510 shared ones. Who holds them all keeps everybody out.
+inline constexpr off_t k_lock_bytes = 0x40000000;
+inline constexpr off_t k_lock_length = 512;
+
 /// Who has a database file in hands, as far as the system tells.
 struct Holders {
     std::vector<pid_t> locking;  ///< processes with a lock on it; in WAL mode every open connection holds one

@@ -4,117 +4,125 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/openers.hpp"
 #include "kvctl/base/read_start.hpp"
+#include "kvctl/sqlite/holders.hpp"
 
 namespace kvctl::store {
 namespace {
 
-// SQLite's pending, reserved and shared bytes.
-constexpr off_t k_lock_bytes = 0x40000000;
-constexpr off_t k_lock_length = 512;
-
-// A descriptor with a write lock on SQLite's lock bytes: no other process gets any lock while it lives.
-class LockBytes {
-  public:
-    explicit LockBytes(const std::string& path) : fd_(::open(path.c_str(), O_RDWR | O_CLOEXEC)) {
-        if (fd_ < 0) throw io_error(path, "cannot open for locking", errno);
-        struct flock lock {};
-        lock.l_type = F_WRLCK;
-        lock.l_whence = SEEK_SET;
-        lock.l_start = k_lock_bytes;
-        lock.l_len = k_lock_length;
-        if (::fcntl(fd_, F_SETLK, &lock) != 0) {
-            ::close(fd_);
-            throw Error(ErrorKind::in_use,
-                        path + ": another process opened it just before it was to be replaced");
-        }
-    }
-    LockBytes(const LockBytes&) = delete;
-    LockBytes& operator=(const LockBytes&) = delete;
-    ~LockBytes() { ::close(fd_); }
-
-    [[nodiscard]] int descriptor() const noexcept { return fd_; }
-
-  private:
-    int fd_;
-};
-
-// SQLite's header: the change counter, the number of pages, the schema's and the free list's state.
-using Header = std::array<char, 100>;
-
-Header read_header(int fd, const std::string& path) {
-    Header header{};
-    const ssize_t n = read_start(fd, header.data(), header.size());
-    if (n < 0) throw io_error(path, "cannot read its header", errno);
-    if (n != static_cast<ssize_t>(header.size()))
-        throw Error(ErrorKind::in_use,
-                    path + ": another process cut it short just before it was to be replaced");
-    return header;
-}
-
-bool exists_with_content(const std::string& path) {
+struct stat stat_of(int fd, const std::string& path) {
     struct stat st {};
-    return ::stat(path.c_str(), &st) == 0 && st.st_size > 0;
-}
-
-// What SQLite takes for a journal to roll back. In exclusive mode it ends a transaction by zeroing the
-// header; a crash before the file is deleted leaves one that says nothing.
-bool holds_transaction(const std::string& journal) {
-    const int fd = ::open(journal.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT) return false;
-    char first = 0;
-    const ssize_t n = fd < 0 ? -1 : read_start(fd, &first, 1);
-    const int error = errno;
-    if (fd >= 0) ::close(fd);
-    if (n < 0) throw io_error(journal, "cannot read", error);
-    return n == 1 && first != 0;
+    if (::fstat(fd, &st) != 0) throw io_error(path, "cannot look at it", errno);
+    return st;
 }
 
 }  // namespace
 
-void replace_store(WritableStore& writable, TempFile& replacement) {
-    const std::string path = writable.info().path;
-    const std::string real_path = writable.info().real_path;
-    writable.checkpoint();
-    const Fingerprint before = fingerprint(real_path);
-    // Read while SQLite still holds the file.
-    const Header header = read_header(writable.file().descriptor(), path);
-    writable.close();
-    const LockBytes lock(real_path);
-    const Fingerprint now = fingerprint(real_path);
-    if (read_header(lock.descriptor(), path) != header || exists_with_content(real_path + "-wal") ||
-        holds_transaction(real_path + "-journal") || now.inode != before.inode || now.size != before.size ||
-        now.modified_ns != before.modified_ns) {
-        throw Error(ErrorKind::in_use,
-                    path +
-                        ": another process changed it just before it was to be replaced; it is as "
-                        "that process left it");
+Replacement::Replacement(OldFile old, FileRules rules)
+    : old_(std::move(old)), rules_(std::move(rules)), before_(look()), file_(old_.real_path) {}
+
+Replacement::Look Replacement::look() const {
+    const struct stat st = stat_of(old_.descriptor, old_.path);
+    Look look{st.st_dev, st.st_ino, st.st_size, st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec, {}};
+    for (const FileRules::Stretch& s : rules_.header) {
+        std::string bytes(s.size, '\0');
+        const ssize_t n = read_at(old_.descriptor, bytes.data(), bytes.size(), static_cast<off_t>(s.at));
+        if (n < 0) throw io_error(old_.path, "cannot read its header", errno);
+        look.header += bytes.substr(0, static_cast<std::size_t>(n));
     }
-    // An empty -wal, a journal without a transaction or a stale -shm beside the new file would be the old
-    // file's.
-    ::unlink((real_path + "-journal").c_str());
-    ::unlink((real_path + "-wal").c_str());
-    ::unlink((real_path + "-shm").c_str());
-    // A file system that loses these but keeps the rename would find the old file's -wal beside the new one.
-    sync_folder(folder_of(real_path));
-    try {
-        replacement.publish_over(real_path);
-    } catch (...) {
-        if (replacement.published()) writable.note_change();
-        throw;
-    }
-    writable.note_change();
+    return look;
 }
 
-void mark_wal_mode(const TempFile& file) {
-    const std::array<char, 2> wal{2, 2};
-    if (::pwrite(file.descriptor(), wal.data(), wal.size(), 18) != static_cast<ssize_t>(wal.size())) {
-        throw io_error(file.path(), "cannot write its header", errno);
+void Replacement::commit() {
+    file_.take_identity_of(old_.real_path);
+    file_.sync();
+    check_interrupt();
+    give_way_to_change();
+    lock_new_file();
+    // Empty ones, which the lock's holder made. A file system that loses this but keeps the rename would find
+    // them beside the new file.
+    remove_side_files();
+    sync_folder(folder_of(old_.real_path));
+    give_way_to_openers();
+    file_.publish_over(old_.real_path);
+    remove_side_files();
+    spoil_old_file();
+    remove_side_files();
+}
+
+void Replacement::give_way_to_change() const {
+    struct stat named {};
+    const bool same_name = ::stat(old_.real_path.c_str(), &named) == 0 && named.st_dev == before_.device &&
+                           named.st_ino == before_.inode;
+    if (same_name && look() == before_) return;
+    throw Error(ErrorKind::in_use, old_.path +
+                                       ": another process changed it while it was copied; it is as that "
+                                       "process left it");
+}
+
+// As late as can be. Who opens the file behind this look has to wait for the lock, and finds what
+// spoil_old_file() leaves.
+void Replacement::give_way_to_openers() const {
+    const struct stat st = stat_of(old_.descriptor, old_.path);
+    std::vector<pid_t> pids = find_openers(st);
+    if (pids.empty()) pids = find_lockers(st, true);
+    if (pids.empty()) return;
+    throw Error(ErrorKind::in_use, old_.path + ": " + describe_processes(pids) +
+                                       " opened it while it was copied and would go on with a file without "
+                                       "a name: the new one was thrown away; stop it first");
+}
+
+// Of flock a TempFile has it from its beginning.
+void Replacement::lock_new_file() const {
+    if (rules_.lock == FileLock::flock) return;
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = sqlite::k_lock_bytes;
+    lock.l_len = sqlite::k_lock_length;
+    if (::fcntl(file_.descriptor(), F_SETLK, &lock) != 0)
+        throw io_error(file_.path(), "cannot lock the new file", errno);
+}
+
+// Both files are locked: what stands here under the store's name was not made for the new file.
+void Replacement::remove_side_files() const {
+    bool removed = false;
+    for (const std::string& suffix : rules_.side_files) {
+        const std::string name = old_.real_path + suffix;
+        if (::unlink(name.c_str()) == 0) {
+            removed = true;
+        } else if (errno != ENOENT) {
+            throw io_error(name, "belongs to the old file and cannot be removed", errno);
+        }
+    }
+    // Whoever made it may have synced its name.
+    if (removed && file_.published()) sync_folder(folder_of(old_.real_path));
+}
+
+void Replacement::spoil_old_file() const {
+    if (stat_of(old_.descriptor, old_.path).st_nlink > 0) return;
+    constexpr std::string_view k_text = "replaced, kvctl ";
+    for (const FileRules::Stretch& s : rules_.header) {
+        std::string bytes;
+        while (bytes.size() < s.size) bytes += k_text.substr(0, s.size - bytes.size());
+        for (std::size_t done = 0; done < bytes.size();) {
+            const ssize_t n = ::pwrite(old_.descriptor, bytes.data() + done, bytes.size() - done,
+                                       static_cast<off_t>(s.at + done));
+            if (n > 0) done += static_cast<std::size_t>(n);
+            if (n == 0 || (n < 0 && errno != EINTR)) {
+                throw io_error(old_.path,
+                               "is replaced, but the old file, which somebody may have open, cannot be "
+                               "written",
+                               n < 0 ? errno : ENOSPC);
+            }
+        }
     }
 }
 

@@ -64,6 +64,12 @@ void copy_attributes(const std::string& from, int to) {
     }
 }
 
+struct stat stat_of(const SourceFile& file) {
+    struct stat st {};
+    if (::fstat(file.descriptor(), &st) != 0) throw io_error(file.path(), "cannot look at it", errno);
+    return st;
+}
+
 }  // namespace
 
 std::string folder_of(const std::string& path) {
@@ -88,8 +94,8 @@ std::uint64_t free_bytes(const std::string& folder) {
     return static_cast<std::uint64_t>(st.f_bavail) * st.f_frsize;
 }
 
-SourceFile::SourceFile(const std::string& path)
-    : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+SourceFile::SourceFile(const std::string& path, Access access)
+    : path_(path), fd_(::open(path.c_str(), (access == Access::write ? O_RDWR : O_RDONLY) | O_CLOEXEC)) {
     if (fd_ < 0) throw io_error(path, "cannot open", errno);
 }
 
@@ -111,6 +117,7 @@ void expect_new(const std::string& path) {
 void copy_to_new_file(const SourceFile& from, const std::string& to) {
     expect_new(to);
     TempFile file(to);
+    const struct stat before = stat_of(from);
     std::vector<char> buffer(std::size_t{1} << 20);
     for (;;) {
         check_interrupt();
@@ -127,6 +134,12 @@ void copy_to_new_file(const SourceFile& from, const std::string& to) {
         }
     }
     file.sync();
+    const struct stat after = stat_of(from);
+    if (before.st_size != after.st_size || before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
+        before.st_mtim.tv_nsec != after.st_mtim.tv_nsec) {
+        throw Error(ErrorKind::in_use,
+                    from.path() + ": another process changed it while it was copied; no copy was kept");
+    }
     file.publish_as_new(to);
 }
 

@@ -85,11 +85,12 @@ void sync_folder(const std::string& folder);
 /// Bytes an unprivileged writer may still use on the file system of `folder`.
 [[nodiscard]] std::uint64_t free_bytes(const std::string& folder);
 
-/// A file open for reading. Closing it drops every POSIX lock this process holds on that file, so whoever
-/// reads a locked file keeps it until the locks may go.
+/// A file open for reading, or for writing too. Closing it drops every POSIX lock this process holds on that
+/// file, so whoever reads a locked file keeps it until the locks may go.
 class SourceFile {
   public:
-    explicit SourceFile(const std::string& path);
+    enum class Access { read, write };
+    explicit SourceFile(const std::string& path, Access access = Access::read);
     SourceFile(SourceFile&& other) noexcept
         : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
     SourceFile& operator=(SourceFile&& other) noexcept {
@@ -107,7 +108,8 @@ class SourceFile {
 };
 
 /// Copies all of `from` to a new file with mode 0600, which has its name only once it is complete and on the
-/// disk. Throws refused when it exists, io on failure (nothing is left).
+/// disk. Throws refused when it exists, in_use when `from` changed meanwhile, io on failure (nothing is
+/// left).
 void copy_to_new_file(const SourceFile& from, const std::string& to);
 
 }  // namespace kvctl::store

@@ -1,4 +1,8 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -6,7 +10,6 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/native/native_writer.hpp"
-#include "kvctl/store/replace.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
 #include "kvctl/store/sqlite/copy_schema.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
@@ -126,6 +129,13 @@ void build(const TempFile& file, SqliteStore& store, const mvcc::TreeIndex& inde
     db.close();
 }
 
+// Marks a complete file as one in WAL mode, as its source was; nothing else of it changes.
+void mark_wal_mode(const TempFile& file) {
+    const std::array<char, 2> wal{2, 2};
+    if (::pwrite(file.descriptor(), wal.data(), wal.size(), 18) != static_cast<ssize_t>(wal.size()))
+        throw io_error(file.path(), "cannot write its header", errno);
+}
+
 // The new file read back must hold the rows the plan keeps, and count on from where the old one stood.
 void verify(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& index,
             const mvcc::CompactionPlan& plan, const Execution& execution) {
@@ -202,18 +212,16 @@ void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::Compac
 void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution) {
     SqliteStore& store = writable.store();
-    TempFile file(store.info().real_path);
+    Replacement replacement = writable.begin_replacement();
+    TempFile& file = replacement.file();
     std::optional<EarlyFree> freeing;
     in_the_name_of(store, file, [&] {
         build(file, store, index, plan, execution, true, [&] { freeing.emplace(writable.file()); });
         verify(file.path(), store, index, plan, execution);
     });
     if (store.info().wal_mode) mark_wal_mode(file);
-    file.take_identity_of(store.info().real_path);
-    file.sync();
     freeing.reset();  // the file is closed next
-    check_interrupt();
-    replace_store(writable, file);
+    writable.replace_by(replacement);
 }
 
 void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
@@ -249,16 +257,19 @@ void shrink(WritableStore& writable, Progress* progress) {
         store.refresh_info();
         return;
     }
-    TempFile file(store.info().real_path);
+    const bool compacted = writable.may_have_changed();
+    Replacement replacement = writable.begin_replacement();
     {
-        const EarlySync early(file);
-        store.db().prepare("VACUUM INTO ?1").bind_text(1, file.path()).run();
+        const EarlySync early(replacement.file());
+        store.db().prepare("VACUUM INTO ?1").bind_text(1, replacement.file().path()).run();
     }
-    if (store.info().wal_mode) mark_wal_mode(file);
-    file.take_identity_of(store.info().real_path);
-    file.sync();
-    check_interrupt();
-    replace_store(writable, file);
+    if (store.info().wal_mode) mark_wal_mode(replacement.file());
+    try {
+        writable.replace_by(replacement);
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::in_use || !compacted) throw;
+        throw Error(e.kind(), e.what() + std::string("; it is compacted, and 'kvctl vacuum' shrinks it"));
+    }
 }
 
 Strategy choose_strategy(const SqliteStore& store, const mvcc::CompactionPlan& plan, bool shrink) noexcept {

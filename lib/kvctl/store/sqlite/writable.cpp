@@ -1,13 +1,17 @@
 #include "kvctl/store/sqlite/writable.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
 #include "kvctl/store/sqlite/page_check.hpp"
 
@@ -19,6 +23,30 @@ using Clock = std::chrono::steady_clock;
 void pause() {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     check_interrupt();
+}
+
+bool exists_with_content(const std::string& path) {
+    struct stat st {};
+    return ::stat(path.c_str(), &st) == 0 && st.st_size > 0;
+}
+
+// What SQLite takes for a journal to roll back. In exclusive mode it ends a transaction by zeroing the
+// header; a crash before the file is deleted leaves one that says nothing.
+bool holds_transaction(const std::string& journal) {
+    const int fd = ::open(journal.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) return false;
+    char first = 0;
+    const ssize_t n = fd < 0 ? -1 : read_start(fd, &first, 1);
+    const int error = errno;
+    if (fd >= 0) ::close(fd);
+    if (n < 0) throw io_error(journal, "cannot read", error);
+    return n == 1 && first != 0;
+}
+
+// The whole header of a database: magic, change counter, number of pages, the schema's and the free list's
+// state. Without the magic nobody opens it, and whoever has read it looks again when the counter is another.
+FileRules sqlite_rules() {
+    return {FileLock::sqlite_bytes, {{0, 100}}, {"-journal", "-wal", "-shm"}};
 }
 
 // Takes the exclusive lock and keeps it: with this locking mode SQLite holds on to it until the connection
@@ -59,7 +87,7 @@ WritableStore WritableStore::open(const std::string& path, const OpenOptions& op
                 c.db.exec("PRAGMA synchronous=FULL");
                 // What was rolled back with the lock may have brought another page size or journal mode back.
                 if (info.journal_bytes > 0) {
-                    w.file_.emplace(real_path);
+                    w.file_.emplace(real_path, SourceFile::Access::write);
                     info = inspect_file(path, real_path, w.file_->descriptor());
                 }
                 w.store_ = make_sqlite_store(std::move(info), std::move(c), options);
@@ -91,7 +119,7 @@ void WritableStore::checkpoint() {
 }
 
 const SourceFile& WritableStore::file() {
-    if (!file_) file_.emplace(info().real_path);
+    if (!file_) file_.emplace(info().real_path, SourceFile::Access::write);
     return *file_;
 }
 
@@ -105,6 +133,29 @@ void WritableStore::check_pages() {
 void WritableStore::backup(const std::string& to) {
     checkpoint();
     copy_to_new_file(file(), to);
+}
+
+Replacement WritableStore::begin_replacement() {
+    checkpoint();
+    return {{info().path, info().real_path, file().descriptor()}, sqlite_rules()};
+}
+
+void WritableStore::replace_by(Replacement& replacement) {
+    const std::string& real_path = info().real_path;
+    // SQLite's own lock has kept everybody out since before the first look: only somebody who takes no lock.
+    if (exists_with_content(real_path + "-wal") || holds_transaction(real_path + "-journal")) {
+        throw Error(ErrorKind::in_use, info().path +
+                                           ": another process wrote into it while it was copied; it is as "
+                                           "that process left it");
+    }
+    try {
+        replacement.commit();
+    } catch (...) {
+        if (replacement.published()) note_change();
+        throw;
+    }
+    note_change();
+    close();
 }
 
 void WritableStore::close() {

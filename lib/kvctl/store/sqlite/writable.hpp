@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kvctl/store/open.hpp"
+#include "kvctl/store/replace.hpp"
 #include "kvctl/store/sqlite/sqlite_store.hpp"
 #include "kvctl/store/temp_file.hpp"
 
@@ -25,7 +26,7 @@ class WritableStore {
     [[nodiscard]] const std::vector<pid_t>& idle_holders() const noexcept { return idle_holders_; }
     [[nodiscard]] unsigned long hard_links() const noexcept { return hard_links_; }
 
-    /// The file, open for reading beside SQLite until close().
+    /// The file, open beside SQLite until close().
     [[nodiscard]] const SourceFile& file();
 
     /// Moves a -wal into the main file, so that the file alone is the store.
@@ -35,6 +36,11 @@ class WritableStore {
     void check_pages();
     /// Copies the store as it is now to the new file `to`; throws as copy_to_new_file() does.
     void backup(const std::string& to);
+    /// A new file that is going to take this one's place. The -wal is moved into the file, so that the file
+    /// alone is the store; from now on it is only read.
+    [[nodiscard]] Replacement begin_replacement();
+    /// Puts it there, and closes the store before the new file may be used. Throws as Replacement::commit().
+    void replace_by(Replacement& replacement);
     /// Said by whoever changes the store, before the first commit may reach the disk.
     void note_change() noexcept { changed_ = true; }
     /// Whether the store may be another than it was: what was made for the case of a mishap is then kept.

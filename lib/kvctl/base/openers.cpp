@@ -1,0 +1,106 @@
+#include "kvctl/base/openers.hpp"
+
+#include <dirent.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string_view>
+
+#include "kvctl/base/bytes.hpp"
+
+namespace kvctl {
+namespace {
+
+struct CloseDir {
+    void operator()(DIR* d) const noexcept { ::closedir(d); }
+};
+using Dir = std::unique_ptr<DIR, CloseDir>;
+
+pid_t to_pid(std::string_view name) {
+    pid_t pid = 0;
+    const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    return code == std::errc{} && end == name.data() + name.size() ? pid : 0;
+}
+
+std::vector<pid_t> sorted(std::vector<pid_t> pids) {
+    std::sort(pids.begin(), pids.end());
+    pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
+    return pids;
+}
+
+}  // namespace
+
+std::vector<pid_t> find_openers(const struct stat& file) {
+    std::vector<pid_t> pids;
+    const Dir proc(::opendir("/proc"));
+    if (!proc) return pids;
+    while (const dirent* const process = ::readdir(proc.get())) {
+        const pid_t pid = to_pid(process->d_name);
+        if (pid <= 0 || pid == ::getpid()) continue;
+        const std::string folder = std::string("/proc/") + process->d_name + "/fd";
+        const Dir fds(::opendir(folder.c_str()));
+        if (!fds) continue;
+        while (const dirent* const fd = ::readdir(fds.get())) {
+            struct stat target {};
+            if (::stat((folder + "/" + fd->d_name).c_str(), &target) == 0 && target.st_ino == file.st_ino &&
+                target.st_dev == file.st_dev) {
+                pids.push_back(pid);
+                break;
+            }
+        }
+    }
+    return sorted(std::move(pids));
+}
+
+// Lines read "1: POSIX  ADVISORY  WRITE 123 fe:00:456 1073741824 1073742335", and "1: -> POSIX ..." for one
+// that waits for the lock above it.
+std::vector<pid_t> find_lockers(const struct stat& file, bool waiters) {
+    std::vector<pid_t> pids;
+    std::ifstream locks("/proc/locks");
+    std::string line;
+    while (std::getline(locks, line)) {
+        std::istringstream words(line);
+        std::string number;
+        std::string kind;
+        std::string advisory;
+        std::string access;
+        std::string inode;
+        long pid = 0;
+        words >> number >> kind;
+        if (kind == "->") {
+            if (!waiters) continue;
+            words >> kind;
+        }
+        if (!(words >> advisory >> access >> pid >> inode)) continue;
+        unsigned int major = 0;
+        unsigned int minor = 0;
+        unsigned long long ino = 0;
+        if (std::sscanf(inode.c_str(), "%x:%x:%llu", &major, &minor, &ino) != 3)
+            continue;  // NOLINT: fixed format
+        if (ino == file.st_ino && makedev(major, minor) == file.st_dev && pid > 0 && pid != ::getpid())
+            pids.push_back(static_cast<pid_t>(pid));
+    }
+    return sorted(std::move(pids));
+}
+
+std::string describe_processes(const std::vector<pid_t>& pids) {
+    if (pids.empty()) return "a process that cannot be seen from here";
+    std::string text = pids.size() == 1 ? "pid " : "pids ";
+    for (std::size_t i = 0; i < pids.size(); ++i) {
+        std::ifstream comm("/proc/" + std::to_string(pids[i]) + "/comm");
+        std::string name;
+        std::getline(comm, name);
+        if (i > 0) text += ", ";
+        text += std::to_string(pids[i]);
+        if (!name.empty()) text += " (" + escape(name) + ")";
+    }
+    return text;
+}
+
+}  // namespace kvctl
