@@ -10,6 +10,8 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/sqlite/holders.hpp"
+#include "kvctl/store/bbolt/members.hpp"
+#include "kvctl/store/bbolt/writable.hpp"
 #include "kvctl/store/open.hpp"
 #include "kvctl/store/temp_file.hpp"
 #include "tools/bold.hpp"
@@ -70,9 +72,19 @@ void print(const report::CompactionReport& r, const CompactOptions& options, Io&
     }
 }
 
-Error read_only_layout(const std::string& path) {
-    return {ErrorKind::read_only_layout,
-            path + ": an etcd db is never written; 'kvctl import' or 'compact -o NEW' makes a native store"};
+// Refused: what members of one cluster may not do alone.
+void check_members(store::Store& store, const CompactOptions& options, const Decision& d) {
+    const auto* const db = dynamic_cast<const store::BboltStore*>(&store);
+    if (db == nullptr) return;
+    store::check_members(
+        *db, store::member_count(*db),
+        {!options.output, d.kind == Decision::Kind::compact, options.all_members, options.disarm});
+}
+
+// An etcd db is written anew for any of these.
+bool rebuilds(const store::BboltStore& db, const CompactOptions& options, const Decision& d) {
+    return d.works() || (options.vacuum && d.may_shrink()) ||
+           (options.disarm && store::has_nospace_alarm(db));
 }
 
 // The list goes to its file before anything is changed, so that a full disk costs nothing.
@@ -97,7 +109,7 @@ bool changes(const CompactOptions& options, const Decision& d) {
 std::string refusal(store::Store& store, const CompactOptions& options, Decision& d) {
     try {
         auto* const sqlite = dynamic_cast<store::SqliteStore*>(&store);
-        if (sqlite == nullptr && !options.output) throw read_only_layout(options.path);
+        check_members(store, options, d);
         if (sqlite != nullptr && !options.output && changes(options, d)) {
             try {
                 store::check_executable(*sqlite);
@@ -167,11 +179,13 @@ int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
     const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
     Decision d = decide(*store, options, progress.get());
     const store::StoreInfo& info = store->info();
-    if (info.layout != store::Layout::bbolt) stay_in_place(d, why);
+    const bool etcd = info.layout == store::Layout::bbolt;
+    if (!etcd) stay_in_place(d, why);
     report::CompactionReport r = start_report(info, options);
     const bool works = d.works();
     const bool new_file =
         (options.vacuum && d.may_shrink()) || (works && d.strategy == store::Strategy::rewrite);
+    if (etcd) r.shrinks = new_file;
     r.file_after = new_file ? d.shrunk_bytes : std::optional(works ? info.bytes_with_wal() : info.file_bytes);
     if (works && !new_file && info.shrinks_itself) {
         r.file_after.reset();
@@ -189,9 +203,15 @@ int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
 int write_output(const CompactOptions& options, Clock::time_point start, Io& io) {
     store::expect_new(*options.output);
     auto progress = make_progress(options.output_style, io);  // taken away before the report
+    std::optional<store::BboltHold> hold;
+    if (store::is_bbolt(store::resolve_path(options.path))) {
+        const std::string db = store::bbolt_path(options.path);
+        hold.emplace(options.path, store::resolve_path(db), store::BboltHold::Kind::shared, options.open);
+    }
     const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
     Decision d = decide(*store, options, progress.get());
     check_decision(store->info(), d);
+    check_members(*store, options, d);
     report::CompactionReport r = start_report(store->info(), options);
     r.output = *options.output;
     if (d.kind == Decision::Kind::below_min_gain) return finish(r, d, options, start, io);
@@ -204,7 +224,11 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
     execution.drop_old_values = options.drop_old_values;
     execution.raft_compact_to = d.raft_compact_to;
     execution.progress = progress.get();
-    store::execute_to_output(*store, d.index, d.plan, execution, *options.output);
+    if (const auto* const db = dynamic_cast<const store::BboltStore*>(store.get())) {
+        store::rebuild_to_output(*db, {&d.index, &d.plan, options.disarm}, *options.output, progress.get());
+    } else {
+        store::execute_to_output(*store, d.index, d.plan, execution, *options.output);
+    }
     made.keep();
     r.predicted = false;
     r.file_after = r.file_after_vacuum = file_size(*options.output);
@@ -292,6 +316,44 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
     return finish(r, d, options, start, io);
 }
 
+// An etcd db: written anew and put in the old one's place, or left alone.
+int execute_bbolt(const CompactOptions& options, Clock::time_point start, Io& io) {
+    auto progress = make_progress(options.output_style, io);  // taken away before the report
+    store::BboltWritable writable = store::BboltWritable::open(options.path, options.open);
+    Decision d = decide(writable.store(), options, progress.get());
+    check_decision(writable.info(), d);
+    check_members(writable.store(), options, d);
+    const store::StoreInfo info = writable.info();
+    report::CompactionReport r = start_report(info, options);
+    r.shrinks = rebuilds(writable.store(), options, d);
+    if (r.shrinks) {
+        if (options.backup) store::expect_new(*options.backup);
+        store::check_space({*d.shrunk_bytes, store::folder_of(info.real_path)}, info.path);
+        if (options.backup)
+            store::check_space({info.file_bytes, store::folder_of(*options.backup)}, *options.backup);
+        Provisional made;
+        if (options.backup) {
+            writable.backup(*options.backup);
+            made.add(*options.backup);
+        }
+        write_list(options, d);
+        if (options.list_file) made.add(*options.list_file);
+        try {
+            writable.replace({&d.index, &d.plan, options.disarm}, progress.get());
+        } catch (...) {
+            if (writable.may_have_changed()) made.keep();
+            throw;
+        }
+        made.keep();
+    } else {
+        write_list(options, d);
+    }
+    r.predicted = false;
+    r.file_after = r.file_after_vacuum = file_size(info.real_path);
+    progress.reset();
+    return finish(r, d, options, start, io);
+}
+
 // True when a look is enough to know that nothing is to be done, or that it cannot be: the store is then
 // never opened for writing.
 bool look_is_enough(const CompactOptions& options) {
@@ -303,7 +365,9 @@ bool look_is_enough(const CompactOptions& options) {
         const std::unique_ptr<store::Store> store = store::open_store(options.path, at_once);
         const store::StoreHead head = store->head();
         if (options.rev && *options.rev > head.current) return true;
-        if (options.vacuum || options.compacts_raft() || options.target_size || head.pending()) return false;
+        if (options.vacuum || options.disarm || options.compacts_raft() || options.target_size ||
+            head.pending())
+            return false;
         if (options.rev) return *options.rev <= head.compacted;
         return *options.keep_last >=
                static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
@@ -321,10 +385,8 @@ int compact(const Args& args, Io& io) {
     CompactOptions options = parse_compact(args, io);
     if (options.dry_run) return forecast(options, start, io);
     if (options.output) return write_output(options, start, io);
-    if (store::is_bbolt(store::resolve_path(options.path))) {
-        (void)store::open_store(options.path, options.open);  // a folder may hold no etcd db at all
-        throw read_only_layout(options.path);
-    }
+    if (store::is_bbolt(store::resolve_path(options.path)) && !look_is_enough(options))
+        return execute_bbolt(options, start, io);
     if (look_is_enough(options)) {
         const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
         Decision d = decide(*store, options, nullptr);

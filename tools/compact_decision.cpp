@@ -8,6 +8,8 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raftlog/open.hpp"
+#include "kvctl/store/bbolt/members.hpp"
+#include "kvctl/store/bbolt/rebuild.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/sqlite/predict.hpp"
 #include "tools/log_access.hpp"
@@ -51,11 +53,14 @@ class SizePredictor {
   public:
     SizePredictor(store::Store& store, const mvcc::TreeIndex& index, const CompactOptions& options)
         : store_(dynamic_cast<store::SqliteStore*>(&store)), index_(index), options_(options) {
+        if (const auto* const db = dynamic_cast<const store::BboltStore*>(&store))
+            rebuilt_.emplace(*db, index, options.disarm);
         if (store_ == nullptr) return;
         other_ = store::other_pages(*store_);
         as_they_stand_ = store::order_of_rows(*store_, index_);
     }
     [[nodiscard]] std::optional<std::uint64_t> bytes(const mvcc::CompactionPlan& plan) const {
+        if (rebuilt_) return rebuilt_->bytes(plan);
         if (store_ == nullptr) return std::nullopt;
         std::vector<std::uint32_t> old;
         if (options_.drop_old_values) old = store::old_value_bytes(*store_, index_, plan);
@@ -69,6 +74,7 @@ class SizePredictor {
     store::SqliteStore* store_;
     const mvcc::TreeIndex& index_;
     const CompactOptions& options_;
+    std::optional<store::RebuildSize> rebuilt_;
     std::uint64_t other_ = 0;
     store::RowOrder as_they_stand_;
 };
@@ -129,6 +135,10 @@ MainRevision target_of(const store::StoreInfo& info, const CompactOptions& optio
     const auto span = static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
     if (*options.keep_last >= span) return head.compacted;
     return MainRevision(head.current.value() - static_cast<std::int64_t>(*options.keep_last));
+}
+
+std::string many(std::uint64_t n, const char* one, const char* several) {
+    return group_digits(n) + " " + (n == 1 ? one : several);
 }
 
 std::string many(std::uint64_t n, const char* what) {
@@ -260,6 +270,36 @@ void note_index_damage(Decision& d) {
     }
 }
 
+// What an etcd db is never done to, and what only one is.
+void check_layout_options(const store::StoreInfo& info, const CompactOptions& options) {
+    const auto refuse = [&](bool given, const char* option, const char* why) {
+        if (given) throw Error(ErrorKind::usage, info.path + ": " + option + ": " + why);
+    };
+    if (info.layout == store::Layout::bbolt) {
+        refuse(options.batch.has_value(), "--batch", "an etcd db is written anew, in one go");
+        refuse(options.strategy == store::Strategy::in_place, "--strategy in-place",
+               "an etcd db is only ever written anew");
+        refuse(options.compacts_raft() && !options.raft_log, "--raft-index", "an etcd WAL is never written");
+    } else {
+        refuse(options.disarm, "--disarm", "only an etcd db holds alarms");
+        refuse(options.all_members, "--all-members", "only an etcd db has members");
+    }
+}
+
+// What a server on a data dir does with the log once the db is another.
+void note_replay(const store::BboltStore& db, const CompactOptions& options, Decision& d) {
+    if (!d.log || options.raft_log || options.output) return;
+    const std::uint64_t applied = d.head.consistent_index.value_or(LogIndex{0}).value();
+    const std::uint64_t last = d.log->before.last_index.value();
+    const std::uint64_t behind = last > applied ? last - applied : 0;
+    d.notes.warnings.push_back("the WAL stays as it is: a server applies " +
+                               (behind == 0 ? std::string("nothing of it again")
+                                            : many(behind, "entry", "entries") + " behind index " +
+                                                  std::to_string(applied) + " at its start"));
+    if (options.disarm && behind > 0 && store::has_nospace_alarm(db))
+        d.notes.warnings.emplace_back("one of those entries may raise the alarm again");
+}
+
 }  // namespace
 
 Decision decide(store::Store& store, const CompactOptions& options, Progress* progress) {
@@ -268,6 +308,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     if (options.drop_old_values && info.layout != store::Layout::kine) {
         throw Error(ErrorKind::usage, info.path + ": --drop-old-values: only a kine store has old values");
     }
+    check_layout_options(info, options);
     const store::StoreHead head = store.head();
     if (!options.rev && !options.keep_last && !options.target_size) {
         throw Error(ErrorKind::usage, info.path + ": no target given; the current revision is " +
@@ -283,6 +324,9 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     const MainRevision target = options.target_size ? head.compacted : target_of(info, options, head);
     report::Notes notes;
     mvcc::TreeIndex index = store.load(rules, notes.findings, progress);
+    if (const auto* const db = dynamic_cast<const store::BboltStore*>(&store)) {
+        for (Finding& f : store::rebuild_faults(*db, progress)) notes.findings.push_back(std::move(f));
+    }
     Decision d{Decision::Kind::compact,   head,         std::move(index), {},           std::nullopt,
                store::Strategy::in_place, std::nullopt, std::nullopt,     std::nullopt, std::move(notes)};
     const SizePredictor predictor(store, d.index, options);
@@ -324,6 +368,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     note_index_damage(d);
     read_raft_log(store, options, d);
     warn(store, options, d);
+    if (auto* const db = dynamic_cast<store::BboltStore*>(&store)) note_replay(*db, options, d);
     return d;
 }
 

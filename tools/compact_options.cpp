@@ -25,6 +25,8 @@ OptionTable compact_options() {
                     "delete in transactions of N revisions, resumable (default: all or nothing)"),
                word("min-gain", "SIZE|P%", "do nothing unless that much would be given back"),
                flag("drop-old-values", "kine: also clear old_value of surviving rows up to the revision"),
+               flag("disarm", "etcd with one member: also take the NOSPACE alarm away"),
+               flag("all-members", "etcd: all members are stopped, and each gets the same compaction"),
            }},
           {"Raft log",
            {
@@ -147,10 +149,13 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     if (const auto v = parsed.value("raft-keep")) o.raft_keep = parse_u64("--raft-keep", *v);
     if (const auto v = parsed.value("min-gain")) o.min_gain = parse_size_or_percent("--min-gain", *v);
     o.drop_old_values = parsed.has("drop-old-values");
+    o.disarm = parsed.has("disarm");
+    o.all_members = parsed.has("all-members");
     o.exit_code = parsed.has("exit-code");
     o.rules = rules_of(parsed);
     o.open.layout = layout_of(parsed);
     o.open.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    o.open.waits_for_idle = parsed.has("timeout");
     check_combinations(o, parsed);
     if (o.dry_run) o.command = command_without_dry_run(parsed);
     return o;

@@ -33,6 +33,8 @@ struct CompactOptions {
     std::uint64_t raft_keep = 5000;
     std::optional<SizeOrPercent> min_gain;
     bool drop_old_values = false;
+    bool disarm = false;
+    bool all_members = false;
     bool exit_code = false;
     std::optional<mvcc::CompactionRules> rules;
     store::OpenOptions open;

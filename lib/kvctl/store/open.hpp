@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "kvctl/base/progress.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {
@@ -10,6 +11,10 @@ namespace kvctl::store {
 struct OpenOptions {
     std::optional<Layout> layout;  ///< nullopt: recognised by content
     int timeout_ms = 10000;        ///< how long to wait for a lock
+    /// A writer waits that long also for processes that have a WAL-mode store open and do nothing, as a server
+    /// does that never lets go; else it gives up at once.
+    bool waits_for_idle = false;
+    Progress* waiting = nullptr;  ///< a writer that waits says for whom
 };
 
 /// Opens a store for reading. Symbolic links are followed; a data dir of etcd's stands for its

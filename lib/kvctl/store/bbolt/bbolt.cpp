@@ -62,7 +62,7 @@ std::string bbolt_path(const std::string& path) {
     return db;
 }
 
-BboltStore::BboltStore(const std::string& path) : file_(bbolt_path(path)) {
+BboltStore::BboltStore(const std::string& path, bbolt::File::Lock lock) : file_(bbolt_path(path), lock) {
     info_.path = path;
     info_.real_path = resolved(file_.path());
     info_.layout = Layout::bbolt;

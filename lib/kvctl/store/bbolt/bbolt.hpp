@@ -24,7 +24,7 @@ class BboltStore : public Store {
   public:
     /// `path` may be an etcd data dir, a db or a snapshot file. Throws as bbolt::File does, and `not_a_store`
     /// when there is no bucket "key".
-    explicit BboltStore(const std::string& path);
+    explicit BboltStore(const std::string& path, bbolt::File::Lock lock = bbolt::File::Lock::shared);
 
     /// free_pages is what the file's freelist says; etcd stores none, and then it is known only after load().
     [[nodiscard]] const StoreInfo& info() const override { return info_; }

@@ -6,20 +6,16 @@
 #include "kvctl/store/slot_cursor.hpp"
 
 namespace kvctl::store {
-namespace {
 
-// An alarm's key is etcd's AlarmMember: member 1, type 2.
-bool is_nospace(std::string_view key) {
+bool is_nospace(std::string_view alarm) {
     constexpr std::uint64_t k_nospace = 1;
     std::uint64_t type = 0;
-    proto::Reader r(key);
+    proto::Reader r(alarm);
     while (r.next()) {
         if (r.field() == 2) type = r.number();
     }
     return !r.bad() && type == k_nospace;
 }
-
-}  // namespace
 
 BucketChanges changes_of(std::string_view bucket, const RebuildChanges& changes, std::uint64_t* rows) {
     BucketChanges c;

@@ -11,6 +11,9 @@
 
 namespace kvctl::store {
 
+/// Whether a key of bucket "alarm", etcd's AlarmMember message, tells that the space is used up.
+[[nodiscard]] bool is_nospace(std::string_view alarm);
+
 /// What of one bucket is another.
 struct BucketChanges {
     std::function<bool(std::string_view key)> leaves_out;  ///< may be empty

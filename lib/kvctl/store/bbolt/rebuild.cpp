@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/bbolt/check.hpp"
@@ -104,17 +105,17 @@ class Comparing {
 
 }  // namespace
 
-void check_rebuildable(const BboltStore& store, Progress* progress) {
-    Findings findings;
-    (void)bbolt::check_structure(store.file(), findings, progress);
-    for (const Finding& f : findings) {
-        if (f.severity != Finding::Severity::error || f.code == "bbolt-meta") continue;
-        throw Error(ErrorKind::damaged, f.where + ": " + f.what + k_way_out);
-    }
+Findings rebuild_faults(const BboltStore& store, Progress* progress) {
+    Findings all;
+    (void)bbolt::check_structure(store.file(), all, progress);
+    std::erase_if(all, [](const Finding& f) {
+        return f.severity != Finding::Severity::error || f.code == "bbolt-meta";
+    });
     if (!store.file().bucket("meta")) {
-        throw Error(ErrorKind::damaged,
-                    store.info().path + ": has no bucket \"meta\", as every etcd db has" + k_way_out);
+        all.push_back({Finding::Severity::error, "bbolt-bucket", store.info().path,
+                       "has no bucket \"meta\", as every etcd db has"});
     }
+    return all;
 }
 
 std::uint64_t write_rebuilt(const BboltStore& store, const RebuildChanges& changes, int fd,

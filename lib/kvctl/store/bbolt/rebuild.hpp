@@ -24,16 +24,16 @@ struct RebuildChanges {
     }
 };
 
-/// Throws damaged where the file's structure or a snapshot's digest is broken: what a walk would not notice
+/// What is wrong with the file's structure or a snapshot's digest, as errors: what a walk would not notice
 /// must not become a sound-looking file. A broken meta beside a valid one is none of it.
-void check_rebuildable(const BboltStore& store, Progress* progress);
+[[nodiscard]] Findings rebuild_faults(const BboltStore& store, Progress* progress);
 
 /// The size of the db written anew under a plan: exact. Reads the other buckets once; the rows are known
 /// from the index.
 class RebuildSize {
   public:
     RebuildSize(const BboltStore& store, const mvcc::TreeIndex& index, bool disarm = false);
-    /// Without the digest a snapshot has behind it.
+    /// With the digest a snapshot has behind it.
     [[nodiscard]] std::uint64_t bytes(const mvcc::CompactionPlan& plan) const;
 
   private:

@@ -109,7 +109,7 @@ std::uint64_t RebuildSize::bytes(const mvcc::CompactionPlan& plan) const {
         }
         root.add(e.key_bytes, value_bytes, e.bucket);
     }
-    return (pages + root.finish().pages) * file.page_size();
+    return (pages + root.finish().pages) * file.page_size() + (file.has_digest() ? bbolt::k_digest_bytes : 0);
 }
 
 }  // namespace kvctl::store
