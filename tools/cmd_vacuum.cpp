@@ -4,6 +4,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/report/vacuum_report.hpp"
+#include "kvctl/store/bbolt/writable.hpp"
 #include "kvctl/store/open.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
 #include "kvctl/store/sqlite/predict.hpp"
@@ -45,12 +46,40 @@ void shrink(store::WritableStore& writable, const std::optional<std::string>& ba
     });
 }
 
-void refuse_bbolt(const std::string& path) {
-    if (!store::is_bbolt(store::resolve_path(path))) return;
-    (void)store::open_store(path, {});  // a folder may hold no etcd db at all
-    throw Error(ErrorKind::read_only_layout, path +
-                                                 ": an etcd db is never written; etcd's own defrag shrinks "
-                                                 "it, 'kvctl import' makes a native store");
+// An etcd db when everything in it stays, and what forbids to write it.
+std::uint64_t predicted_bytes(store::BboltStore& store, Progress* progress) {
+    Findings findings;
+    const mvcc::TreeIndex index = store.load(mvcc::classic_rules(), findings, progress);
+    return store::RebuildSize(store, index).bytes({});
+}
+
+void refuse_damage(const store::BboltStore& store, Progress* progress) {
+    const Findings faults = store::rebuild_faults(store, progress);
+    if (faults.empty()) return;
+    throw Error(ErrorKind::damaged, store.info().path + ": " + faults.front().where + ": " +
+                                        faults.front().what + "; nothing was changed");
+}
+
+void shrink_bbolt(store::BboltWritable& writable, const std::optional<std::string>& backup,
+                  Progress* progress) {
+    refuse_damage(writable.store(), progress);
+    const store::StoreInfo info = writable.info();
+    store::check_space({predicted_bytes(writable.store(), progress), store::folder_of(info.real_path)},
+                       info.path);
+    Provisional made;
+    if (backup) {
+        store::expect_new(*backup);
+        store::check_space({info.file_bytes, store::folder_of(*backup)}, *backup);
+        writable.backup(*backup);
+        made.add(*backup);
+    }
+    try {
+        writable.replace({}, progress);
+    } catch (...) {
+        if (writable.may_have_changed()) made.keep();
+        throw;
+    }
+    made.keep();
 }
 
 }  // namespace
@@ -74,8 +103,8 @@ int vacuum(const Args& args, Io& io) {
     store::OpenOptions options;
     options.layout = layout_of(parsed);
     options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    options.waits_for_idle = parsed.has("timeout");
     const auto progress = make_progress(output, io);
-    refuse_bbolt(path);
 
     report::VacuumReport r;
     r.executed = !parsed.has("dry-run");
@@ -89,8 +118,21 @@ int vacuum(const Args& args, Io& io) {
         describe(store->info());
         note_pending(store->head(), r.notes);
         if (const auto backup = parsed.value("backup")) store::refuse_existing(*backup);
-        r.file_after = predicted_bytes(dynamic_cast<store::SqliteStore&>(*store), progress.get());
+        if (auto* const db = dynamic_cast<store::BboltStore*>(store.get())) {
+            refuse_damage(*db, progress.get());
+            r.file_after = predicted_bytes(*db, progress.get());
+        } else {
+            r.file_after = predicted_bytes(dynamic_cast<store::SqliteStore&>(*store), progress.get());
+        }
         r.command = "kvctl vacuum " + std::string(path.starts_with('-') ? "-- " : "") + shell_quoted(path);
+    } else if (store::is_bbolt(store::resolve_path(path))) {
+        store::BboltWritable writable = store::BboltWritable::open(path, options);
+        const store::StoreInfo info = writable.info();
+        describe(info);
+        note_pending(writable.store().head(), r.notes);
+        shrink_bbolt(writable, parsed.value("backup"), progress.get());
+        struct stat st {};
+        if (::stat(info.real_path.c_str(), &st) == 0) r.file_after = static_cast<std::uint64_t>(st.st_size);
     } else {
         store::WritableStore writable = store::WritableStore::open(path, options);
         const store::StoreInfo info = writable.info();
