@@ -104,6 +104,9 @@ TEST_CASE("bbolt check: each damage is found and named for what it is") {
         {"older meta's checksum", at(0, 16 + 56), std::string(8, 'x'), "bbolt-meta"},
         {"newer meta's checksum", at(1, 16 + 56), std::string(8, 'x'), "bbolt-meta"},
         {"meta page's flags", at(0, 8), test::le16(2), "bbolt-meta"},
+        {"leaf below a branch emptied", at(leaf, 10), test::le16(0), "bbolt-page"},
+        {"count one less", at(leaf, 10), test::le16(5), "bbolt-page"},
+        {"count of a branch one more", at(branches[0], 10), test::le16(7), "bbolt-page bbolt-unused"},
         {"page id", at(leaf, 0), test::le64(leaf + 1), "bbolt-page bbolt-unused"},
         {"child twice", image.element_at(branches[0], 1) + 8, test::le64(leaves[0]),
          "bbolt-page-twice bbolt-unused"},
@@ -133,6 +136,61 @@ TEST_CASE("bbolt check: each damage is found and named for what it is") {
         if (!findings.empty()) CHECK(findings[0].where.find("/db") != std::string::npos);
     }
     CHECK(codes(check(good + std::string(32, 'x'))) == "bbolt-digest");
+}
+
+TEST_CASE("bbolt check: metas of two transactions that follow one another are sound in either order") {
+    struct Row {
+        const char* name;
+        std::uint64_t first;
+        std::uint64_t second;
+        const char* codes;
+    };
+    const Row rows[] = {
+        {"a commit at an odd transaction", 10, 11, ""}, {"a commit at an even one", 12, 11, ""},
+        {"a snapshot at an odd one", 11, 10, ""},       {"a snapshot at an even one", 12, 11, ""},
+        {"the same twice", 11, 11, "bbolt-meta"},       {"two apart", 11, 9, "bbolt-meta"},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(std::string(row.name));
+        std::string bytes = sample().build();
+        for (const std::size_t page : {0U, 1U}) {
+            test::patch(bytes, page * 1024 + 16 + 48, test::le64(page == 0 ? row.first : row.second));
+            test::seal_meta(bytes, page, 1024);
+        }
+        CHECK(codes(check(bytes)) == row.codes);
+    }
+}
+
+TEST_CASE("bbolt check: a broken meta is told with the transaction that is read and the one that is not") {
+    BboltImage image = sample();
+    const std::string good = image.build();
+    const auto what = [&](std::size_t page) {
+        std::string bytes = good;
+        test::patch(bytes, page * 1024 + 16 + 56, test::le64(1));
+        const Findings findings = check(bytes);
+        REQUIRE(findings.size() == 1);
+        return findings[0].what;
+    };
+    CHECK(what(1) ==
+          "as of transaction 10; transaction 11 is unreadable (page 1: the checksum does not match)");
+    CHECK(what(0) ==
+          "as of transaction 11; the meta of the one before is unreadable (page 0: the checksum "
+          "does not match)");
+}
+
+TEST_CASE("bbolt check: a length that is neither whole pages nor pages and a digest is a finding") {
+    const std::string pages = sample().build();
+    const std::string snapshot = pages + sha256(pages);
+    const auto what = [&](const std::string& bytes) {
+        const Findings findings = check(bytes);
+        CHECK(codes(findings) == "bbolt-length");
+        return findings.empty() ? "" : findings[0].what;
+    };
+    const std::string size = std::to_string(pages.size() / 1024) + " pages and ";
+    CHECK(what(snapshot.substr(0, snapshot.size() - 5)) ==
+          "a snapshot cut short in the SHA-256 at its end: " + size + "27 bytes of 32 are there");
+    CHECK(what(pages + "\n").starts_with(size + "1 byte long, neither whole pages nor"));
+    CHECK(what(snapshot + "tail").starts_with(size + "36 bytes long, neither"));
 }
 
 TEST_CASE("bbolt check: a file damaged throughout yields a bounded list that says how much it leaves out") {

@@ -123,12 +123,15 @@ TEST_CASE("bbolt file: a page is checked when it is asked for") {
         {"flags", 8, test::le16(0x10), "neither a leaf nor a branch page (flags 0x10)"},
         {"both flags", 8, test::le16(0x03), "neither a leaf nor a branch page"},
         {"count", 10, test::le16(60000), "does not fit"},
+        {"count of none", 10, test::le16(0), "something stands behind its 0 elements"},
         {"overflow", 12, test::le32(0xFFFFFFFF), "behind the last one"},
         {"pos", 16 + 4, test::le32(0xFFFFFFF0), "reaches out of the page"},
         {"pos into the table", 16 + 4, test::le32(2), "overlaps"},
         {"key size", 16 + 8, test::le32(0xFFFFFFFF), "reaches out of the page"},
         {"empty key", 16 + 8, test::le32(0), "has an empty key"},
         {"value size", 16 + 12, test::le32(0xFFFFFFFF), "reaches out of the page"},
+        {"pos behind its place", 16 + 4, test::le32(17), "leaves a gap"},
+        {"unknown flags", 16, test::le32(2), "unknown flags (0x2)"},
     };
     BboltImage image = small_image();
     const std::string good = image.build();

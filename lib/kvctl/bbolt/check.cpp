@@ -41,20 +41,17 @@ class Checker {
         for (std::uint64_t i = 0; i < 2; ++i) {
             const auto& meta = file_.metas()[i];
             if (!meta) {
-                error("bbolt-meta", PageId{i}, "is no valid meta: " + std::string(file_.meta_fault(i)));
+                error("bbolt-meta", PageId{i}, file_.lost_transaction());
                 continue;
-            }
-            if (meta->txid % 2 != i) {
-                error("bbolt-meta", PageId{i},
-                      "holds the meta of transaction " + std::to_string(meta->txid) +
-                          ", which belongs on the other page");
             }
             const char* header = file_.data().data() + i * file_.page_size();
             if (load_u64(header) != i || load_u16(header + 8) != k_meta_page) {
                 error("bbolt-meta", PageId{i}, "its header is not that of a meta page");
             }
         }
+        meta_pair();
         for (std::size_t i = 0; i < 2 && i < seen_.size(); ++i) take(i);
+        length();
         if (file_.has_digest() && !file_.digest_matches()) {
             log_.add({Severity::error, "bbolt-digest", file_.path(),
                       "the SHA-256 behind the snapshot is not that of its pages"});
@@ -64,6 +61,32 @@ class Checker {
                 {Severity::warning, "bbolt-locked", file_.path(),
                  "another process has the file locked and may be writing to it; findings can be its doing"});
         }
+    }
+
+    // A commit takes the place of the older meta; a snapshot has both in one order, whatever the transaction.
+    void meta_pair() {
+        const auto& [first, second] = file_.metas();
+        if (!first || !second) return;
+        const std::uint64_t apart =
+            first->txid > second->txid ? first->txid - second->txid : second->txid - first->txid;
+        if (apart == 1) return;
+        log_.add({Severity::error, "bbolt-meta", file_.path(),
+                  "the metas are of transactions " + std::to_string(first->txid) + " and " +
+                      std::to_string(second->txid) + ", which do not follow one another"});
+    }
+
+    void length() {
+        const std::uint64_t stray = file_.stray_bytes();
+        if (stray == 0) return;
+        const std::string size = std::to_string(file_.pages()) + " pages and " + std::to_string(stray) +
+                                 (stray == 1 ? " byte" : " bytes");
+        log_.add({Severity::error, "bbolt-length", file_.path(),
+                  file_.digest_is_cut()
+                      ? "a snapshot cut short in the SHA-256 at its end: " + size + " of " +
+                            std::to_string(k_digest_bytes) + " are there"
+                      : size + " long, neither whole pages nor a snapshot's pages and " +
+                            std::to_string(k_digest_bytes) +
+                            " bytes of SHA-256: it is cut short, or something stands behind it"});
     }
 
     void take(std::uint64_t page) {
@@ -126,11 +149,8 @@ class Checker {
             return;
         }
         if (page.leaf()) {
-            if (page.count() == 0 && depth != 0) {
-                log_.add({Severity::warning, "bbolt-empty-page",
-                          file_.path() + ": page " + std::to_string(id.value()),
-                          "is a leaf without elements below a branch"});
-            }
+            if (page.count() == 0 && depth != 0)
+                error("bbolt-empty-page", id, "is a leaf without elements below a branch");
             elements(page, range, nesting);
             return;
         }

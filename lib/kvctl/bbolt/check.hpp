@@ -20,10 +20,10 @@ struct PageUse {
 /// Walks all pages from the winning meta and tells what is wrong with the structure. Reading goes on past
 /// damage: what stands below a broken page is skipped, and then counts as unused.
 ///
-/// Codes: `bbolt-meta`, `bbolt-digest`, `bbolt-page` (a page that cannot be read), `bbolt-page-twice`
-/// (reached on two ways), `bbolt-key-order`, `bbolt-key-range` (outside of what the branches above say),
-/// `bbolt-bucket`, `bbolt-freelist`; as warnings `bbolt-empty-page`, `bbolt-unused` (lost pages; only where a
-/// freelist is stored), `bbolt-locked`.
+/// Codes: `bbolt-meta`, `bbolt-length`, `bbolt-digest`, `bbolt-page` (a page that cannot be read),
+/// `bbolt-page-twice` (reached on two ways), `bbolt-key-order`, `bbolt-key-range` (outside of what the
+/// branches above say), `bbolt-bucket`, `bbolt-freelist`, `bbolt-empty-page`; as warnings `bbolt-unused`
+/// (lost pages; only where a freelist is stored), `bbolt-locked`.
 PageUse check_structure(const File& file, Findings& findings, Progress* progress);
 
 }  // namespace kvctl::bbolt

@@ -3,6 +3,12 @@
 #include <string>
 
 namespace kvctl::bbolt {
+namespace {
+
+// bbolt takes such a page out of the tree: its count is damaged.
+constexpr const char* k_empty_leaf = "is a leaf without elements below a branch";
+
+}  // namespace
 
 Cursor::Cursor(const File& file, const Bucket& bucket, FindingLog* log)
     : file_(&file), bucket_(bucket), log_(log) {}
@@ -71,6 +77,7 @@ bool Cursor::descend(PageId id, Edge edge) {
     for (;;) {
         Page page;
         if (!enter(id, page)) return false;
+        if (page.count() == 0 && depth_ != 0) return skip(id, k_empty_leaf);
         const std::uint32_t at = edge == Edge::first || page.count() == 0 ? 0 : page.count() - 1;
         if (page.leaf()) {
             leaf_ = {page, at};
@@ -154,6 +161,7 @@ bool Cursor::descend_to(PageId id, std::string_view key) {
     for (;;) {
         Page page;
         if (!enter(id, page)) return false;
+        if (page.count() == 0 && depth_ != 0) return skip(id, k_empty_leaf);
         std::uint32_t at = lower_bound(page, key);
         if (page.leaf()) {
             leaf_ = {page, at};

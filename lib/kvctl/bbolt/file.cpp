@@ -50,7 +50,7 @@ void File::map() {
         throw io_error(path_, "cannot map", e.code().value());
     }
     bytes_ = map_.bytes();
-    data_ = size % 512 == k_digest_bytes ? bytes_.substr(0, size - k_digest_bytes) : bytes_;
+    data_ = bytes_;
 }
 
 void File::choose_meta() {
@@ -80,6 +80,8 @@ void File::choose_meta() {
     }
     const bool second = metas_[1] && (!metas_[0] || metas_[1]->txid > metas_[0]->txid);
     meta_ = second ? *metas_[1] : *metas_[0];
+    if (bytes_.size() % meta_.page_size == k_digest_bytes)
+        data_ = bytes_.substr(0, bytes_.size() - k_digest_bytes);
     if (meta_.high_water.value() > pages()) {
         throw Error(ErrorKind::damaged, path_ + ": is cut short: its newest meta speaks of " +
                                             std::to_string(meta_.high_water.value()) + " pages of " +
@@ -104,6 +106,30 @@ bool File::digest_matches() const {
     const bool matches = has_digest() && sha256(data_) == bytes_.substr(data_.size());
     check_readable();
     return matches;
+}
+
+bool File::digest_is_cut() const {
+    const std::size_t stray = stray_bytes();
+    if (has_digest() || stray == 0 || stray > k_digest_bytes) return false;
+    const std::string_view pages = data_.substr(0, data_.size() - stray);
+    const bool cut = sha256(pages).starts_with(data_.substr(pages.size()));
+    check_readable();
+    return cut;
+}
+
+std::string File::lost_transaction() const {
+    if (metas_[0] && metas_[1]) return {};
+    const std::size_t broken = metas_[0] ? 1 : 0;
+    const std::string fault =
+        " (page " + std::to_string(broken) + ": " + std::string(meta_faults_[broken]) + ")";
+    const std::string read = "as of transaction " + std::to_string(meta_.txid);
+    // The two metas are of transactions that follow one another. What a broken one says of itself is believed
+    // only where it says that nothing is missing.
+    const std::string_view page = from(data_, broken * meta_.page_size);
+    const bool older = meta_.txid > 0 && page.size() >= k_page_header + k_meta_bytes &&
+                       load_u64(page.data() + k_page_header + 48) == meta_.txid - 1;
+    if (older) return read + "; the meta of the one before is unreadable" + fault;
+    return read + "; transaction " + std::to_string(meta_.txid + 1) + " is unreadable" + fault;
 }
 
 bool File::changed() const noexcept {
@@ -152,7 +178,7 @@ Page File::inline_page(const Bucket& bucket) const {
         throw PageError(path_, bucket.within, "holds an inline bucket that is too short");
     }
     const Page page(bucket.within, bucket.inline_page);
-    std::string fault = page.fault();
+    std::string fault = page.fault(Page::Padding::none);
     if (fault.empty() && !page.leaf()) fault = "is not a leaf";
     if (!fault.empty()) throw PageError(path_, bucket.within, "holds an inline bucket that " + fault);
     return page;
@@ -166,7 +192,13 @@ Bucket File::decode_bucket(std::string_view value, PageId within) const {
 
 std::optional<Bucket> File::bucket(std::string_view name) const {
     Cursor cursor(*this, root());
-    if (!cursor.seek(name) || cursor.key() != name || !cursor.is_bucket()) return std::nullopt;
+    if (!cursor.seek(name) || cursor.key() != name) return std::nullopt;
+    // Left aside, all that is in it would be missing without a word.
+    if (!cursor.is_bucket()) {
+        throw PageError(path_, cursor.page(),
+                        "element " + std::to_string(cursor.position()) +
+                            " is marked as no bucket, but named " + std::string(name));
+    }
     return decode_bucket(cursor.value(), cursor.page());
 }
 

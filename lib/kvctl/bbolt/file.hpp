@@ -51,11 +51,18 @@ class File {
     /// Both metas as found, by page; nullopt for a broken one, and why in meta_fault().
     [[nodiscard]] const std::array<std::optional<Meta>, 2>& metas() const noexcept { return metas_; }
     [[nodiscard]] std::string_view meta_fault(std::size_t page) const noexcept { return meta_faults_[page]; }
+    /// Where one meta is broken, what that means, in a sentence: which transaction is read, and which is not.
+    /// Empty when both are sound.
+    [[nodiscard]] std::string lost_transaction() const;
 
     /// A snapshot file carries the SHA-256 of its pages behind them.
     [[nodiscard]] bool has_digest() const noexcept { return data_.size() != bytes_.size(); }
     /// Reads the whole file.
     [[nodiscard]] bool digest_matches() const;
+    /// Bytes behind the last whole page, the digest of a snapshot not counted; a sound file has none.
+    [[nodiscard]] std::uint64_t stray_bytes() const noexcept { return data_.size() % meta_.page_size; }
+    /// The stray bytes are the beginning of the digest. Reads the whole file.
+    [[nodiscard]] bool digest_is_cut() const;
 
     /// Pages that the freelist names or that were never used; nullopt when none is stored (etcd's normal
     /// case) or it cannot be read.

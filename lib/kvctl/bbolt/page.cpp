@@ -17,7 +17,7 @@ bool Page::key(std::uint32_t i, std::string_view& out) const noexcept {
     return ok;
 }
 
-std::string Page::fault() const {
+std::string Page::fault(Padding padding) const {
     if (flags_ != k_leaf_page && flags_ != k_branch_page) {
         return "is neither a leaf nor a branch page (flags 0x" + hex(flags_) + ")";
     }
@@ -33,6 +33,9 @@ std::string Page::fault() const {
             inside = leaf_element(i, e);
             k = e.key;
             size = e.key.size() + e.value.size();
+            const std::uint32_t flags = load_u32(bytes_.data() + k_page_header + std::size_t{i} * k_element);
+            if ((flags & ~k_bucket_leaf) != 0)
+                return "element " + std::to_string(i) + " has unknown flags (0x" + hex(flags) + ")";
         } else {
             inside = key(i, k);
             size = k.size();
@@ -41,8 +44,13 @@ std::string Page::fault() const {
         if (k.empty()) return "element " + std::to_string(i) + " has an empty key";
         const auto begin = static_cast<std::uint64_t>(k.data() - bytes_.data());
         if (begin < end) return "element " + std::to_string(i) + " overlaps what stands before it";
+        if (begin > end) return "element " + std::to_string(i) + " leaves a gap before it";
         end = begin + size;
     }
+    // Where the last element ends, nothing vouches for but what follows.
+    const std::string_view rest = bytes_.substr(end);
+    if (padding == Padding::none ? !rest.empty() : rest.find_first_not_of('\0') != std::string_view::npos)
+        return "something stands behind its " + std::to_string(count_) + " elements";
     return {};
 }
 

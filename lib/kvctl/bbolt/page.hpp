@@ -12,7 +12,8 @@ namespace kvctl::bbolt {
 class PageError : public Error {
   public:
     PageError(const std::string& path, PageId page, const std::string& fault)
-        : Error(ErrorKind::damaged, path + ": page " + std::to_string(page.value()) + ": " + fault),
+        : Error(ErrorKind::damaged, path + ": page " + std::to_string(page.value()) + ": " + fault +
+                                        " ('kvctl check' names all that is damaged)"),
           page_(page),
           fault_(fault) {}
     [[nodiscard]] PageId page() const noexcept { return page_; }
@@ -75,10 +76,15 @@ class Page {
     /// Only the key, of either kind.
     [[nodiscard]] bool key(std::uint32_t i, std::string_view& out) const noexcept;
 
-    /// What is wrong with flags, table or elements (data out of the page, overlapping or out of order in it,
-    /// an empty key); empty when nothing is. Every element's data lies behind the one before, so that a page
-    /// cannot stand for more bytes than it has. Keys are not compared.
-    [[nodiscard]] std::string fault() const;
+    /// What may follow the last element: zeros to the end of the page's span, or nothing, which is so of an
+    /// inline bucket.
+    enum class Padding { zeros, none };
+
+    /// What is wrong with flags, table or elements; empty when nothing is. bbolt packs a page: all element
+    /// headers, then keys and values in the same order without a gap, then zeros (etcd.md 11). So a flipped
+    /// bit in a count, a position or a size does not pass, and no page stands for more bytes than it has. An
+    /// empty key is a fault too. Keys are not compared.
+    [[nodiscard]] std::string fault(Padding padding = Padding::zeros) const;
 
   private:
     PageId id_;
