@@ -10,7 +10,6 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/sqlite/holders.hpp"
-#include "kvctl/store/bbolt/members.hpp"
 #include "kvctl/store/bbolt/writable.hpp"
 #include "kvctl/store/open.hpp"
 #include "kvctl/store/temp_file.hpp"
@@ -72,19 +71,10 @@ void print(const report::CompactionReport& r, const CompactOptions& options, Io&
     }
 }
 
-// Refused: what members of one cluster may not do alone.
+// Refused: what one member of a cluster may not do alone.
 void check_members(store::Store& store, const CompactOptions& options, const Decision& d) {
-    const auto* const db = dynamic_cast<const store::BboltStore*>(&store);
-    if (db == nullptr) return;
-    store::check_members(
-        *db, store::member_count(*db),
-        {!options.output, d.kind == Decision::Kind::compact, options.all_members, options.disarm});
-}
-
-// An etcd db is written anew for any of these.
-bool rebuilds(const store::BboltStore& db, const CompactOptions& options, const Decision& d) {
-    return d.works() || (options.vacuum && d.may_shrink()) ||
-           (options.disarm && store::has_nospace_alarm(db));
+    store.check_member_change(
+        {!options.output, d.kind == Decision::Kind::compact, options.disarm, options.all_members});
 }
 
 // The list goes to its file before anything is changed, so that a full disk costs nothing.
@@ -179,7 +169,7 @@ int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
     const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
     Decision d = decide(*store, options, progress.get());
     const store::StoreInfo& info = store->info();
-    const bool etcd = info.layout == store::Layout::bbolt;
+    const bool etcd = store->traits().member;
     if (!etcd) stay_in_place(d, why);
     report::CompactionReport r = start_report(info, options);
     const bool works = d.works();
@@ -264,7 +254,7 @@ void check_space_for(const store::StoreInfo& info, const Decision& d, const Comp
 }
 
 // The work itself; whether it made the file smaller.
-bool carry_out(store::WritableStore& writable, const CompactOptions& options, Decision& d,
+bool carry_out(store::SqliteWritable& writable, const CompactOptions& options, Decision& d,
                Progress* progress) {
     bool shrunk = false;
     Provisional::carry_out(writable, [&](Provisional& made) {
@@ -296,7 +286,7 @@ bool carry_out(store::WritableStore& writable, const CompactOptions& options, De
 
 int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
     auto progress = make_progress(options.output_style, io);  // taken away before the report
-    store::WritableStore writable = store::WritableStore::open(options.path, options.open);
+    store::SqliteWritable writable = store::SqliteWritable::open(options.path, options.open);
     store::check_executable(writable.store());
     Decision d = decide(writable.store(), options, progress.get());
     check_decision(writable.info(), d);
@@ -319,13 +309,14 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
 // An etcd db: written anew and put in the old one's place, or left alone.
 int execute_bbolt(const CompactOptions& options, Clock::time_point start, Io& io) {
     auto progress = make_progress(options.output_style, io);  // taken away before the report
-    store::BboltWritable writable = store::BboltWritable::open(options.path, options.open);
+    const std::unique_ptr<store::WritableStore> opened = store::open_writable(options.path, options.open);
+    store::WritableStore& writable = *opened;
     Decision d = decide(writable.store(), options, progress.get());
     check_decision(writable.info(), d);
     check_members(writable.store(), options, d);
     const store::StoreInfo info = writable.info();
     report::CompactionReport r = start_report(info, options);
-    r.shrinks = rebuilds(writable.store(), options, d);
+    r.shrinks = changes(options, d) || (options.disarm && writable.store().space_alarm());
     if (r.shrinks) {
         if (options.backup) store::expect_new(*options.backup);
         store::check_space({*d.shrunk_bytes, store::folder_of(info.real_path)}, info.path);
@@ -339,7 +330,10 @@ int execute_bbolt(const CompactOptions& options, Clock::time_point start, Io& io
         write_list(options, d);
         if (options.list_file) made.add(*options.list_file);
         try {
-            writable.replace({&d.index, &d.plan, options.disarm}, progress.get());
+            store::Execution execution;
+            execution.disarm = options.disarm;
+            execution.progress = progress.get();
+            writable.execute(d.index, d.plan, d.strategy, std::nullopt, execution);
         } catch (...) {
             if (writable.may_have_changed()) made.keep();
             throw;

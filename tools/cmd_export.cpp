@@ -1,6 +1,6 @@
 #include "kvctl/base/error.hpp"
+#include "kvctl/store/conversion.hpp"
 #include "kvctl/store/history_file.hpp"
-#include "kvctl/store/import.hpp"
 #include "tools/commands.hpp"
 #include "tools/notes.hpp"
 #include "tools/options.hpp"
@@ -20,16 +20,16 @@ int export_store(const Args& args, Io& io) {
     const std::string& path = parsed.operands().front();
     const auto progress = make_progress(output, io);
     OpenedStore opened = open_for_command(parsed, path);
-    store::Conversion source(*opened.store, progress.get());
+    const std::unique_ptr<store::Conversion> source = opened.store->conversion(progress.get());
     if (output.quiet) return 0;
     store::HistoryHeader header;
     header.layout = name_of(opened.store->info().layout);
-    header.current = source.current();
-    header.rows = source.rows();
-    header.meta = source.meta();
-    header.leases = source.leases();
+    header.current = source->current();
+    header.rows = source->rows();
+    header.meta = source->meta();
+    header.leases = source->leases();
     store::HistoryWriter writer(io.out, header);
-    source.each(
+    source->each(
         [&](const mvcc::Record& r) {
             // A reader that has gone away is reported once, at the end.
             if (!io.out) return;
@@ -37,7 +37,7 @@ int export_store(const Args& args, Io& io) {
         },
         progress.get());
     writer.finish();
-    report::Notes notes{source.warnings(), source.findings()};
+    report::Notes notes{source->warnings(), source->findings()};
     write_notes(notes, opened.store->info().path, output, io);
     return 0;
 }

@@ -58,9 +58,10 @@ int hash(const Args& args, Io& io) {
 
     OpenedStore opened = open_for_command(parsed, parsed.operands().front());
     const std::string& path = opened.store->info().path;
-    if (opened.store->info().layout == store::Layout::kine) {
-        throw Error(ErrorKind::refused,
-                    path + ": HashKV covers versions and sub-revisions, which a kine store does not keep");
+    if (!opened.store->traits().versions) {
+        throw Error(ErrorKind::refused, path + ": HashKV covers versions and sub-revisions, which a " +
+                                            std::string(name_of(opened.store->info().layout)) +
+                                            " store does not keep");
     }
     request.rules = opened.rules;
     request.current = opened.head.current;

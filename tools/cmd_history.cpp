@@ -43,7 +43,7 @@ int history(const Args& args, Io& io) {
     report::HistoryReport report;
     report.key = parsed.operands().front();
     report.values = parsed.has("values");
-    report.versions = opened.store->info().layout != store::Layout::kine;
+    report.versions = opened.store->traits().versions;
     const mvcc::TreeIndex index = load_keys(opened, report.key, progress.get(), report.notes);
     report.record = record_reader(opened);
     fill(report, index);

@@ -6,6 +6,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/raft/audit.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/raftlog/write_jsonl.hpp"
@@ -13,7 +14,6 @@
 #include "kvctl/store/open.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
-#include "tools/log_access.hpp"
 #include "tools/notes.hpp"
 #include "tools/raft_detail.hpp"
 #include "tools/raft_store.hpp"
@@ -254,7 +254,7 @@ int run_compact(const RaftOptions& o, Io& io) {
     r.layout = layout.layout();
     r.counts = layout.counts();
     Findings findings = source->findings();
-    refuse_corrupt(findings, o.log, "nothing was written: the copy would hide it");
+    jobs::refuse_corrupt(findings, o.log, "nothing was written: the copy would hide it");
     const auto verdict = raft::check_compaction(o.index, r.layout.snapshot.index, r.layout.last_index, marks);
     report::RaftReport::Compaction done;
     done.output = o.output;

@@ -271,7 +271,7 @@ void forecast(const ReplayOptions& o, Progress* progress, report::ReplayReport& 
 void execute(const ReplayOptions& o, Progress* progress, report::ReplayReport& r) {
     // A look first, so that no other layout is ever opened for writing.
     if (!store::needs_rollback(o.path)) check_layout(store::open_store(o.path, o.open)->info());
-    store::WritableStore writable = store::WritableStore::open(o.path, o.open);
+    store::SqliteWritable writable = store::SqliteWritable::open(o.path, o.open);
     check_layout(writable.info());
     store::check_executable(writable.store());
     describe(r, writable.info());

@@ -4,7 +4,6 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/report/vacuum_report.hpp"
-#include "kvctl/store/bbolt/writable.hpp"
 #include "kvctl/store/open.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
 #include "kvctl/store/sqlite/predict.hpp"
@@ -27,15 +26,13 @@ using Clock = std::chrono::steady_clock;
 
 // The file when everything in it stays and free pages are gone.
 std::uint64_t predicted_bytes(store::SqliteStore& store, Progress* progress) {
-    const mvcc::CompactionRules rules =
-        store.info().layout == store::Layout::kine ? mvcc::kine_rules() : mvcc::classic_rules();
     Findings findings;
-    const mvcc::TreeIndex index = store.load(rules, findings, progress);
+    const mvcc::TreeIndex index = store.load(rules_for(store, std::nullopt), findings, progress);
     return store::predict_file_bytes(store, index, {}, store::other_pages(store), {},
                                      store::order_of_rows(store, index));
 }
 
-void shrink(store::WritableStore& writable, const std::optional<std::string>& backup, Progress* progress) {
+void shrink(store::SqliteWritable& writable, const std::optional<std::string>& backup, Progress* progress) {
     Provisional::carry_out(writable, [&](Provisional& made) {
         if (backup) {
             writable.backup(*backup);
@@ -46,25 +43,18 @@ void shrink(store::WritableStore& writable, const std::optional<std::string>& ba
     });
 }
 
-// An etcd db when everything in it stays, and what forbids to write it.
-std::uint64_t predicted_bytes(store::BboltStore& store, Progress* progress) {
+// An etcd db when everything in it stays.
+std::uint64_t predicted_rewrite(store::Store& store, Progress* progress) {
+    for (const Finding& f : store.structure_faults(progress))
+        throw Error(ErrorKind::damaged, store.info().path + ": " + f.where + ": " + f.what);
     Findings findings;
-    const mvcc::TreeIndex index = store.load(mvcc::classic_rules(), findings, progress);
-    return store::RebuildSize(store, index).bytes({});
+    const mvcc::TreeIndex index = store.load(rules_for(store, std::nullopt), findings, progress);
+    return store.model(index)->file_bytes({}, {store::Strategy::rewrite, false, false}).value_or(0);
 }
 
-void refuse_damage(const store::BboltStore& store, Progress* progress) {
-    const Findings faults = store::rebuild_faults(store, progress);
-    if (faults.empty()) return;
-    throw Error(ErrorKind::damaged, store.info().path + ": " + faults.front().where + ": " +
-                                        faults.front().what + "; nothing was changed");
-}
-
-void shrink_bbolt(store::BboltWritable& writable, const std::optional<std::string>& backup,
-                  Progress* progress) {
-    refuse_damage(writable.store(), progress);
+void rewrite(store::WritableStore& writable, const std::optional<std::string>& backup, Progress* progress) {
     const store::StoreInfo info = writable.info();
-    store::check_space({predicted_bytes(writable.store(), progress), store::folder_of(info.real_path)},
+    store::check_space({predicted_rewrite(writable.store(), progress), store::folder_of(info.real_path)},
                        info.path);
     Provisional made;
     if (backup) {
@@ -74,7 +64,7 @@ void shrink_bbolt(store::BboltWritable& writable, const std::optional<std::strin
         made.add(*backup);
     }
     try {
-        writable.replace({}, progress);
+        writable.shrink(progress);
     } catch (...) {
         if (writable.may_have_changed()) made.keep();
         throw;
@@ -118,23 +108,20 @@ int vacuum(const Args& args, Io& io) {
         describe(store->info());
         note_pending(store->head(), r.notes);
         if (const auto backup = parsed.value("backup")) store::refuse_existing(*backup);
-        if (auto* const db = dynamic_cast<store::BboltStore*>(store.get())) {
-            refuse_damage(*db, progress.get());
-            r.file_after = predicted_bytes(*db, progress.get());
-        } else {
-            r.file_after = predicted_bytes(dynamic_cast<store::SqliteStore&>(*store), progress.get());
-        }
+        r.file_after = store->traits().member
+                           ? predicted_rewrite(*store, progress.get())
+                           : predicted_bytes(dynamic_cast<store::SqliteStore&>(*store), progress.get());
         r.command = "kvctl vacuum " + std::string(path.starts_with('-') ? "-- " : "") + shell_quoted(path);
     } else if (store::is_bbolt(store::resolve_path(path))) {
-        store::BboltWritable writable = store::BboltWritable::open(path, options);
-        const store::StoreInfo info = writable.info();
+        const std::unique_ptr<store::WritableStore> writable = store::open_writable(path, options);
+        const store::StoreInfo info = writable->info();
         describe(info);
-        note_pending(writable.store().head(), r.notes);
-        shrink_bbolt(writable, parsed.value("backup"), progress.get());
+        note_pending(writable->store().head(), r.notes);
+        rewrite(*writable, parsed.value("backup"), progress.get());
         struct stat st {};
         if (::stat(info.real_path.c_str(), &st) == 0) r.file_after = static_cast<std::uint64_t>(st.st_size);
     } else {
-        store::WritableStore writable = store::WritableStore::open(path, options);
+        store::SqliteWritable writable = store::SqliteWritable::open(path, options);
         const store::StoreInfo info = writable.info();
         describe(info);
         note_pending(writable.store().head(), r.notes);

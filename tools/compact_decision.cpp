@@ -7,12 +7,10 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/raftlog/open.hpp"
-#include "kvctl/store/bbolt/members.hpp"
-#include "kvctl/store/bbolt/rebuild.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/sqlite/predict.hpp"
-#include "tools/log_access.hpp"
 #include "tools/sizes.hpp"
 
 namespace kvctl::cli {
@@ -53,14 +51,13 @@ class SizePredictor {
   public:
     SizePredictor(store::Store& store, const mvcc::TreeIndex& index, const CompactOptions& options)
         : store_(dynamic_cast<store::SqliteStore*>(&store)), index_(index), options_(options) {
-        if (const auto* const db = dynamic_cast<const store::BboltStore*>(&store))
-            rebuilt_.emplace(*db, index, options.disarm);
+        if (store.traits().member) rebuilt_ = store.model(index);
         if (store_ == nullptr) return;
         other_ = store::other_pages(*store_);
         as_they_stand_ = store::order_of_rows(*store_, index_);
     }
     [[nodiscard]] std::optional<std::uint64_t> bytes(const mvcc::CompactionPlan& plan) const {
-        if (rebuilt_) return rebuilt_->bytes(plan);
+        if (rebuilt_) return rebuilt_->file_bytes(plan, {store::Strategy::rewrite, false, options_.disarm});
         if (store_ == nullptr) return std::nullopt;
         std::vector<std::uint32_t> old;
         if (options_.drop_old_values) old = store::old_value_bytes(*store_, index_, plan);
@@ -74,7 +71,7 @@ class SizePredictor {
     store::SqliteStore* store_;
     const mvcc::TreeIndex& index_;
     const CompactOptions& options_;
-    std::optional<store::RebuildSize> rebuilt_;
+    std::unique_ptr<store::CompactionModel> rebuilt_;
     std::uint64_t other_ = 0;
     store::RowOrder as_they_stand_;
 };
@@ -135,14 +132,6 @@ MainRevision target_of(const store::StoreInfo& info, const CompactOptions& optio
     const auto span = static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
     if (*options.keep_last >= span) return head.compacted;
     return MainRevision(head.current.value() - static_cast<std::int64_t>(*options.keep_last));
-}
-
-std::string many(std::uint64_t n, const char* one, const char* several) {
-    return group_digits(n) + " " + (n == 1 ? one : several);
-}
-
-std::string many(std::uint64_t n, const char* what) {
-    return group_digits(n) + " " + what + (n == 1 ? "" : "s");
 }
 
 void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decision& d) {
@@ -220,14 +209,14 @@ bool same_file(const std::string& a, const std::string& b) {
 }
 
 void read_raft_log(store::Store& store, const CompactOptions& options, Decision& d) {
-    LogTarget target{options.raft_index, options.raft_index_auto, options.raft_keep};
+    jobs::LogTarget target{options.raft_index, options.raft_index_auto, options.raft_keep};
     // Too little to gain: then the log stays as well.
     if (d.too_little_gain) target = {std::nullopt, false, options.raft_keep};
     const bool own = !options.raft_log;
     // Opening the store once more and closing it again would drop the locks this process holds on it.
     const bool same = !own && same_file(*options.raft_log, store.info().real_path);
     const std::unique_ptr<raftlog::Source> source =
-        own || same ? log_of(store, options.path, options.open.timeout_ms)
+        own || same ? jobs::log_of(store, options.open.timeout_ms)
                     : raftlog::open(*options.raft_log, options.open.timeout_ms);
     if (source == nullptr) {
         if (same) throw Error(ErrorKind::not_a_store, *options.raft_log + ": the store holds no raft log");
@@ -239,8 +228,8 @@ void read_raft_log(store::Store& store, const CompactOptions& options, Decision&
     if (own && options.compacts_raft() && store.info().layout != store::Layout::native && !options.dry_run) {
         throw Error(ErrorKind::read_only_layout, options.path + ": an etcd WAL is never written");
     }
-    LogReading reading =
-        read_log(*source, own ? "store" : *options.raft_log, target, d.head.consistent_index);
+    jobs::LogReading reading =
+        jobs::read_log(*source, own ? "store" : *options.raft_log, target, d.head.consistent_index);
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && options.output && store.info().layout == store::Layout::bbolt)
@@ -271,11 +260,12 @@ void note_index_damage(Decision& d) {
 }
 
 // What an etcd db is never done to, and what only one is.
-void check_layout_options(const store::StoreInfo& info, const CompactOptions& options) {
+void check_layout_options(const store::Store& store, const CompactOptions& options) {
+    const store::StoreInfo& info = store.info();
     const auto refuse = [&](bool given, const char* option, const char* why) {
         if (given) throw Error(ErrorKind::usage, info.path + ": " + option + ": " + why);
     };
-    if (info.layout == store::Layout::bbolt) {
+    if (store.traits().member) {
         refuse(options.batch.has_value(), "--batch", "an etcd db is written anew, in one go");
         refuse(options.strategy == store::Strategy::in_place, "--strategy in-place",
                "an etcd db is only ever written anew");
@@ -287,16 +277,17 @@ void check_layout_options(const store::StoreInfo& info, const CompactOptions& op
 }
 
 // What a server on a data dir does with the log once the db is another.
-void note_replay(const store::BboltStore& db, const CompactOptions& options, Decision& d) {
+void note_replay(store::Store& store, const CompactOptions& options, Decision& d) {
     if (!d.log || options.raft_log || options.output) return;
     const std::uint64_t applied = d.head.consistent_index.value_or(LogIndex{0}).value();
     const std::uint64_t last = d.log->before.last_index.value();
     const std::uint64_t behind = last > applied ? last - applied : 0;
-    d.notes.warnings.push_back("the WAL stays as it is: a server applies " +
-                               (behind == 0 ? std::string("nothing of it again")
-                                            : many(behind, "entry", "entries") + " behind index " +
-                                                  std::to_string(applied) + " at its start"));
-    if (options.disarm && behind > 0 && store::has_nospace_alarm(db))
+    d.notes.warnings.push_back(
+        "the WAL stays as it is: a server applies " +
+        (behind == 0 ? std::string("nothing of it again")
+                     : (behind == 1 ? std::string("1 entry") : group_digits(behind) + " entries") +
+                           " behind index " + std::to_string(applied) + " at its start"));
+    if (options.disarm && behind > 0 && store.space_alarm())
         d.notes.warnings.emplace_back("one of those entries may raise the alarm again");
 }
 
@@ -308,7 +299,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     if (options.drop_old_values && info.layout != store::Layout::kine) {
         throw Error(ErrorKind::usage, info.path + ": --drop-old-values: only a kine store has old values");
     }
-    check_layout_options(info, options);
+    check_layout_options(store, options);
     const store::StoreHead head = store.head();
     if (!options.rev && !options.keep_last && !options.target_size) {
         throw Error(ErrorKind::usage, info.path + ": no target given; the current revision is " +
@@ -324,9 +315,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     const MainRevision target = options.target_size ? head.compacted : target_of(info, options, head);
     report::Notes notes;
     mvcc::TreeIndex index = store.load(rules, notes.findings, progress);
-    if (const auto* const db = dynamic_cast<const store::BboltStore*>(&store)) {
-        for (Finding& f : store::rebuild_faults(*db, progress)) notes.findings.push_back(std::move(f));
-    }
+    for (Finding& f : store.structure_faults(progress)) notes.findings.push_back(std::move(f));
     Decision d{Decision::Kind::compact,   head,         std::move(index), {},           std::nullopt,
                store::Strategy::in_place, std::nullopt, std::nullopt,     std::nullopt, std::move(notes)};
     const SizePredictor predictor(store, d.index, options);
@@ -368,7 +357,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     note_index_damage(d);
     read_raft_log(store, options, d);
     warn(store, options, d);
-    if (auto* const db = dynamic_cast<store::BboltStore*>(&store)) note_replay(*db, options, d);
+    if (store.traits().member) note_replay(store, options, d);
     return d;
 }
 

@@ -45,32 +45,6 @@ OptionTable compact_options() {
          output_options()});
 }
 
-std::string shell_quoted(const std::string& word) {
-    constexpr std::string_view k_plain =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,@%+";
-    if (!word.empty() && word.find_first_not_of(k_plain) == std::string::npos) return word;
-    // Control characters would act on the terminal the command is shown on.
-    bool control = false;
-    for (const char c : word) control = control || static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-    std::string out = control ? "$'" : "'";
-    for (const char c : word) {
-        const auto u = static_cast<unsigned char>(c);
-        if (control && (u < 0x20 || u == 0x7F)) {
-            out += '\\';
-            out += static_cast<char>('0' + (u >> 6));
-            out += static_cast<char>('0' + (u >> 3 & 7));
-            out += static_cast<char>('0' + (u & 7));
-        } else if (c == '\'') {
-            out += control ? "\\'" : "'\\''";
-        } else if (control && c == '\\') {
-            out += "\\\\";
-        } else {
-            out += c;
-        }
-    }
-    return out + "'";
-}
-
 namespace {
 
 Error usage(const std::string& message) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kvctl/base/strong.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/store/open.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
@@ -46,8 +47,5 @@ struct CompactOptions {
 
 /// Throws a usage Error on anything that does not go together.
 [[nodiscard]] CompactOptions parse_compact(const Args& args, const Io& io);
-
-/// A word as a shell takes it.
-[[nodiscard]] std::string shell_quoted(const std::string& word);
 
 }  // namespace kvctl::cli

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kvctl/store/sqlite/writable.hpp"
+#include "kvctl/store/writable.hpp"
 
 namespace kvctl::cli {
 

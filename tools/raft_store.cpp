@@ -16,8 +16,9 @@ std::string text(MainRevision r) {
 StoreView::StoreView(const std::string& path, const store::OpenOptions& options,
                      const std::optional<mvcc::CompactionRules>& rules)
     : store_(store::open_store(path, options)), head_(store_->head()), rules_(rules) {
-    if (store_->info().layout == store::Layout::kine) {
-        throw Error(ErrorKind::refused, path + ": a kine store has no raft log behind it");
+    if (!store_->traits().etcd_log) {
+        throw Error(ErrorKind::refused, path + ": a " + std::string(name_of(store_->info().layout)) +
+                                            " store has no raft log behind it");
     }
 }
 

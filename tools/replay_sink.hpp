@@ -39,7 +39,7 @@ class ReplaySink {
 /// in a transaction of its own, as in etcd.
 class StoreSink final : public ReplaySink {
   public:
-    StoreSink(store::WritableStore& writable, const mvcc::CompactionRules& rules, Progress* progress)
+    StoreSink(store::SqliteWritable& writable, const mvcc::CompactionRules& rules, Progress* progress)
         : writable_(writable), writer_(writable), rules_(rules), progress_(progress) {}
 
     void write(const raft::Applied& applied) override;
@@ -53,7 +53,7 @@ class StoreSink final : public ReplaySink {
     template <class Schedule>
     void run(MainRevision at, Schedule schedule);
 
-    store::WritableStore& writable_;
+    store::SqliteWritable& writable_;
     store::ReplayWriter writer_;
     mvcc::CompactionRules rules_;
     Progress* progress_;

@@ -6,8 +6,8 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/raft/auth_watch.hpp"
-#include "tools/log_access.hpp"
 
 namespace kvctl::cli {
 namespace {
@@ -143,7 +143,7 @@ ReplaySurvey survey_log(raftlog::Source& source, const std::string& log, LogInde
     });
     survey.finish(out);
     Findings findings = source.findings();
-    refuse_corrupt(findings, log, "such a log is not replayed, and nothing was changed");
+    jobs::refuse_corrupt(findings, log, "such a log is not replayed, and nothing was changed");
     for (Finding& f : findings) {
         if (f.severity != Finding::Severity::info) out.notes.findings.push_back(std::move(f));
     }

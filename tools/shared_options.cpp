@@ -75,22 +75,25 @@ std::unique_ptr<Progress> make_progress(const Output& output, Io& io) {
 OptionTable store_options() {
     return {{"Store",
              {
-                 choice("layout", "auto|native|kine|bbolt",
+                 choice("layout", store::k_layout_words,
                         "what the store is (default auto: recognised by its content)"),
                  word("timeout", "TIME", "how long to wait for a store somebody else holds (default 10s)"),
              }}};
 }
 
 std::optional<store::Layout> layout_of(const Parsed& parsed) {
-    const std::string name = parsed.value_or("layout", "auto");
-    if (name == "native") return store::Layout::native;
-    if (name == "kine") return store::Layout::kine;
-    if (name == "bbolt") return store::Layout::bbolt;
-    return std::nullopt;
+    return store::layout_named(parsed.value_or("layout", "auto"));
 }
 
 std::chrono::milliseconds timeout_of(const Parsed& parsed) {
     return parse_duration("--timeout", parsed.value_or("timeout", "10s"));
+}
+
+store::OpenOptions open_options_of(const Parsed& parsed) {
+    store::OpenOptions options;
+    options.layout = layout_of(parsed);
+    options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    return options;
 }
 
 OptionTable rules_options() {

@@ -1,15 +1,29 @@
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 
 #include "kvctl/base/progress.hpp"
 #include "kvctl/mvcc/rules.hpp"
-#include "kvctl/store/store.hpp"
+#include "kvctl/store/open.hpp"
 #include "tools/commands.hpp"
 #include "tools/options.hpp"
 
 namespace kvctl::cli {
+
+/// Measures the run, for `duration_ms`.
+class Stopwatch {
+  public:
+    [[nodiscard]] std::int64_t ms() const {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
+                                                                     start_)
+            .count();
+    }
+
+  private:
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 enum class Format { text, json, jsonl };
 
@@ -42,6 +56,8 @@ struct Output {
 /// nullopt: recognise it by content.
 [[nodiscard]] std::optional<store::Layout> layout_of(const Parsed& parsed);
 [[nodiscard]] std::chrono::milliseconds timeout_of(const Parsed& parsed);
+/// Both.
+[[nodiscard]] store::OpenOptions open_options_of(const Parsed& parsed);
 
 /// --tombstones, --etcd-version.
 [[nodiscard]] OptionTable rules_options();

@@ -8,18 +8,6 @@
 
 namespace kvctl::cli {
 
-mvcc::CompactionRules rules_for(const store::Store& store,
-                                const std::optional<mvcc::CompactionRules>& asked) {
-    const bool kine = store.info().layout == store::Layout::kine;
-    if (kine && asked) {
-        throw Error(ErrorKind::usage,
-                    store.info().path +
-                        ": a kine store follows kine's rule; --tombstones and --etcd-version are for "
-                        "etcd's layouts");
-    }
-    return kine ? mvcc::kine_rules() : asked.value_or(mvcc::classic_rules());
-}
-
 OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
     store::OpenOptions options;
     options.layout = layout_of(parsed);

@@ -24,10 +24,6 @@ struct OpenedStore {
     mvcc::CompactionRules rules;
 };
 
-/// What was asked for, else the layout's: kine's for a kine store, where asking is a usage Error.
-[[nodiscard]] mvcc::CompactionRules rules_for(const store::Store& store,
-                                              const std::optional<mvcc::CompactionRules>& asked);
-
 /// Opens by --layout and --timeout; rules by --tombstones and --etcd-version, kine's for a kine store (a
 /// usage Error when either is given for one).
 [[nodiscard]] OpenedStore open_for_command(const Parsed& parsed, const std::string& path);

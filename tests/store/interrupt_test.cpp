@@ -41,7 +41,7 @@ TEST_CASE("interrupt: batches too small for SQLite to ask between its steps stop
         const auto rows = [&] { return std::stol(test::query_one(path, "SELECT count(*) FROM " + table)); };
         const long before = rows();
         {
-            store::WritableStore writable = store::WritableStore::open(path, {});
+            store::SqliteWritable writable = store::SqliteWritable::open(path, {});
             Findings findings;
             const mvcc::TreeIndex index = writable.store().load(
                 table == "kine" ? mvcc::kine_rules() : mvcc::classic_rules(), findings, nullptr);

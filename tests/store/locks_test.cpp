@@ -255,7 +255,7 @@ TEST_CASE("locks: a store being written is locked for everybody else all the tim
         some_kine().write(db, {.wal = wal});
         CAPTURE(wal);
         CHECK_FALSE(locked_for_others(db));
-        store::WritableStore writable = store::WritableStore::open(db, {});
+        store::SqliteWritable writable = store::SqliteWritable::open(db, {});
         CHECK(locked_for_others(db));
         writable.backup(folder.file("copy.db"));
         CHECK(locked_for_others(db));

@@ -98,7 +98,7 @@ std::string rebuilt(const BboltStore& store, const Planned& p, const test::TempD
                     bool disarm = false) {
     const std::string path = dir.file("new");
     rebuild_to_output(store, {&p.index, &p.plan, disarm}, path, nullptr);
-    CHECK(std::filesystem::file_size(path) == RebuildSize(store, p.index, disarm).bytes(p.plan));
+    CHECK(std::filesystem::file_size(path) == RebuildSize(store, p.index).bytes(p.plan, disarm));
     return path;
 }
 
@@ -250,14 +250,14 @@ TEST_CASE("rebuild: damage of any kind is told before anything is written") {
         row.damage(bytes);
         const test::TempFile source(bytes);
         try {
-            const BboltStore store(source.path());
-            CHECK_FALSE(rebuild_faults(store, nullptr).empty());
+            BboltStore store(source.path());
+            CHECK_FALSE(store.structure_faults(nullptr).empty());
         } catch (const Error& e) {
             CHECK((e.kind() == ErrorKind::damaged || e.kind() == ErrorKind::not_a_store));
         }
     }
     const test::TempFile source(good);
-    CHECK(rebuild_faults(BboltStore(source.path()), nullptr).empty());
+    CHECK(BboltStore(source.path()).structure_faults(nullptr).empty());
 }
 
 TEST_CASE("rebuild: --disarm takes NOSPACE alarms away and no others") {
@@ -267,11 +267,11 @@ TEST_CASE("rebuild: --disarm takes NOSPACE alarms away and no others") {
     image.buckets["alarm"][member + number_message(2, 2)] = "";
     const test::TempFile source(image.build());
     BboltStore store(source.path());
-    CHECK(has_nospace_alarm(store));
+    CHECK(store.space_alarm());
     const Planned p = plan_for(store, 1, mvcc::classic_rules());
     const test::TempDir dir;
-    const BboltStore copy(rebuilt(store, p, dir, true));
-    CHECK_FALSE(has_nospace_alarm(copy));
+    BboltStore copy(rebuilt(store, p, dir, true));
+    CHECK_FALSE(copy.space_alarm());
     CHECK(rows_in(copy.file(), "alarm").size() == 1);
 }
 
@@ -281,19 +281,19 @@ TEST_CASE("members: what one member of several must not do alone is refused") {
         BboltImage image = test::etcd_image({});
         for (std::size_t i = 0; i < members; ++i) image.buckets["members"][std::to_string(i)] = "{}";
         const test::TempFile source(image.build());
-        const BboltStore store(source.path());
+        BboltStore store(source.path());
         REQUIRE(member_count(store) == members);
         struct Row {
-            MemberRules rules;
+            MemberChange change;
             bool refused;
         };
         for (const Row& row : std::vector<Row>{{{true, true, false, false}, true},
-                                               {{true, true, true, false}, false},
+                                               {{true, true, false, true}, false},
                                                {{true, false, false, false}, false},
                                                {{false, true, false, false}, false},
                                                {{true, true, true, true}, true},
-                                               {{false, true, false, true}, true}}) {
-            const auto run = [&] { check_members(store, members, row.rules); };
+                                               {{false, true, true, false}, true}}) {
+            const auto run = [&] { store.check_member_change(row.change); };
             if (row.refused && members > 1) {
                 test::check_error(ErrorKind::refused, "one of 3 members", run);
             } else {
@@ -313,7 +313,7 @@ TEST_CASE("bbolt writable: in its place stands a new file of the same mode, and 
     {
         BboltWritable w = BboltWritable::open(source.path(), {});
         const Planned p = plan_for(w.store(), 3, mvcc::classic_rules());
-        w.replace({&p.index, &p.plan, false}, nullptr);
+        w.execute(p.index, p.plan, Strategy::rewrite, std::nullopt, {});
         CHECK(w.may_have_changed());
     }
     struct stat st {};

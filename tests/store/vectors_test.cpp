@@ -246,7 +246,7 @@ class Player {
 
     // By one executor or another: they must not differ.
     Compacted compact_file(std::int64_t at) {
-        store::WritableStore writable = store::WritableStore::open(path_, {});
+        store::SqliteWritable writable = store::SqliteWritable::open(path_, {});
         Findings findings;
         const mvcc::TreeIndex index = writable.store().load(rules_, findings, nullptr);
         Compacted c = planned(index, writable.store().head(), at);

@@ -25,6 +25,8 @@ Json status_json(const StatusReport& r) {
         pids.push_back(pid);
         holders.push_back({{"pid", pid}, {"command", utf8_text(command)}});
     }
+    Json hints = Json::array();
+    for (const Hint& h : r.hints) hints.push_back(utf8_text(h.text));
     Json j{{"schema", "kvctl.status/1"},
            {"store", std::move(store)},
            {"revisions",
@@ -49,7 +51,7 @@ Json status_json(const StatusReport& r) {
            {"pending_compaction", r.pending},
            {"in_use_by", std::move(pids)},
            {"holders", std::move(holders)},
-           {"hints", texts_json(r.hints)}};
+           {"hints", std::move(hints)}};
     if (r.store.layout == "kine") j["counts"]["gaps"] = r.gaps;
     Json meta = Json::object();
     for (const auto& [name, value] : r.meta) meta[utf8_text(name)] = value;
@@ -102,7 +104,7 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
     for (const auto& [pid, command] : r.in_use_by)
         row("in use by", "pid " + std::to_string(pid) + " " + escape(command));
     t.write(out);
-    for (const std::string& h : r.hints) out << "  hint: " << printable(h) << '\n';
+    for (const Hint& h : r.hints) out << "  hint: " << printable(h.text) << '\n';
 }
 
 void write_json(std::ostream& out, const std::vector<StatusReport>& reports, bool several) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "kvctl/base/hint.hpp"
 #include "kvctl/report/compaction_report.hpp"
 
 namespace kvctl::report {
@@ -35,7 +36,7 @@ struct StatusReport {
     bool pending = false;
     std::vector<std::pair<int, std::string>> in_use_by;  ///< pid and command
     std::vector<std::pair<std::string, std::int64_t>> meta;
-    std::vector<std::string> hints;
+    std::vector<Hint> hints;
 };
 
 void write_text(std::ostream& out, const StatusReport& report, const TextStyle& style);

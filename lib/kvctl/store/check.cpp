@@ -52,15 +52,7 @@ void note_missing_leases(const mvcc::RevisionAudit& audit, const std::unordered_
 CheckResult check_store(Store& store, const CheckRequest& request) {
     CheckResult result;
     FindingLog log(request.kept_per_code);
-    if (auto* const native = dynamic_cast<NativeStore*>(&store)) {
-        check_native(*native, request, result, log);
-    } else if (auto* const kine = dynamic_cast<KineStore*>(&store)) {
-        check_kine(*kine, request, log);
-    } else if (auto* const bbolt = dynamic_cast<BboltStore*>(&store)) {
-        check_bbolt(*bbolt, request, result, log);
-    } else {
-        throw Error(ErrorKind::internal, store.info().path + ": a layout that check does not know");
-    }
+    store.check(request, result, log);
     for (Finding& f : log.take()) result.findings.push_back(std::move(f));
     return result;
 }

@@ -7,17 +7,11 @@
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/mvcc/revision_audit.hpp"
-#include "kvctl/store/bbolt/bbolt.hpp"
 #include "kvctl/store/check.hpp"
-#include "kvctl/store/kine/kine.hpp"
-#include "kvctl/store/native/native.hpp"
+#include "kvctl/store/sqlite/sqlite_store.hpp"
 
-// One function a layout, and what they share. Not installed.
+// What the layouts' checks (Store::check) share. Not installed.
 namespace kvctl::store {
-
-void check_native(NativeStore& store, const CheckRequest& request, CheckResult& result, FindingLog& log);
-void check_kine(KineStore& store, const CheckRequest& request, FindingLog& log);
-void check_bbolt(BboltStore& store, const CheckRequest& request, CheckResult& result, FindingLog& log);
 
 /// SQLite's own integrity_check, a finding a line (`sqlite-integrity`), and what is about the file as a
 /// whole: `large-wal`, `free-space`, `trigger`, `extra-column`.

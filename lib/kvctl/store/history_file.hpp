@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "kvctl/mvcc/record.hpp"
-#include "kvctl/store/import.hpp"
+#include "kvctl/store/conversion.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {

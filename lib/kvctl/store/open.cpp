@@ -10,8 +10,11 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
+#include "kvctl/store/bbolt/writable.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/native/native.hpp"
+#include "kvctl/store/sqlite/writable.hpp"
+#include "kvctl/store/writable.hpp"
 
 namespace kvctl::store {
 bool needs_rollback(const std::string& path) {
@@ -39,6 +42,13 @@ std::string_view name_of(Layout layout) noexcept {
             return "bbolt";
     }
     return "native";
+}
+
+std::optional<Layout> layout_named(std::string_view word) noexcept {
+    for (const Layout layout : {Layout::native, Layout::kine, Layout::bbolt}) {
+        if (name_of(layout) == word) return layout;
+    }
+    return std::nullopt;
 }
 
 std::string resolve_path(const std::string& path) {
@@ -80,6 +90,12 @@ std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& op
     }
     const StoreInfo info = inspect_file(path, real_path);
     return make_sqlite_store(info, open_for_reading(info, options.timeout_ms), options);
+}
+
+std::unique_ptr<WritableStore> open_writable(const std::string& path, const OpenOptions& options) {
+    if (options.layout == Layout::bbolt || is_bbolt(resolve_path(path)))
+        return std::make_unique<BboltWritable>(BboltWritable::open(path, options));
+    return std::make_unique<SqliteWritable>(SqliteWritable::open(path, options));
 }
 
 }  // namespace kvctl::store

@@ -11,8 +11,8 @@ namespace kvctl::store {
 struct OpenOptions {
     std::optional<Layout> layout;  ///< nullopt: recognised by content
     int timeout_ms = 10000;        ///< how long to wait for a lock
-    /// A writer waits that long also for processes that have a WAL-mode store open and do nothing, as a server
-    /// does that never lets go; else it gives up at once.
+    /// A writer waits that long also for processes that have a WAL-mode store open and do nothing, as a
+    /// server does that never lets go; else it gives up at once.
     bool waits_for_idle = false;
     Progress* waiting = nullptr;  ///< a writer that waits says for whom
 };

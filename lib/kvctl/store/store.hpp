@@ -11,15 +11,56 @@
 #include <vector>
 
 #include "kvctl/base/finding.hpp"
+#include "kvctl/base/hint.hpp"
 #include "kvctl/base/progress.hpp"
 #include "kvctl/base/strong.hpp"
 #include "kvctl/mvcc/record.hpp"
+#include "kvctl/mvcc/rules.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
+
+namespace kvctl::sqlite {
+class Database;
+}
 
 namespace kvctl::store {
 
+class CompactionModel;
+class Conversion;
+struct CheckRequest;
+struct CheckResult;
+
 enum class Layout { native, kine, bbolt };
+/// The words of --layout.
+inline constexpr std::string_view k_layout_words = "auto|native|kine|bbolt";
 [[nodiscard]] std::string_view name_of(Layout layout) noexcept;
+/// nullopt for "auto", and for what is none of the words.
+[[nodiscard]] std::optional<Layout> layout_named(std::string_view word) noexcept;
+
+/// What a layout can hold, and who decides over it: the same for every store of the layout.
+struct Traits {
+    std::optional<mvcc::CompactionRules>
+        own_rules{};       ///< nobody chooses others; nullopt: etcd's, as asked for
+    bool versions = true;  ///< versions and sub-revisions are stored: history tells them, HashKV covers them
+    bool old_values = false;  ///< a row also holds the value before it
+    bool journal = false;     ///< written through a journal or a -wal
+    bool etcd_log = true;     ///< the writes came through a raft log of etcd's
+    /// The db of an etcd member: only ever written anew, whole; it may hold alarms, and have others like it.
+    bool member = false;
+};
+
+/// What is to be done to one member of what may be a cluster, and what its operator says of the others.
+struct MemberChange {
+    bool in_place = false;     ///< the member itself changes, not a copy
+    bool compacts = false;     ///< its compact revision moves
+    bool disarms = false;      ///< its NOSPACE alarm goes
+    bool all_members = false;  ///< all are stopped and get the same revision
+};
+
+/// Where a store's raft log lies: a table, a folder as raftlog::open() takes it, or nowhere.
+struct LogPlace {
+    sqlite::Database* table = nullptr;  ///< the database that may hold it
+    std::string folder;
+};
 
 /// The file itself, read from the file system and the header; no row is touched for it.
 struct StoreInfo {
@@ -75,7 +116,9 @@ class Store {
     virtual ~Store() = default;
 
     [[nodiscard]] virtual const StoreInfo& info() const = 0;
+    [[nodiscard]] virtual const Traits& traits() const noexcept = 0;
     [[nodiscard]] virtual StoreHead head() = 0;
+    [[nodiscard]] virtual LogPlace log_place() = 0;
 
     /// Reads every revision (no values) into an index for `rules` and seals it; damage goes to `findings`,
     /// and reading goes on where it can. One pass over the rows.
@@ -112,6 +155,39 @@ class Store {
     /// Every counter by its stored name (native: table meta; bbolt: bucket meta; kine: none), unknown ones
     /// included.
     [[nodiscard]] virtual std::vector<std::pair<std::string, std::int64_t>> meta() = 0;
+
+    /// What may be done about a store of this layout, beyond what holds for any.
+    [[nodiscard]] virtual std::vector<Hint> advice(const StoreHead& /*head*/,
+                                                   const mvcc::TreeIndex& /*index*/) {
+        return {};
+    }
+
+    /// What compactions of this store, whose load() gave `index`, come to. Never null; holds on to both.
+    [[nodiscard]] virtual std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) = 0;
+
+    /// What is wrong with the file that load() need not notice and a file made from it would hide, as errors.
+    /// Reads the whole structure.
+    [[nodiscard]] virtual Findings structure_faults(Progress* /*progress*/) { return {}; }
+
+    /// Throws refused where the members of a cluster would not survive the change of one.
+    virtual void check_member_change(const MemberChange& /*change*/) {}
+    /// Whether an alarm is on that a disarming compaction takes away.
+    [[nodiscard]] virtual bool space_alarm() { return false; }
+
+    /// Throws where no executor may change this store, and why: read_only_layout, or refused, which is then
+    /// also a finding `not-executable`.
+    virtual void check_executable(Findings& findings) = 0;
+
+    /// The layout's part of check_store(): everything that can be wrong with the file and its rows.
+    virtual void check(const CheckRequest& request, CheckResult& result, FindingLog& log) = 0;
+
+    /// The store as a native one would hold it. Reads it once, without values.
+    [[nodiscard]] virtual std::unique_ptr<Conversion> conversion(Progress* progress) = 0;
 };
+
+/// The rules a store is judged by: its layout's own, else what was asked for, else etcd's classic ones.
+/// Throws usage where rules are asked for that the layout does not leave to choose.
+[[nodiscard]] mvcc::CompactionRules rules_for(const Store& store,
+                                              const std::optional<mvcc::CompactionRules>& asked);
 
 }  // namespace kvctl::store

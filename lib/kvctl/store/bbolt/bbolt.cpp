@@ -14,6 +14,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/proto.hpp"
 #include "kvctl/bbolt/cursor.hpp"
+#include "kvctl/store/compaction_model.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -74,6 +75,26 @@ BboltStore::BboltStore(const std::string& path, bbolt::File::Lock lock) : file_(
     if (!rows)
         throw Error(ErrorKind::not_a_store, file_.path() + ": is a bbolt file, but has no bucket \"key\"");
     rows_ = *rows;
+}
+
+namespace {
+
+// Nothing executes on an etcd db; a copy of its survivors is a native store, whose size is not foretold.
+
+}  // namespace
+
+const Traits& BboltStore::traits() const noexcept {
+    static const Traits k_traits{.own_rules = {}, .member = true};
+    return k_traits;
+}
+
+LogPlace BboltStore::log_place() {
+    const auto is_directory = [](const std::string& path) {
+        struct stat st {};
+        return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
+    };
+    return {nullptr, is_directory(info_.path) && is_directory(info_.path + "/member/wal") ? info_.path
+                                                                                          : std::string()};
 }
 
 std::unique_ptr<Store> open_bbolt(const std::string& path) {

@@ -28,7 +28,10 @@ class BboltStore : public Store {
 
     /// free_pages is what the file's freelist says; etcd stores none, and then it is known only after load().
     [[nodiscard]] const StoreInfo& info() const override { return info_; }
+    [[nodiscard]] const Traits& traits() const noexcept override;
     [[nodiscard]] StoreHead head() override;
+    /// member/wal of the data dir that `path` was.
+    [[nodiscard]] LogPlace log_place() override;
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress) override;
     void each_record(MainRevision from, MainRevision to,
@@ -42,6 +45,13 @@ class BboltStore : public Store {
     /// The bucket "meta" by its own names; values that are no number (confState, storageVersion) are left
     /// out.
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
+    [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
+    [[nodiscard]] Findings structure_faults(Progress* progress) override;
+    void check_member_change(const MemberChange& change) override;
+    [[nodiscard]] bool space_alarm() override;
+    void check_executable(Findings& /*findings*/) override {}
+    void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
+    [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
 
     /// A value of the bucket "meta" as it is stored.
     [[nodiscard]] std::optional<std::string_view> meta_bytes(std::string_view name) const;

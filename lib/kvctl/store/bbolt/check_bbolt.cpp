@@ -7,6 +7,7 @@
 #include "kvctl/bbolt/check.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/mvcc/record.hpp"
+#include "kvctl/store/bbolt/bbolt.hpp"
 #include "kvctl/store/check_parts.hpp"
 
 namespace kvctl::store {
@@ -67,8 +68,6 @@ void audit_rows(const BboltStore& store, mvcc::RevisionAudit& audit) {
     audit.finish();
 }
 
-}  // namespace
-
 void check_bbolt(BboltStore& store, const CheckRequest& request, CheckResult& result, FindingLog& log) {
     Findings found;
     (void)bbolt::check_structure(store.file(), found, request.progress);
@@ -108,6 +107,12 @@ void check_bbolt(BboltStore& store, const CheckRequest& request, CheckResult& re
     mvcc::RevisionAudit audit(head.compacted, head.scheduled, request.rules, log);
     attempt(log, "bbolt-bucket", "bucket key", [&] { audit_rows(store, audit); });
     note_missing_leases(audit, leases, log);
+}
+
+}  // namespace
+
+void BboltStore::check(const CheckRequest& request, CheckResult& result, FindingLog& log) {
+    check_bbolt(*this, request, result, log);
 }
 
 }  // namespace kvctl::store

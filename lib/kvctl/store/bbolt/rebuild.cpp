@@ -105,19 +105,6 @@ class Comparing {
 
 }  // namespace
 
-Findings rebuild_faults(const BboltStore& store, Progress* progress) {
-    Findings all;
-    (void)bbolt::check_structure(store.file(), all, progress);
-    std::erase_if(all, [](const Finding& f) {
-        return f.severity != Finding::Severity::error || f.code == "bbolt-meta";
-    });
-    if (!store.file().bucket("meta")) {
-        all.push_back({Finding::Severity::error, "bbolt-bucket", store.info().path,
-                       "has no bucket \"meta\", as every etcd db has"});
-    }
-    return all;
-}
-
 std::uint64_t write_rebuilt(const BboltStore& store, const RebuildChanges& changes, int fd,
                             const std::string& path, Progress* progress) {
     const bbolt::File& file = store.file();

@@ -24,30 +24,26 @@ struct RebuildChanges {
     }
 };
 
-/// What is wrong with the file's structure or a snapshot's digest, as errors: what a walk would not notice
-/// must not become a sound-looking file. A broken meta beside a valid one is none of it.
-[[nodiscard]] Findings rebuild_faults(const BboltStore& store, Progress* progress);
-
 /// The size of the db written anew under a plan: exact. Reads the other buckets once; the rows are known
 /// from the index.
 class RebuildSize {
   public:
-    RebuildSize(const BboltStore& store, const mvcc::TreeIndex& index, bool disarm = false);
+    RebuildSize(const BboltStore& store, const mvcc::TreeIndex& index);
     /// With the digest a snapshot has behind it.
-    [[nodiscard]] std::uint64_t bytes(const mvcc::CompactionPlan& plan) const;
+    [[nodiscard]] std::uint64_t bytes(const mvcc::CompactionPlan& plan, bool disarm = false) const;
 
   private:
     struct Element {
         std::uint64_t key_bytes;
         std::uint64_t value_bytes;
         bool bucket;
-        std::string name;  // of "key" and "meta", whose sizes depend on the plan
+        std::string name;  // of "key", "meta" and "alarm", whose sizes depend on what is asked
     };
     const BboltStore& store_;
     const mvcc::TreeIndex& index_;
     bool exact_ = true;  // no row is too long for the index to know its size
     std::vector<Element> root_;
-    std::uint64_t pages_ = 0;  // below the root's elements, but for "key" and "meta"
+    std::uint64_t pages_ = 0;  // below the root's elements, but for those
 };
 
 /// Writes the db anew through `fd`, an empty file at `path`; its size. Nothing is synced. Throws damaged at a

@@ -72,20 +72,17 @@ bool knows_sizes(const BboltStore& store, const mvcc::TreeIndex& index) {
 
 }  // namespace
 
-RebuildSize::RebuildSize(const BboltStore& store, const mvcc::TreeIndex& index, bool disarm)
+RebuildSize::RebuildSize(const BboltStore& store, const mvcc::TreeIndex& index)
     : store_(store), index_(index), exact_(knows_sizes(store, index)) {
-    RebuildChanges changes;
-    changes.disarm = disarm;
     const bbolt::File& file = store.file();
     Measuring measuring(file);
     each_element(file, file.root(), {},
                  [&](const bbolt::Cursor& at, std::string_view key, std::string_view value, bool nested) {
                      Element e{key.size(), value.size(), nested, {}};
-                     if (nested && (key == "key" || key == "meta")) {
+                     if (nested && (key == "key" || key == "meta" || key == "alarm")) {
                          e.name = key;
                      } else if (nested) {
-                         const auto r =
-                             measuring.bucket(file.decode_bucket(value, at.page()), changes_of(key, changes));
+                         const auto r = measuring.bucket(file.decode_bucket(value, at.page()), {});
                          e.value_bytes = r.value_bytes;
                          pages_ += r.pages;
                      }
@@ -93,9 +90,9 @@ RebuildSize::RebuildSize(const BboltStore& store, const mvcc::TreeIndex& index, 
                  });
 }
 
-std::uint64_t RebuildSize::bytes(const mvcc::CompactionPlan& plan) const {
+std::uint64_t RebuildSize::bytes(const mvcc::CompactionPlan& plan, bool disarm) const {
     const bbolt::File& file = store_.file();
-    const RebuildChanges changes{&index_, &plan};
+    const RebuildChanges changes{&index_, &plan, disarm};
     bbolt::TreeSize root(file.page_size(), true);
     std::uint64_t pages = k_fixed_pages + pages_;
     for (const Element& e : root_) {

@@ -58,8 +58,18 @@ BboltWritable BboltWritable::open(const std::string& path, const OpenOptions& op
     return w;
 }
 
-void BboltWritable::backup(const std::string& to) const {
-    copy_to_new_file(SourceFile(info().real_path), to);
+void BboltWritable::backup(const std::string& to) {
+    copy_to_new_file(SourceFile(store_->info().real_path), to);
+}
+
+void BboltWritable::execute(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                            Strategy /*strategy*/, std::optional<std::int64_t> /*batch*/,
+                            const Execution& execution) {
+    replace({&index, &plan, execution.disarm}, execution.progress);
+}
+
+void BboltWritable::shrink(Progress* progress) {
+    replace({}, progress);
 }
 
 void BboltWritable::replace(const RebuildChanges& changes, Progress* progress) {

@@ -8,32 +8,32 @@
 #include "kvctl/store/bbolt/bbolt.hpp"
 #include "kvctl/store/bbolt/hold.hpp"
 #include "kvctl/store/bbolt/rebuild.hpp"
+#include "kvctl/store/writable.hpp"
 
 namespace kvctl::store {
 
-/// An etcd db, snapshot or data dir whose db nobody else has locked, from open() to close(). Changing it is
-/// writing it anew and putting the new file in its place; a WAL and .snap files beside it are never touched.
-class BboltWritable {
+/// An etcd db, snapshot or data dir whose db nobody else has locked. Changing it is writing it anew and
+/// putting the new file in its place; a WAL and .snap files beside it are never touched.
+class BboltWritable final : public WritableStore {
   public:
     /// Throws in_use as BboltHold does, refused when the file has more than one name. Removes temporary files
     /// of runs that were killed.
     [[nodiscard]] static BboltWritable open(const std::string& path, const OpenOptions& options);
 
-    [[nodiscard]] BboltStore& store() noexcept { return *store_; }
-    [[nodiscard]] const StoreInfo& info() const noexcept { return store_->info(); }
-
-    /// Copies the db as it is to the new file `to`.
-    void backup(const std::string& to) const;
-    /// Writes the db anew with the changes, compares it with the source, and puts it in its place. Throws
-    /// damaged with nothing replaced. Closes the store.
-    void replace(const RebuildChanges& changes, Progress* progress);
-    /// Whether the file may be another than it was: what was made for the case of a mishap is then kept.
-    [[nodiscard]] bool may_have_changed() const noexcept { return changed_; }
-    /// Lets go of the file and its lock.
-    void close();
+    [[nodiscard]] BboltStore& store() noexcept override { return *store_; }
+    [[nodiscard]] std::string why_in_place() const override { return {}; }
+    void backup(const std::string& to) override;
+    /// Always a new file, in one go: a strategy or batches make no difference.
+    void execute(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan, Strategy strategy,
+                 std::optional<std::int64_t> batch, const Execution& execution) override;
+    void shrink(Progress* progress) override;
+    [[nodiscard]] bool may_have_changed() const noexcept override { return changed_; }
+    void close() override;
 
   private:
     BboltWritable() = default;
+    void replace(const RebuildChanges& changes, Progress* progress);
+
     std::unique_ptr<BboltHold> hold_;
     std::unique_ptr<BboltStore> store_;  // goes first
     bool changed_ = false;

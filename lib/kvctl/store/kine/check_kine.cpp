@@ -7,6 +7,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/check_parts.hpp"
+#include "kvctl/store/kine/kine.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -325,8 +326,6 @@ class Chains {
     std::unordered_map<std::string, Key, Hash, std::equal_to<>> keys_;
 };
 
-}  // namespace
-
 void check_kine(KineStore& store, const CheckRequest& request, FindingLog& log) {
     check_indexes(store, log);
     check_sqlite_file(store, log);
@@ -355,6 +354,12 @@ void check_kine(KineStore& store, const CheckRequest& request, FindingLog& log) 
         },
         [&] { chains.lost(); });
     chains.finish();
+}
+
+}  // namespace
+
+void KineStore::check(const CheckRequest& request, CheckResult& /*result*/, FindingLog& log) {
+    check_kine(*this, request, log);
 }
 
 }  // namespace kvctl::store

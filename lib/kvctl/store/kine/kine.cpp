@@ -88,6 +88,15 @@ std::vector<std::int64_t> KineStore::compact_rows() {
     return ids;
 }
 
+const Traits& KineStore::traits() const noexcept {
+    static const Traits k_traits{.own_rules = mvcc::kine_rules(),
+                                 .versions = false,
+                                 .old_values = true,
+                                 .journal = true,
+                                 .etcd_log = false};
+    return k_traits;
+}
+
 StoreHead KineStore::head() {
     StoreHead head;
     head.current = MainRevision(db().integer("SELECT max(id) FROM kine NOT INDEXED").value_or(0));

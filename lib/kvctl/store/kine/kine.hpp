@@ -18,7 +18,9 @@ class KineStore final : public SqliteStore {
     /// it.
     KineStore(StoreInfo info, Connection connection, std::optional<TableInfo> kine, int timeout_ms);
 
+    [[nodiscard]] const Traits& traits() const noexcept override;
     [[nodiscard]] StoreHead head() override;
+    [[nodiscard]] LogPlace log_place() override { return {}; }
     void each_record(MainRevision from, MainRevision to,
                      const std::function<void(const mvcc::Record&)>& f) override;
     [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
@@ -27,6 +29,9 @@ class KineStore final : public SqliteStore {
                                                           Findings& findings) override;
     [[nodiscard]] std::vector<Lease> leases() override { return {}; }
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override { return {}; }
+    [[nodiscard]] std::vector<Hint> advice(const StoreHead& head, const mvcc::TreeIndex& index) override;
+    void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
+    [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
 
     /// Ids of the rows that hold the compact revision, ascending; one in a sound store.
     [[nodiscard]] std::vector<std::int64_t> compact_rows();

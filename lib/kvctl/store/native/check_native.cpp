@@ -6,6 +6,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/mvcc/revision_audit.hpp"
 #include "kvctl/store/check_parts.hpp"
+#include "kvctl/store/native/native.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -178,8 +179,6 @@ void read_sorted(NativeStore& store, Reader& reader, FindingLog& log) {
     });
 }
 
-}  // namespace
-
 void check_native(NativeStore& store, const CheckRequest& request, CheckResult& result, FindingLog& log) {
     check_layout(store, log);
     check_sqlite_file(store, log);
@@ -207,6 +206,12 @@ void check_native(NativeStore& store, const CheckRequest& request, CheckResult& 
     reader->audit().finish();
     note_missing_leases(reader->audit(), leases, rows);
     log.add(rows);
+}
+
+}  // namespace
+
+void NativeStore::check(const CheckRequest& request, CheckResult& result, FindingLog& log) {
+    check_native(*this, request, result, log);
 }
 
 }  // namespace kvctl::store

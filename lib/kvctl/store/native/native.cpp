@@ -73,6 +73,11 @@ NativeStore::NativeStore(StoreInfo info, Connection connection, std::optional<Na
     set_table(std::move(tables->revision));
 }
 
+const Traits& NativeStore::traits() const noexcept {
+    static const Traits k_traits{.own_rules = {}, .journal = true};
+    return k_traits;
+}
+
 StoreHead NativeStore::head() {
     StoreHead head;
     for (const auto& [name, value] : meta()) {

@@ -25,7 +25,9 @@ class NativeStore final : public SqliteStore {
     /// it, refused for a newer layout version.
     NativeStore(StoreInfo info, Connection connection, std::optional<NativeTables> tables, int timeout_ms);
 
+    [[nodiscard]] const Traits& traits() const noexcept override;
     [[nodiscard]] StoreHead head() override;
+    [[nodiscard]] LogPlace log_place() override { return {&db(), {}}; }
     void each_record(MainRevision from, MainRevision to,
                      const std::function<void(const mvcc::Record&)>& f) override;
     /// Throws damaged where rows stand in no order and the primary key's index names others than the table.
@@ -37,6 +39,8 @@ class NativeStore final : public SqliteStore {
                                                           Findings& findings) override;
     [[nodiscard]] std::vector<Lease> leases() override;
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
+    void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
+    [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
 
     /// The layout's tables, if they are there, the revisions' with all its columns.
     [[nodiscard]] static std::optional<NativeTables> find_tables(const sqlite::Database& db);

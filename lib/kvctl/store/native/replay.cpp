@@ -28,7 +28,7 @@ std::optional<std::string> value_at(SqliteStore& store, mvcc::Revision revision)
     return std::string(s.bytes(0));
 }
 
-ReplayWriter::ReplayWriter(WritableStore& writable) : db_(writable.store().db()) {
+ReplayWriter::ReplayWriter(SqliteWritable& writable) : db_(writable.store().db()) {
     writable.check_pages();
 }
 

@@ -24,8 +24,8 @@ void each_row(SqliteStore& store,
 /// position they stand for become durable together or not at all.
 class ReplayWriter {
   public:
-    /// Throws damaged where WritableStore::check_pages() does.
-    explicit ReplayWriter(WritableStore& writable);
+    /// Throws damaged where SqliteWritable::check_pages() does.
+    explicit ReplayWriter(SqliteWritable& writable);
 
     /// Throws damaged when the revision is there already.
     void add(const mvcc::Record& record);

@@ -9,17 +9,6 @@
 
 namespace kvctl::store {
 
-enum class Strategy { in_place, rewrite };
-[[nodiscard]] std::string_view name_of(Strategy strategy) noexcept;
-
-/// What goes with a compaction beside the revisions.
-struct Execution {
-    bool drop_old_values =
-        false;  ///< kine: old_value of survivors at or below the compact revision becomes NULL
-    std::optional<LogIndex> raft_compact_to;  ///< native: the log's new dummy entry; entries up to it go
-    Progress* progress = nullptr;
-};
-
 /// Chooses by what measurements say is faster. A copy of the survivors wins from a half removed (native), a
 /// third when shrinking as well, or a tenth (kine, whose six indexes make every deletion dear). For less,
 /// rows are deleted in place, and shrinking then copies indexes as they are instead of sorting them anew.
@@ -30,12 +19,13 @@ struct Execution {
 /// the plan before it is committed; with `batch` in transactions of so many revisions, which a later run
 /// resumes. Throws damaged, with nothing changed, when the store is not what the plan was made
 /// from or a page of it has two uses.
-void execute_in_place(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                      const Execution& execution, std::optional<std::int64_t> batch);
+void execute_in_place(SqliteWritable& writable, const mvcc::TreeIndex& index,
+                      const mvcc::CompactionPlan& plan, const Execution& execution,
+                      std::optional<std::int64_t> batch);
 
 /// Copies the survivors into a new file, checks it against the plan, and renames it over the store, which is
 /// closed. Until the rename the store is as it was.
-void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution);
 
 /// The same into a new file `output`; the store is only read. An etcd db becomes a native store.
@@ -44,7 +34,7 @@ void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::Com
 
 /// Gives free pages back to the file system: VACUUM INTO a new file and rename, or VACUUM itself where the
 /// file has more than one name or somebody has it open. Closes the store.
-void shrink(WritableStore& writable, Progress* progress);
+void shrink(SqliteWritable& writable, Progress* progress);
 
 /// Bytes of disk that an execution needs beside the file, at the most.
 struct SpaceNeeds {

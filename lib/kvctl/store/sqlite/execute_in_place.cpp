@@ -199,7 +199,7 @@ std::vector<Slot> removable_from(const mvcc::TreeIndex& index, const mvcc::Compa
     return from;
 }
 
-void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution) {
     SqliteStore& store = writable.store();
     sqlite::Database& db = store.db();
@@ -242,7 +242,7 @@ void run_transaction(WritableStore& writable, const mvcc::TreeIndex& index, cons
     store.trust_indexes();
 }
 
-void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+void run_batches(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                  const Execution& execution, std::int64_t batch) {
     SqliteStore& store = writable.store();
     sqlite::Database& db = store.db();
@@ -306,8 +306,9 @@ void run_batches(WritableStore& writable, const mvcc::TreeIndex& index, const mv
 
 }  // namespace
 
-void execute_in_place(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                      const Execution& execution, std::optional<std::int64_t> batch) {
+void execute_in_place(SqliteWritable& writable, const mvcc::TreeIndex& index,
+                      const mvcc::CompactionPlan& plan, const Execution& execution,
+                      std::optional<std::int64_t> batch) {
     writable.check_pages();
     sqlite::Database& db = writable.store().db();
     db.exec("PRAGMA secure_delete=FAST");

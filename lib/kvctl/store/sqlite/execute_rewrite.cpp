@@ -209,7 +209,7 @@ void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::Compac
 
 }  // namespace
 
-void execute_rewrite(WritableStore& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution) {
     SqliteStore& store = writable.store();
     Replacement replacement = writable.begin_replacement();
@@ -245,7 +245,7 @@ void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::Com
     file.publish_as_new(output);
 }
 
-void shrink(WritableStore& writable, Progress* progress) {
+void shrink(SqliteWritable& writable, Progress* progress) {
     SqliteStore& store = writable.store();
     if (progress != nullptr) progress->update("shrinking", 0, 0);
     // VACUUM copies an index as it stands, right or wrong.

@@ -61,6 +61,10 @@ class SqliteStore : public Store {
     [[nodiscard]] const StoreInfo& info() const override { return info_; }
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress) override;
+    [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
+    /// Refused when the revision table has a trigger, a generated column, or a column that is not the
+    /// layout's and has no default: what a write would do then is not known.
+    void check_executable(Findings& findings) override;
 
     /// The rows with main <= upto, on this connection alone: what it has changed but not committed included.
     [[nodiscard]] mvcc::TreeIndex load_upto(const mvcc::CompactionRules& rules, MainRevision upto,

@@ -13,6 +13,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
+#include "kvctl/store/sqlite/execute.hpp"
 #include "kvctl/store/sqlite/page_check.hpp"
 
 namespace kvctl::store {
@@ -66,7 +67,7 @@ bool take_lock(sqlite::Database& db) {
 
 }  // namespace
 
-WritableStore WritableStore::open(const std::string& path, const OpenOptions& options) {
+SqliteWritable SqliteWritable::open(const std::string& path, const OpenOptions& options) {
     const std::string real_path = resolve_path(path);
     StoreInfo info = inspect_file(path, real_path);
     TempFile::remove_abandoned(real_path);
@@ -80,7 +81,7 @@ WritableStore WritableStore::open(const std::string& path, const OpenOptions& op
                          Connection::Access::owned, fingerprint(real_path)};
             c.db.busy_timeout(0);
             if (take_lock(c.db)) {
-                WritableStore w;
+                SqliteWritable w;
                 w.idle_holders_ = holders.open;
                 struct stat st {};
                 if (::stat(real_path.c_str(), &st) == 0) w.hard_links_ = st.st_nlink;
@@ -110,7 +111,7 @@ WritableStore WritableStore::open(const std::string& path, const OpenOptions& op
     }
 }
 
-void WritableStore::checkpoint() {
+void SqliteWritable::checkpoint() {
     if (!store_->info().wal_mode) return;
     sqlite::Statement s = store_->db().prepare("PRAGMA wal_checkpoint(TRUNCATE)");
     if (s.step() && s.integer(0) != 0) {
@@ -118,29 +119,29 @@ void WritableStore::checkpoint() {
     }
 }
 
-const SourceFile& WritableStore::file() {
+const SourceFile& SqliteWritable::file() {
     if (!file_) file_.emplace(info().real_path, SourceFile::Access::write);
     return *file_;
 }
 
-void WritableStore::check_pages() {
+void SqliteWritable::check_pages() {
     if (pages_sound_) return;
     checkpoint();
     store::check_pages(store_->db(), info(), file());
     pages_sound_ = true;
 }
 
-void WritableStore::backup(const std::string& to) {
+void SqliteWritable::backup(const std::string& to) {
     checkpoint();
     copy_to_new_file(file(), to);
 }
 
-Replacement WritableStore::begin_replacement() {
+Replacement SqliteWritable::begin_replacement() {
     checkpoint();
     return {{info().path, info().real_path, file().descriptor()}, sqlite_rules()};
 }
 
-void WritableStore::replace_by(Replacement& replacement) {
+void SqliteWritable::replace_by(Replacement& replacement) {
     const std::string& real_path = info().real_path;
     // SQLite's own lock has kept everybody out since before the first look: only somebody who takes no lock.
     if (exists_with_content(real_path + "-wal") || holds_transaction(real_path + "-journal")) {
@@ -158,28 +159,53 @@ void WritableStore::replace_by(Replacement& replacement) {
     close();
 }
 
-void WritableStore::close() {
+void SqliteWritable::close() {
     if (store_) store_->db().close();
     store_.reset();
     file_.reset();
 }
 
-void check_executable(SqliteStore& store) {
-    const TableInfo& table = store.table();
-    const std::string& path = store.info().path;
-    const bool kine = store.info().layout == Layout::kine;
-    if (!table.triggers.empty()) {
-        throw Error(ErrorKind::refused, path + ": table " + table.name + " has the trigger '" +
-                                            escape(table.triggers.front()) + "'; drop it first");
+std::string SqliteWritable::why_in_place() const {
+    if (hard_links_ > 1) return "the file has more than one name: compacted in place";
+    if (!idle_holders_.empty()) return "another process has the file open: compacted in place";
+    return {};
+}
+
+void SqliteWritable::execute(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                             Strategy strategy, std::optional<std::int64_t> batch,
+                             const Execution& execution) {
+    if (strategy == Strategy::rewrite) {
+        execute_rewrite(*this, index, plan, execution);
+    } else {
+        execute_in_place(*this, index, plan, execution, batch);
     }
-    for (const Column& c : table.columns) {
+}
+
+void SqliteWritable::shrink(Progress* progress) {
+    store::shrink(*this, progress);
+}
+
+void SqliteStore::check_executable(Findings& findings) {
+    const auto refuse = [&](const std::string& what) {
+        const std::string message = info_.path + ": table " + table_.name + " has " + what;
+        findings.push_back(
+            {Finding::Severity::error, "not-executable", "table " + table_.name, message, std::nullopt});
+        throw Error(ErrorKind::refused, message);
+    };
+    const bool kine = info_.layout == Layout::kine;
+    if (!table_.triggers.empty())
+        refuse("the trigger '" + escape(table_.triggers.front()) + "'; drop it first");
+    for (const Column& c : table_.columns) {
         const bool known = kine ? is_one_of(k_kine_columns, c.name) : is_one_of(k_native_columns, c.name);
         if (c.generated || (!known && (kine || !c.has_default))) {
-            throw Error(ErrorKind::refused, path + ": table " + table.name + " has the column '" +
-                                                escape(c.name) + "', which is not " +
-                                                (kine ? "kine's" : "the layout's"));
+            refuse("the column '" + escape(c.name) + "', which is not " + (kine ? "kine's" : "the layout's"));
         }
     }
+}
+
+void check_executable(SqliteStore& store) {
+    Findings findings;
+    store.check_executable(findings);
 }
 
 }  // namespace kvctl::store

@@ -1,10 +1,10 @@
-#include "tools/sizes.hpp"
+#include "kvctl/base/text.hpp"
 
 #include <doctest/doctest.h>
 
 #include <limits>
 
-using namespace kvctl::cli;
+using namespace kvctl;
 
 TEST_CASE("bytes: IEC units, one decimal, never 1024 of a unit") {
     struct Row {

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,18 +17,15 @@ namespace kvctl::store {
 /// Counters of table `meta` by name.
 using Meta = std::vector<std::pair<std::string, std::int64_t>>;
 
-/// Any store as a native one would hold it: its rows, leases and counters under the native names.
-///
-/// A kine store's rows get a version, counted through each life of a key (from 2 where the row that created
-/// it is gone); its compact revision becomes scheduled and finished. Gap rows and the compact row are left
-/// out; where one of them holds the current revision, scheduled and finished are raised to it, since nothing
-/// else would keep it.
+/// Any store as a native one would hold it: its rows, leases and counters under the native names. Made by
+/// Store::conversion(), a class a layout.
 ///
 /// Memory grows with revisions and keys (as Store::load's does), never with values.
 class Conversion {
   public:
-    /// Reads the store once, without values. Throws damaged where a row could not be taken over.
-    Conversion(Store& store, Progress* progress);
+    Conversion(const Conversion&) = delete;
+    Conversion& operator=(const Conversion&) = delete;
+    virtual ~Conversion() = default;
 
     [[nodiscard]] const Meta& meta() const noexcept { return meta_; }
     [[nodiscard]] const std::vector<Lease>& leases() const noexcept { return leases_; }
@@ -45,13 +43,27 @@ class Conversion {
     [[nodiscard]] const Findings& findings() const noexcept { return findings_; }
     [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
-  private:
-    void survey(Progress* progress);
-    void take_bbolt();
-    void take_kine(MainRevision last_row);
-    void each_kine(const std::function<void(const mvcc::Record&)>& f);
-    void each_bbolt(const std::function<void(const mvcc::Record&)>& f);
+  protected:
+    enum class Damage { refused, told };
+    explicit Conversion(Store& store);
 
+    /// Reads the store once, without values. Throws damaged where a row could not be taken over; with
+    /// Damage::told only where each() would not stop at it.
+    [[nodiscard]] mvcc::TreeIndex survey(Damage damage, Progress* progress);
+    virtual void each_row(const std::function<void(const mvcc::Record&)>& f) = 0;
+
+    [[nodiscard]] Store& store() const noexcept { return store_; }
+    void set_meta(Meta meta) { meta_ = std::move(meta); }
+    void add_meta(const char* name, std::int64_t value) { meta_.emplace_back(name, value); }
+    void set_current(MainRevision current) noexcept { current_ = current; }
+    void warn(std::string sentence) { warnings_.push_back(std::move(sentence)); }
+    /// "1 row", "2 rows".
+    [[nodiscard]] static std::string rows_text(std::uint64_t n);
+
+    static constexpr MainRevision k_first{std::numeric_limits<std::int64_t>::min()};
+    static constexpr MainRevision k_last{std::numeric_limits<std::int64_t>::max()};
+
+  private:
     Store& store_;
     Meta meta_;
     std::vector<Lease> leases_;

@@ -1,21 +1,13 @@
-#include "tools/log_access.hpp"
-
-#include <sys/stat.h>
+#include "kvctl/jobs/raft_log.hpp"
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raft/audit.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/raftlog/table.hpp"
-#include "kvctl/store/sqlite/sqlite_store.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 namespace {
-
-bool is_directory(const std::string& path) {
-    struct stat st {};
-    return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
-}
 
 void each_entry(raftlog::Source& source, const std::function<void(const raft::EntryFacts&)>& f) {
     std::uint64_t n = 0;
@@ -28,13 +20,11 @@ void each_entry(raftlog::Source& source, const std::function<void(const raft::En
 
 }  // namespace
 
-std::unique_ptr<raftlog::Source> log_of(store::Store& store, const std::string& operand, int timeout_ms) {
-    if (auto* const sqlite = dynamic_cast<store::SqliteStore*>(&store)) {
-        const bool native = store.info().layout == store::Layout::native;
-        return native && raftlog::has_table(sqlite->db()) ? raftlog::open_table(sqlite->db()) : nullptr;
-    }
-    return is_directory(operand) && is_directory(operand + "/member/wal") ? raftlog::open(operand, timeout_ms)
-                                                                          : nullptr;
+std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms) {
+    const store::LogPlace place = store.log_place();
+    if (place.table != nullptr)
+        return raftlog::has_table(*place.table) ? raftlog::open_table(*place.table) : nullptr;
+    return place.folder.empty() ? nullptr : raftlog::open(place.folder, timeout_ms);
 }
 
 LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
@@ -97,4 +87,4 @@ void refuse_corrupt(const Findings& findings, const std::string& log, const std:
     }
 }
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs

@@ -1,10 +1,9 @@
-#include "tools/sizes.hpp"
+#include "kvctl/base/text.hpp"
 
 #include <array>
 #include <cstddef>
-#include <string_view>
 
-namespace kvctl::cli {
+namespace kvctl {
 
 std::string format_bytes(std::uint64_t bytes) {
     constexpr std::array<std::string_view, 7> k_units{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -36,9 +35,39 @@ std::string group_digits(std::uint64_t number) {
     return out;
 }
 
+std::string many(std::uint64_t n, std::string_view what) {
+    return group_digits(n) + ' ' + std::string(what) + (n == 1 ? "" : "s");
+}
+
 std::string group_digits(std::int64_t number) {
     const auto magnitude = static_cast<std::uint64_t>(number);
     return number < 0 ? '-' + group_digits(std::uint64_t{0} - magnitude) : group_digits(magnitude);
 }
 
-}  // namespace kvctl::cli
+std::string shell_quoted(const std::string& word) {
+    constexpr std::string_view k_plain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,@%+";
+    if (!word.empty() && word.find_first_not_of(k_plain) == std::string::npos) return word;
+    // Control characters would act on the terminal the command is shown on.
+    bool control = false;
+    for (const char c : word) control = control || static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+    std::string out = control ? "$'" : "'";
+    for (const char c : word) {
+        const auto u = static_cast<unsigned char>(c);
+        if (control && (u < 0x20 || u == 0x7F)) {
+            out += '\\';
+            out += static_cast<char>('0' + (u >> 6));
+            out += static_cast<char>('0' + (u >> 3 & 7));
+            out += static_cast<char>('0' + (u & 7));
+        } else if (c == '\'') {
+            out += control ? "\\'" : "'\\''";
+        } else if (control && c == '\\') {
+            out += "\\\\";
+        } else {
+            out += c;
+        }
+    }
+    return out + "'";
+}
+
+}  // namespace kvctl

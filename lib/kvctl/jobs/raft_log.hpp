@@ -11,7 +11,7 @@
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/store/store.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 
 /// A log's layout, and what a compaction of it was found to do.
 struct LogReading {
@@ -28,10 +28,8 @@ struct LogTarget {
     std::uint64_t keep = 5000;
 };
 
-/// The log that lies in or beside a store: `raft_entry` of a native one, member/wal where the operand was an
-/// etcd data dir; null when there is none.
-[[nodiscard]] std::unique_ptr<raftlog::Source> log_of(store::Store& store, const std::string& operand,
-                                                      int timeout_ms);
+/// The log that lies in or beside a store; null when there is none.
+[[nodiscard]] std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms);
 
 /// Reads the log once (twice with a target). Throws refused for an index above the last one or above what is
 /// applied (without a store's consistent index: committed).
@@ -42,4 +40,4 @@ struct LogTarget {
 /// `consequence` ends the message: "such a log is not replayed, …".
 void refuse_corrupt(const Findings& findings, const std::string& log, const std::string& consequence);
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs

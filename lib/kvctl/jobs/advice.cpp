@@ -1,0 +1,65 @@
+#include "kvctl/jobs/advice.hpp"
+
+#include <algorithm>
+
+#include "kvctl/base/text.hpp"
+
+namespace kvctl::jobs {
+namespace {
+
+constexpr std::uint64_t k_mib = std::uint64_t{1024} * 1024;
+constexpr std::size_t k_findings_told = 3;
+
+// " STORE", behind "--" where it would be taken for an option.
+std::string operand(const std::string& path) {
+    return (path.starts_with('-') ? " -- " : " ") + shell_quoted(path);
+}
+
+}  // namespace
+
+std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, const mvcc::TreeIndex& index,
+                         const report::StatusReport& status, const Findings& findings) {
+    const store::StoreInfo& info = store.info();
+    std::vector<Hint> hints;
+    if (head.pending()) {
+        const std::string to = "kvctl compact --rev " + std::to_string(head.scheduled->value());
+        hints.push_back({"pending-compaction",
+                         "finish the compaction that was cut short: " + to + " " + shell_quoted(info.path),
+                         to + operand(info.path)});
+    }
+    if (status.free_bytes * 4 > info.file_bytes && status.free_bytes > k_mib) {
+        hints.push_back(
+            {"free-space",
+             format_bytes(status.free_bytes) + " are free inside the file: kvctl vacuum gives them back",
+             "kvctl vacuum" + operand(info.path)});
+    }
+    if (status.history_bytes > status.live_bytes && status.revisions > 2000) {
+        hints.push_back(
+            {"history",
+             "more history than live data: see what kvctl compact --keep-last 1000 --dry-run would free",
+             "kvctl compact --keep-last 1000 --dry-run" + operand(info.path)});
+    }
+    if (info.wal_bytes > info.file_bytes / 2 && info.wal_bytes > 64 * k_mib) {
+        hints.push_back({"large-wal",
+                         "the -wal is large: a checkpoint was kept from finishing, often by a long reader",
+                         {}});
+    }
+    if (info.journal_bytes > 0 && status.in_use_by.empty()) {
+        hints.push_back({"journal", "a -journal lies beside the file: its transaction was cut short", {}});
+    }
+    for (Hint& h : store.advice(head, index)) hints.push_back(std::move(h));
+    const std::string check = "kvctl check" + operand(info.path);
+    for (std::size_t i = 0; i < std::min(findings.size(), k_findings_told); ++i) {
+        const Finding& f = findings[i];
+        hints.push_back({f.code, (f.where.empty() ? "" : f.where + ": ") + f.what, check});
+    }
+    if (findings.size() > k_findings_told) {
+        hints.push_back(
+            {"findings",
+             std::to_string(findings.size() - k_findings_told) + " more findings: kvctl check names them",
+             check});
+    }
+    return hints;
+}
+
+}  // namespace kvctl::jobs

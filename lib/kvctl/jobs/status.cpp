@@ -1,0 +1,81 @@
+#include "kvctl/jobs/status.hpp"
+
+#include "kvctl/jobs/advice.hpp"
+#include "kvctl/jobs/facts.hpp"
+#include "kvctl/jobs/raft_log.hpp"
+#include "kvctl/store/holders.hpp"
+
+namespace kvctl::jobs {
+namespace {
+
+void add_bytes(const mvcc::TreeIndex& index, report::StatusReport& r) {
+    std::vector<mvcc::Slot> newest(index.key_count(), mvcc::k_no_slot);
+    index.for_each_block(0, index.slot_end(), [&](const mvcc::TreeIndex::Columns& c) {
+        for (mvcc::Slot i = 0; i < c.count; ++i) {
+            if (c.key[i] < mvcc::k_gap_key && c.tombstone(i)) {
+                r.tombstone_bytes += c.bytes[i];
+            } else {
+                r.history_bytes += c.bytes[i];
+            }
+            if (c.key[i] < mvcc::k_gap_key) newest[c.key[i]] = c.base + i;
+        }
+    });
+    for (const mvcc::Slot s : newest) {
+        if (s == mvcc::k_no_slot || index.is_tombstone(s)) continue;
+        r.live_bytes += index.bytes_of(s);
+        r.history_bytes -= index.bytes_of(s);
+    }
+}
+
+void add_file(const store::Store& store, report::StatusReport& r) {
+    const store::StoreInfo& info = store.info();
+    r.store = facts_of(info);
+    r.wal_bytes = info.wal_bytes;
+    r.journal_bytes = info.journal_bytes;
+    r.free_bytes = info.free_pages * info.page_size;
+    if (store.traits().journal) r.journal_mode = info.wal_mode ? "wal" : "rollback";
+}
+
+void add_head(const store::StoreHead& head, report::StatusReport& r) {
+    r.current = head.current.value();
+    r.compacted = head.compacted.value();
+    if (head.scheduled) r.scheduled = head.scheduled->value();
+    if (head.finished) r.finished = head.finished->value();
+    if (head.consistent_index) r.consistent_index = head.consistent_index->value();
+    r.pending = head.pending();
+}
+
+void add_counts(const mvcc::TreeIndex& index, report::StatusReport& r) {
+    if (index.slot_end() > 0) r.oldest = index.revision(0).main;
+    r.revisions = index.total().revisions;
+    r.tombstones = index.total().tombstones;
+    r.gaps = index.total().gaps;
+    r.keys = index.total().keys;
+    r.live_keys = index.live_keys();
+    add_bytes(index, r);
+}
+
+}  // namespace
+
+report::StatusReport status(const StatusRequest& request, Progress* progress) {
+    report::StatusReport r;
+    for (store::Holder& h : store::holders_of(request.path))
+        r.in_use_by.emplace_back(h.pid, std::move(h.command));
+    const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
+    const mvcc::CompactionRules rules = store::rules_for(*store, request.rules);
+    const store::StoreHead head = store->head();
+    Findings findings;
+    const mvcc::TreeIndex index = store->load(rules, findings, progress);
+    add_file(*store, r);
+    add_head(head, r);
+    add_counts(index, r);
+    r.leases = store->leases().size();
+    r.meta = store->meta();
+    if (const auto source = log_of(*store, request.open.timeout_ms)) {
+        r.raft_log = read_log(*source, "store", {}, head.consistent_index).facts;
+    }
+    r.hints = advice(*store, head, index, r, findings);
+    return r;
+}
+
+}  // namespace kvctl::jobs

@@ -1,0 +1,69 @@
+#include "kvctl/base/error.hpp"
+#include "kvctl/bbolt/cursor.hpp"
+#include "kvctl/store/bbolt/bbolt.hpp"
+#include "kvctl/store/conversion.hpp"
+
+namespace kvctl::store {
+namespace {
+
+// What only etcd's db holds (users and roles, alarms) is told and left out.
+class BboltConversion final : public Conversion {
+  public:
+    BboltConversion(BboltStore& store, Progress* progress) : Conversion(store), db_(store) {
+        (void)survey(Damage::told, progress);
+        take_counters();
+    }
+
+  private:
+    void take_counters() {
+        const StoreHead head = store().head();
+        if (head.scheduled) add_meta("scheduled_compact_rev", head.scheduled->value());
+        if (head.finished) add_meta("finished_compact_rev", head.finished->value());
+        if (head.consistent_index) {
+            add_meta("consistent_index", static_cast<std::int64_t>(head.consistent_index->value()));
+        }
+        if (head.term) add_meta("term", static_cast<std::int64_t>(head.term->value()));
+        if (db_.file().has_digest() && !db_.file().digest_matches()) {
+            throw Error(ErrorKind::damaged, store().info().path +
+                                                ": the SHA-256 at its end is not that of the snapshot before "
+                                                "it: it was cut short or altered "
+                                                "(without its last 32 bytes the file is taken as it is)");
+        }
+        const auto is_on = [&](const char* bucket, std::string_view key) {
+            const auto found = db_.file().bucket(bucket);
+            if (!found) return false;
+            bbolt::Cursor cursor(db_.file(), *found);
+            if (key.empty()) return cursor.first();
+            return cursor.seek(key) && cursor.key() == key && cursor.value() == std::string_view("\x01");
+        };
+        if (is_on("auth", "authEnabled")) {
+            warn("authentication is on in this db; a native store holds no users and roles");
+        }
+        if (is_on("alarm", "")) warn("an alarm is on in this db; a native store holds none");
+    }
+
+    void each_row(const std::function<void(const mvcc::Record&)>& f) override {
+        std::uint64_t altered = 0;
+        std::string again;
+        store().each_record(k_first, k_last, [&](const mvcc::Record& r) {
+            again.clear();
+            mvcc::append_key_value(again, r);
+            if (r.has_stored && again != r.stored) ++altered;
+            f(r);
+        });
+        if (altered > 0) {
+            warn(rows_text(altered) +
+                 " hold more than a native store can; hashes differ from those of the source");
+        }
+    }
+
+    const BboltStore& db_;
+};
+
+}  // namespace
+
+std::unique_ptr<Conversion> BboltStore::conversion(Progress* progress) {
+    return std::make_unique<BboltConversion>(*this, progress);
+}
+
+}  // namespace kvctl::store
