@@ -10,12 +10,12 @@
 #include "kvctl/raft/audit.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/raftlog/write_jsonl.hpp"
+#include "kvctl/report/raft_detail.hpp"
 #include "kvctl/report/raft_report.hpp"
 #include "kvctl/store/open.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
 #include "tools/notes.hpp"
-#include "tools/raft_detail.hpp"
 #include "tools/raft_store.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/sizes.hpp"
@@ -195,7 +195,7 @@ int run_list(const RaftOptions& o, Io& io) {
         if (!prints) return true;
         report::RaftEntry e{item.facts, {}, {}, view != nullptr};
         if (view) e.revision = view->revision_of(item.facts.index);
-        if (details) e.detail = describe_request(item.entry());
+        if (details) e.detail = report::describe_request(item.entry());
         switch (o.display.format) {
             case Format::text:
                 report::write_entry_text(io.out, e);

@@ -206,7 +206,7 @@ std::string Parsed::value_or(std::string_view name, std::string_view otherwise) 
     return value(name).value_or(std::string(otherwise));
 }
 
-bool Parsed::knows(std::string_view name) const noexcept {
+bool Parsed::offers(std::string_view name) const noexcept {
     return find_option(table_, name) != nullptr;
 }
 

@@ -66,7 +66,7 @@ class Parsed {
     /// The value, or `otherwise` when not given.
     [[nodiscard]] std::string value_or(std::string_view name, std::string_view otherwise) const;
     /// True when the table has the option at all: for code shared by commands with different tables.
-    [[nodiscard]] bool knows(std::string_view name) const noexcept;
+    [[nodiscard]] bool offers(std::string_view name) const noexcept;
 
     [[nodiscard]] const std::vector<std::string>& operands() const noexcept { return operands_; }
     /// Throws a usage Error unless there are `least` to `most` operands; `names` as the synopsis has them

@@ -56,7 +56,7 @@ Output output_of(const Parsed& parsed, const Io& io) {
     o.format = format == "json" ? Format::json : format == "jsonl" ? Format::jsonl : Format::text;
     o.quiet = parsed.has("quiet");
     o.verbose = parsed.has("verbose");
-    if (!parsed.knows("color")) return o;
+    if (!parsed.offers("color")) return o;
     o.raw_bytes = parsed.has("bytes");
     o.color = o.format == Format::text &&
               on(parsed.value_or("color", "auto"), io.out_is_terminal && terminal_has_color());

@@ -12,7 +12,7 @@ OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
     store::OpenOptions options;
     options.layout = layout_of(parsed);
     options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
-    const auto rules = parsed.knows("tombstones") ? rules_of(parsed) : std::nullopt;
+    const auto rules = parsed.offers("tombstones") ? rules_of(parsed) : std::nullopt;
     OpenedStore opened;
     opened.store = store::open_store(path, options);
     opened.rules = rules_for(*opened.store, rules);

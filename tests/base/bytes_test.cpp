@@ -2,7 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <random>
+#include <string>
+#include <vector>
+
+#include "kvctl/base/base64.hpp"
 
 using namespace kvctl;
 using namespace std::string_literals;
@@ -97,4 +102,34 @@ TEST_CASE("hex: without leading zeros, or eight digits") {
     CHECK(hex(16) == "10");
     CHECK(hex32(0) == "00000000");
     CHECK(hex32(0xB98A4B31) == "b98a4b31");
+}
+
+TEST_CASE("base64: the fast decoder answers as the one by table") {
+    std::vector<char> fast;
+    std::vector<char> portable;
+    const auto agree = [&](const std::string& text) {
+        const bool good = base64_decode_portable(portable, text);
+        CHECK(base64_decode_into(fast, text) == good);
+        CHECK(good == base64_decode(text).has_value());
+        if (!good) return;
+        CHECK(fast == portable);
+        CHECK(std::string(fast.begin(), fast.end()) == *base64_decode(text));
+    };
+    std::uint32_t state = 1;
+    const auto random = [&] { return state = state * 1664525 + 1013904223; };
+    for (std::size_t n = 0; n < 70; ++n) {
+        std::string bytes;
+        for (std::size_t i = 0; i < n; ++i) bytes += static_cast<char>(random() >> 24);
+        agree(base64_encode(bytes));
+        CHECK(base64_decode(base64_encode(bytes)) == bytes);
+    }
+    // Every byte in every place of a text of two rounds and a rest.
+    const std::string text = base64_encode(std::string(27, '\x5A'));
+    for (std::size_t place = 0; place < text.size(); ++place) {
+        for (int byte = 0; byte < 256; ++byte) {
+            std::string changed = text;
+            changed[place] = static_cast<char>(byte);
+            agree(changed);
+        }
+    }
 }

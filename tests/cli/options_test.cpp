@@ -127,7 +127,7 @@ TEST_CASE("at_most_one_of: any two of three exclude each other") {
 
 TEST_CASE("parsed: asking for an option no table has is our own mistake") {
     check_error(ErrorKind::internal, "--verbose", [] { (void)parsed({}).has("verbose"); });
-    CHECK_FALSE(parsed({}).knows("verbose"));
+    CHECK_FALSE(parsed({}).offers("verbose"));
 }
 
 TEST_CASE("asks_for: help is found before parsing, but not behind -- and not in a value") {

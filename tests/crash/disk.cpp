@@ -38,54 +38,46 @@ std::string fingerprint(const Files& files) {
 // --- Recorder
 
 Recorder::Recorder(std::string folder, const Files& start) : folder_(std::move(folder)) {
-    for (const auto& [name, content] : start) names_[name] = next_++;
-    opened_ = names_;
+    for (const auto& [name, content] : start) numbers_[inode_of(folder_ + "/" + name)] = next_++;
 }
 
 std::string Recorder::name(const std::string& path) const {
     return path.substr(folder_.size() + 1);
 }
 
-// A handle keeps its file when the name goes to another: the temporary file's handle after the rename.
-std::size_t Recorder::file(const std::string& path) {
-    const auto found = opened_.find(name(path));
-    return found == opened_.end() ? opened_[name(path)] = next_++ : found->second;
+std::size_t Recorder::number(const Opened& file) {
+    const auto [found, is_new] = numbers_.try_emplace(file.inode, next_);
+    if (is_new) ++next_;
+    return found->second;
 }
 
-void Recorder::created(const std::string& path) {
-    const std::size_t id = next_++;
-    names_[name(path)] = id;
-    opened_[name(path)] = id;
-    changes_.push_back({Change::Kind::create, id, 0, {}, name(path), {}, false});
+// An inode number comes again when its file is gone.
+void Recorder::created(const Opened& file) {
+    numbers_[file.inode] = next_;
+    changes_.push_back({Change::Kind::create, next_++, 0, {}, name(file.path), {}, false});
 }
 
-void Recorder::wrote(const std::string& path, std::int64_t offset, std::string_view data) {
-    changes_.push_back({Change::Kind::write, file(path), offset, std::string(data), {}, {}, false});
+void Recorder::wrote(const Opened& file, std::int64_t offset, std::string_view data) {
+    changes_.push_back({Change::Kind::write, number(file), offset, std::string(data), {}, {}, false});
 }
 
-void Recorder::truncated(const std::string& path, std::int64_t size) {
-    changes_.push_back({Change::Kind::truncate, file(path), size, {}, {}, {}, false});
+void Recorder::truncated(const Opened& file, std::int64_t size) {
+    changes_.push_back({Change::Kind::truncate, number(file), size, {}, {}, {}, false});
 }
 
-void Recorder::synced(const std::string& path, bool with_name) {
-    changes_.push_back({Change::Kind::sync, file(path), 0, {}, {}, {}, with_name});
+void Recorder::synced(const Opened& file, bool with_name) {
+    changes_.push_back({Change::Kind::sync, number(file), 0, {}, {}, {}, with_name});
 }
 
 void Recorder::renamed(const std::string& from, const std::string& to) {
-    names_[name(to)] = names_[name(from)];
-    names_.erase(name(from));
-    opened_[name(to)] = names_[name(to)];
     changes_.push_back({Change::Kind::rename, 0, 0, {}, name(from), name(to), false});
 }
 
 void Recorder::linked(const std::string& from, const std::string& to) {
-    names_[name(to)] = names_[name(from)];
-    opened_[name(to)] = names_[name(to)];
     changes_.push_back({Change::Kind::link, 0, 0, {}, name(from), name(to), false});
 }
 
 void Recorder::removed(const std::string& path) {
-    names_.erase(name(path));
     changes_.push_back({Change::Kind::remove, 0, 0, {}, name(path), {}, false});
 }
 

@@ -35,13 +35,14 @@ struct Change {
 /// Writes down every change of a folder.
 class Recorder : public Watcher {
   public:
+    /// `start` lies in the folder.
     explicit Recorder(std::string folder, const Files& start);
     [[nodiscard]] const std::vector<Change>& changes() const noexcept { return changes_; }
 
-    void created(const std::string& path) override;
-    void wrote(const std::string& path, std::int64_t offset, std::string_view data) override;
-    void truncated(const std::string& path, std::int64_t size) override;
-    void synced(const std::string& path, bool with_name) override;
+    void created(const Opened& file) override;
+    void wrote(const Opened& file, std::int64_t offset, std::string_view data) override;
+    void truncated(const Opened& file, std::int64_t size) override;
+    void synced(const Opened& file, bool with_name) override;
     void renamed(const std::string& from, const std::string& to) override;
     void linked(const std::string& from, const std::string& to) override;
     void removed(const std::string& path) override;
@@ -49,10 +50,9 @@ class Recorder : public Watcher {
 
   private:
     [[nodiscard]] std::string name(const std::string& path) const;
-    [[nodiscard]] std::size_t file(const std::string& path);
+    [[nodiscard]] std::size_t number(const Opened& file);
     std::string folder_;
-    std::map<std::string, std::size_t> names_;   // as they are now
-    std::map<std::string, std::size_t> opened_;  // by the name a handle was opened under
+    std::map<std::uint64_t, std::size_t> numbers_;  // by inode
     std::size_t next_ = 0;
     std::vector<Change> changes_;
 };

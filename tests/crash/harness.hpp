@@ -19,6 +19,7 @@ struct Settings {
 int crash_points(const Settings& settings);
 int fault_points(const Settings& settings);
 int signal_points(const Settings& settings);
+int visits(const Settings& settings);
 
 /// Prepares SQLite's memory and VFS. Once, before anything opens a database.
 void install_allocator();

@@ -11,11 +11,12 @@
 namespace {
 
 constexpr const char* k_usage =
-    "usage: kvctl_crash points|faults|signals [--full] [--seed N] [--only TEXT] [--repeats N]\n"
+    "usage: kvctl_crash points|faults|signals|visits [--full] [--seed N] [--only TEXT] [--repeats N]\n"
     "       [--kinds calls|sqlite|program] [--per-kind N]\n"
     "  points   power loss at every point of a run\n"
     "  faults   the n-th call fails, for every n\n"
     "  signals  SIGINT, SIGTERM, SIGKILL, SIGPIPE, a full standard output\n"
+    "  visits   another process opens the store meanwhile, writes, and is killed\n"
     "Without --full a sample is tried.\n";
 
 }  // namespace
@@ -55,6 +56,7 @@ int main(int argc, char** argv) {
         if (what == "points") return crash_points(settings);
         if (what == "faults") return fault_points(settings);
         if (what == "signals") return signal_points(settings);
+        if (what == "visits") return visits(settings);
     } catch (const std::exception& e) {
         std::cout << "kvctl_crash: " << e.what() << '\n';
         return 1;

@@ -16,8 +16,8 @@ namespace {
 struct File {
     sqlite3_file base;
     sqlite3_file* real;
-    std::string* path;  // empty: a temporary file of SQLite's, not watched
-    bool syncs_name;    // the first sync of a new journal also syncs the folder's entry
+    Opened* opened;   // without a path: a temporary file of SQLite's, not watched
+    bool syncs_name;  // the first sync of a new journal also syncs the folder's entry
 };
 
 sqlite3_vfs* real_vfs = nullptr;
@@ -32,13 +32,13 @@ const sqlite3_io_methods* methods(sqlite3_file* file) {
     return self(file)->real->pMethods;
 }
 Watcher* watcher(sqlite3_file* file) {
-    return watcher_of(*self(file)->path);
+    return watcher_of(self(file)->opened->path);
 }
 
 int x_close(sqlite3_file* file) {
     const Calm calm;
     const int rc = methods(file)->xClose(real(file));
-    delete self(file)->path;
+    delete self(file)->opened;
     return rc;
 }
 
@@ -52,7 +52,7 @@ int x_write(sqlite3_file* file, const void* data, int amount, sqlite3_int64 offs
     const int rc = methods(file)->xWrite(real(file), data, amount, offset);
     Watcher* const w = watcher(file);
     if (rc == SQLITE_OK && w != nullptr) {
-        w->wrote(*self(file)->path, offset,
+        w->wrote(*self(file)->opened, offset,
                  {static_cast<const char*>(data), static_cast<std::size_t>(amount)});
     }
     return rc;
@@ -62,7 +62,7 @@ int x_truncate(sqlite3_file* file, sqlite3_int64 size) {
     const Calm calm;
     const int rc = methods(file)->xTruncate(real(file), size);
     if (Watcher* const w = watcher(file); rc == SQLITE_OK && w != nullptr)
-        w->truncated(*self(file)->path, size);
+        w->truncated(*self(file)->opened, size);
     return rc;
 }
 
@@ -71,8 +71,8 @@ int x_sync(sqlite3_file* file, int flags) {
     Watcher* const w = watcher(file);
     if (w == nullptr) return methods(file)->xSync(real(file), flags);
     // SQLite's own tries no sync again, whatever it failed with.
-    if (w->before(Call::sync, *self(file)->path).error != 0) return SQLITE_IOERR_FSYNC;
-    w->synced(*self(file)->path, self(file)->syncs_name);
+    if (w->before(Call::sync, self(file)->opened->path).error != 0) return SQLITE_IOERR_FSYNC;
+    w->synced(*self(file)->opened, self(file)->syncs_name);
     self(file)->syncs_name = false;
     return SQLITE_OK;  // the disk is a simulated one
 }
@@ -132,19 +132,20 @@ int x_open(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int flags
     const Calm calm;
     File* const f = new (file) File{};
     f->real = reinterpret_cast<sqlite3_file*>(f + 1);
-    f->path = new std::string(name != nullptr ? name : "");
-    Watcher* const w = watcher_of(*f->path);
+    f->opened = new Opened{name != nullptr ? name : "", 0};
+    Watcher* const w = watcher_of(f->opened->path);
     bool existed = true;
     struct stat st {};  // xAccess takes an empty file for none
     if (w != nullptr) existed = ::stat(name, &st) == 0;
     const int rc = real_vfs->xOpen(real_vfs, name, f->real, flags, out_flags);
     if (rc != SQLITE_OK) {
         if (f->real->pMethods != nullptr) f->real->pMethods->xClose(f->real);
-        delete f->path;
+        delete f->opened;
         return rc;
     }
     f->base.pMethods = &k_methods;
-    if (w != nullptr && !existed) w->created(*f->path);
+    if (w != nullptr) f->opened->inode = inode_of(name);
+    if (w != nullptr && !existed) w->created(*f->opened);
     f->syncs_name = (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL)) != 0 &&
                     (flags & SQLITE_OPEN_CREATE) != 0;
     return SQLITE_OK;

@@ -1,5 +1,8 @@
 #include "tests/crash/watcher.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 namespace kvctl::crash {
 namespace {
 
@@ -8,6 +11,7 @@ std::string& folder() {
     return path;
 }
 Watcher* current = nullptr;
+pid_t shown = 0;
 
 }  // namespace
 
@@ -54,6 +58,23 @@ Watcher* watcher_of(const std::string& path) noexcept {
 
 Watcher* watcher_of_folder(const std::string& path) noexcept {
     return current != nullptr && path + "/" == folder() ? current : nullptr;
+}
+
+Watcher* any_watcher() noexcept {
+    return current;
+}
+
+std::uint64_t inode_of(const std::string& path) noexcept {
+    struct stat st {};
+    return ::stat(path.c_str(), &st) == 0 ? st.st_ino : 0;
+}
+
+void show_process(pid_t pid) noexcept {
+    shown = pid;
+}
+
+pid_t shown_process() noexcept {
+    return shown != 0 ? shown : ::getppid();
 }
 
 }  // namespace kvctl::crash

@@ -1,4 +1,6 @@
 #pragma once
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,6 +22,14 @@ struct Verdict {
     bool half = false;  ///< a read or a write: half of it is carried out, and that many bytes are reported
 };
 
+/// A file as it was opened: it keeps its inode when the name goes to another one.
+struct Opened {
+    std::string path;
+    std::uint64_t inode = 0;
+};
+/// 0: there is none.
+[[nodiscard]] std::uint64_t inode_of(const std::string& path) noexcept;
+
 /// Told of every request that concerns files of the watched folder. One at a time; not thread-safe.
 class Watcher {
   public:
@@ -29,12 +39,14 @@ class Watcher {
     virtual ~Watcher() = default;
 
     virtual Verdict before(Call /*call*/, const std::string& /*path*/) { return {}; }
+    /// Before the processes are looked through for those that have a file open.
+    virtual void looks_around() {}
     /// Below: after it was carried out. Paths are absolute.
-    virtual void created(const std::string& /*path*/) {}
-    virtual void wrote(const std::string& /*path*/, std::int64_t /*offset*/, std::string_view /*data*/) {}
-    virtual void truncated(const std::string& /*path*/, std::int64_t /*size*/) {}
+    virtual void created(const Opened& /*file*/) {}
+    virtual void wrote(const Opened& /*file*/, std::int64_t /*offset*/, std::string_view /*data*/) {}
+    virtual void truncated(const Opened& /*file*/, std::int64_t /*size*/) {}
     /// `with_name`: the folder's entry of the file is on the disk as well.
-    virtual void synced(const std::string& /*path*/, bool /*with_name*/) {}
+    virtual void synced(const Opened& /*file*/, bool /*with_name*/) {}
     virtual void renamed(const std::string& /*from*/, const std::string& /*to*/) {}
     virtual void linked(const std::string& /*from*/, const std::string& /*to*/) {}
     virtual void removed(const std::string& /*path*/) {}
@@ -53,6 +65,13 @@ class Watch {
 /// The watcher when `path` lies in the watched folder, else null.
 [[nodiscard]] Watcher* watcher_of(const std::string& path) noexcept;
 [[nodiscard]] Watcher* watcher_of_folder(const std::string& path) noexcept;
+/// The watcher, whatever it watches.
+[[nodiscard]] Watcher* any_watcher() noexcept;
+
+/// Has this process alone found when processes are looked through; 0: the one that started this program. So
+/// that a run takes the same way and the same time on every machine.
+void show_process(pid_t pid) noexcept;
+[[nodiscard]] pid_t shown_process() noexcept;
 
 /// How many of n bytes to read or to write.
 [[nodiscard]] constexpr std::size_t bytes_of(const Verdict& v, std::size_t n) noexcept {

@@ -30,7 +30,7 @@ using kvctl::crash::watcher_of_folder;
 namespace {
 
 struct Handle {
-    std::string path;
+    kvctl::crash::Opened file;
     bool folder = false;
 };
 
@@ -68,9 +68,9 @@ const Handle* handle_of(int fd) {
 // Before a read of n bytes, which may become fewer. False: it fails; errno is set.
 bool asked(int fd, size_t& n) {
     const Handle* const h = handle_of(fd);
-    Watcher* const w = h != nullptr ? watcher_of(h->path) : nullptr;
+    Watcher* const w = h != nullptr ? watcher_of(h->file.path) : nullptr;
     if (w == nullptr) return true;
-    const Verdict v = w->before(Call::read, h->path);
+    const Verdict v = w->before(Call::read, h->file.path);
     n = bytes_of(v, n);
     if (v.error != 0) errno = v.error;
     return v.error == 0;
@@ -113,8 +113,9 @@ int __wrap_open(const char* path, int flags, ...) {
     const bool existed = there(full);
     const int fd = __real_open(path, flags, mode);
     if (fd < 0) return fd;
-    handles()[fd] = {full, folder != nullptr};
-    if (!existed) w->created(full);
+    Handle& h = handles()[fd];
+    h = {{full, kvctl::crash::inode_of(full)}, folder != nullptr};
+    if (!existed) w->created(h.file);
     return fd;
 }
 
@@ -137,9 +138,9 @@ ssize_t __wrap_pread(int fd, void* out, size_t n, off_t at) {
 static ssize_t watched_write(int fd, const void* data, size_t n, off_t at, bool positioned) {
     const Calm calm;
     const Handle* const h = handle_of(fd);
-    Watcher* const w = h != nullptr ? watcher_of(h->path) : nullptr;
+    Watcher* const w = h != nullptr ? watcher_of(h->file.path) : nullptr;
     if (w != nullptr) {
-        const Verdict v = w->before(Call::write, h->path);
+        const Verdict v = w->before(Call::write, h->file.path);
         if (v.error != 0) {
             errno = v.error;
             return -1;
@@ -149,7 +150,7 @@ static ssize_t watched_write(int fd, const void* data, size_t n, off_t at, bool 
     }
     const ssize_t done = positioned ? __real_pwrite(fd, data, n, at) : __real_write(fd, data, n);
     if (w != nullptr && done > 0)
-        w->wrote(h->path, at, {static_cast<const char*>(data), static_cast<size_t>(done)});
+        w->wrote(h->file, at, {static_cast<const char*>(data), static_cast<size_t>(done)});
     return done;
 }
 
@@ -168,16 +169,16 @@ int __wrap_fsync(int fd) {
     const Handle* const h = handle_of(fd);
     if (h == nullptr) return __real_fsync(fd);
     if (h->folder) {
-        Watcher* const w = watcher_of_folder(h->path);
+        Watcher* const w = watcher_of_folder(h->file.path);
         if (w == nullptr) return __real_fsync(fd);
-        if (fails(w, Call::folder_sync, h->path)) return -1;
+        if (fails(w, Call::folder_sync, h->file.path)) return -1;
         w->folder_synced();
         return 0;
     }
-    Watcher* const w = watcher_of(h->path);
+    Watcher* const w = watcher_of(h->file.path);
     if (w == nullptr) return __real_fsync(fd);
-    if (fails(w, Call::sync, h->path)) return -1;
-    w->synced(h->path, false);
+    if (fails(w, Call::sync, h->file.path)) return -1;
+    w->synced(h->file, false);
     return 0;
 }
 
@@ -227,23 +228,25 @@ int __wrap_unlink(const char* path) {
 int __wrap_fchmod(int fd, mode_t mode) {
     const Calm calm;
     const Handle* const h = handle_of(fd);
-    if (h != nullptr && fails(watcher_of(h->path), Call::chmod, h->path)) return -1;
+    if (h != nullptr && fails(watcher_of(h->file.path), Call::chmod, h->file.path)) return -1;
     return __real_fchmod(fd, mode);
 }
 
 void* __wrap_mmap(void* address, size_t n, int protection, int flags, int fd, off_t at) {
     const Calm calm;
     const Handle* const h = handle_of(fd);
-    if (h != nullptr && fails(watcher_of(h->path), Call::map, h->path)) return MAP_FAILED;
+    if (h != nullptr && fails(watcher_of(h->file.path), Call::map, h->file.path)) return MAP_FAILED;
     return __real_mmap(address, n, protection, flags, fd, at);
 }
 
-// Who has a store open is looked up among all processes. One stands for them, the one that started this, so
-// that a run takes the same way and the same time on every machine.
+// Who has a store open is looked up among all processes. One stands for them.
 DIR* __wrap_opendir(const char* path) {
     if (std::string_view(path) != "/proc") return __real_opendir(path);
+    const Calm calm;
+    if (Watcher* const w = kvctl::crash::any_watcher(); w != nullptr) w->looks_around();
     std::array<char, 64> threads{};
-    (void)std::snprintf(threads.data(), threads.size(), "/proc/%d/task", static_cast<int>(::getppid()));
+    (void)std::snprintf(threads.data(), threads.size(), "/proc/%d/task",
+                        static_cast<int>(kvctl::crash::shown_process()));
     return __real_opendir(threads.data());
 }
 

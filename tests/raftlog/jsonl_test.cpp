@@ -2,8 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include "kvctl/base/bytes.hpp"
-#include "kvctl/raftlog/fast_base64.hpp"
 #include "tests/support/check_error.hpp"
 #include "tests/support/raft_log.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -149,35 +147,6 @@ TEST_CASE("raft log jsonl: base64 of every length, and with JSON escapes") {
     CHECK(log.entries[2].data == "ABC");
     CHECK(log.entries[3].data == "ABCD");
     CHECK(log.entries[4].data == "\xFF\xEF\xBF");
-}
-
-TEST_CASE("raft log jsonl: the fast base64 decoder answers as the one by table") {
-    std::vector<char> fast;
-    std::vector<char> portable;
-    const auto agree = [&](const std::string& text) {
-        const bool good = raftlog::portable_base64_decode(text, portable);
-        CHECK(raftlog::fast_base64_decode(text, fast) == good);
-        CHECK(good == base64_decode(text).has_value());
-        if (!good) return;
-        CHECK(fast == portable);
-        CHECK(std::string(fast.begin(), fast.end()) == *base64_decode(text));
-    };
-    std::uint32_t state = 1;
-    const auto random = [&] { return state = state * 1664525 + 1013904223; };
-    for (std::size_t n = 0; n < 70; ++n) {
-        std::string bytes;
-        for (std::size_t i = 0; i < n; ++i) bytes += static_cast<char>(random() >> 24);
-        agree(base64_encode(bytes));
-    }
-    // Every byte in every place of a text of two rounds and a rest.
-    const std::string text = base64_encode(std::string(27, '\x5A'));
-    for (std::size_t place = 0; place < text.size(); ++place) {
-        for (int byte = 0; byte < 256; ++byte) {
-            std::string changed = text;
-            changed[place] = static_cast<char>(byte);
-            agree(changed);
-        }
-    }
 }
 
 TEST_CASE("raft log jsonl: lines longer than any buffer") {

@@ -6,7 +6,6 @@
 namespace kvctl {
 namespace {
 
-constexpr std::string_view k_base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view k_hex = "0123456789abcdef";
 
 struct Decoded {
@@ -85,52 +84,6 @@ bool is_utf8(std::string_view bytes) noexcept {
         bytes.remove_prefix(d.length);
     }
     return true;
-}
-
-std::string base64_encode(std::string_view bytes) {
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const std::size_t n = bytes.size() - i < 3 ? bytes.size() - i : 3;
-        std::uint32_t w = 0;
-        for (std::size_t k = 0; k < 3; ++k) {
-            w = (w << 8) | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-        }
-        out += k_base64[w >> 18];
-        out += k_base64[(w >> 12) & 63];
-        out += n > 1 ? k_base64[(w >> 6) & 63] : '=';
-        out += n > 2 ? k_base64[w & 63] : '=';
-    }
-    return out;
-}
-
-std::optional<std::string> base64_decode(std::string_view text) {
-    static constexpr auto k_values = [] {
-        std::array<signed char, 256> v{};
-        v.fill(-1);
-        for (std::size_t i = 0; i < k_base64.size(); ++i) {
-            v[static_cast<unsigned char>(k_base64[i])] = static_cast<signed char>(i);
-        }
-        return v;
-    }();
-    if (text.size() % 4 != 0) return std::nullopt;
-    std::string out;
-    out.reserve(text.size() / 4 * 3);
-    for (std::size_t i = 0; i < text.size(); i += 4) {
-        const bool last = i + 4 == text.size();
-        const std::size_t pad = !last || text[i + 3] != '=' ? 0 : text[i + 2] == '=' ? 2 : 1;
-        std::uint32_t w = 0;
-        for (std::size_t k = 0; k < 4; ++k) {
-            const int v = k < 4 - pad ? k_values[static_cast<unsigned char>(text[i + k])] : 0;
-            if (v < 0) return std::nullopt;
-            w = (w << 6) | static_cast<std::uint32_t>(v);
-        }
-        if ((pad == 1 && (w & 0xFF) != 0) || (pad == 2 && (w & 0xFFFF) != 0)) return std::nullopt;
-        out += static_cast<char>(w >> 16);
-        if (pad < 2) out += static_cast<char>((w >> 8) & 0xFF);
-        if (pad < 1) out += static_cast<char>(w & 0xFF);
-    }
-    return out;
 }
 
 std::string escape(std::string_view bytes) {

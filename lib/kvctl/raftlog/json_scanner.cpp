@@ -4,14 +4,13 @@
 #include <cstring>
 #include <limits>
 
+#include "kvctl/base/base64.hpp"
 #include "kvctl/base/error.hpp"
-#include "kvctl/raftlog/fast_base64.hpp"
 
 namespace kvctl::raftlog {
 namespace {
 
 constexpr int k_max_depth = 100;
-constexpr std::string_view k_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
@@ -173,9 +172,9 @@ void JsonScanner::base64(std::vector<char>& out) {
 }
 
 void JsonScanner::decode_base64(std::string_view text, std::size_t position, std::vector<char>& out) const {
-    if (fast_base64_decode(text, out)) return;
+    if (base64_decode_into(out, text)) return;
     std::size_t i = 0;
-    while (i < text.size() && k_alphabet.find(text[i]) != std::string_view::npos) ++i;
+    while (i < text.size() && k_base64_alphabet.find(text[i]) != std::string_view::npos) ++i;
     // What is wrong with a text of good characters only is its length; with good padding, the bits before it.
     fail(position + i, "invalid base64");
 }

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <thread>
 
-#include "kvctl/base/helper.hpp"
+#include "kvctl/base/helper_thread.hpp"
 
 namespace kvctl::raftlog {
 namespace {

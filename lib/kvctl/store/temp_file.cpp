@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "kvctl/base/error.hpp"
-#include "kvctl/base/helper.hpp"
+#include "kvctl/base/helper_thread.hpp"
 #include "kvctl/base/interrupt.hpp"
 
 namespace kvctl::store {

@@ -1,7 +1,5 @@
 #pragma once
-#include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,47 +8,12 @@
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/sqlite/database.hpp"
-#include "kvctl/store/sqlite/index_check.hpp"
+#include "kvctl/store/sqlite/connection.hpp"
+#include "kvctl/store/sqlite/index_audit.hpp"
 #include "kvctl/store/sqlite/schema.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {
-
-/// What an SQLite database begins with.
-inline constexpr std::string_view k_sqlite_magic{"SQLite format 3\0", 16};
-
-/// A file and its -wal as the file system sees them; two that are equal mean that nobody wrote in between.
-struct Fingerprint {
-    std::uint64_t inode = 0;
-    std::int64_t size = 0;
-    std::int64_t modified_ns = 0;
-    std::int64_t wal_size = -1;  ///< -1: there is none
-    std::int64_t wal_modified_ns = 0;
-    friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
-};
-[[nodiscard]] Fingerprint fingerprint(const std::string& path);
-
-/// Checks from the header alone that `path` is a whole SQLite database, and fills in a StoreInfo but for the
-/// layout. Throws not_a_store, damaged or io.
-[[nodiscard]] StoreInfo inspect_file(const std::string& given_path, const std::string& real_path);
-/// The same by a descriptor of the file, which stays open: closing one would drop SQLite's locks on it.
-[[nodiscard]] StoreInfo inspect_file(const std::string& given_path, const std::string& real_path, int fd);
-
-/// A connection chosen so that reading changes nothing (sqlite::Database::Mode). It holds one snapshot from
-/// the start.
-struct Connection {
-    enum class Access {
-        shared,    ///< rollback journal: SQLite's own shared lock holds writers off
-        detached,  ///< WAL, and nobody has it open
-        live,      ///< WAL, and somebody has it open
-        owned,     ///< inside a writer's own exclusive transaction
-    };
-    sqlite::Database db;
-    Access access = Access::shared;
-    Fingerprint seen;
-};
-/// Waits up to `timeout_ms` for a writer that holds the file; then throws busy with its pid.
-[[nodiscard]] Connection open_for_reading(const StoreInfo& info, int timeout_ms);
 
 /// What the two SQLite layouts share: the connection, and loading rows on two threads where that is safe and
 /// pays.
@@ -130,14 +93,10 @@ class SqliteStore : public Store {
     std::uint64_t scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto);
     /// Empty: those of this choice hold what the table does.
     [[nodiscard]] std::string index_fault(IndexChoice choice);
-    void on_connections(
-        bool many,
-        const std::function<void(const sqlite::Database&, std::size_t, const std::atomic<bool>&)>& work);
     TableInfo table_;
     bool in_order_ = false;
     std::uint64_t rows_read_ = 0;
-    std::optional<IndexContents> contents_;
-    bool gathered_ = false;  // contents_ covers every row
+    IndexAudit audit_;  // gathers once doubt_indexes() was called
     bool indexes_sound_ = false;
 };
 

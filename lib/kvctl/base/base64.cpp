@@ -1,17 +1,18 @@
-#include "kvctl/raftlog/fast_base64.hpp"
+#include "kvctl/base/base64.hpp"
 
 #include <array>
 #include <cstdint>
+
+#include "kvctl/base/bytes.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 #define KVCTL_BASE64_SSSE3 1
 #endif
 
-namespace kvctl::raftlog {
+namespace kvctl {
 namespace {
 
-constexpr std::string_view k_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::uint32_t k_bad = 0x80000000;
 constexpr std::size_t k_slack = 16;  // a vector store writes beyond what it decoded
 
@@ -20,9 +21,9 @@ constexpr auto k_shifted = [] {
     std::array<std::array<std::uint32_t, 256>, 4> tables{};
     for (std::size_t place = 0; place < 4; ++place) {
         tables[place].fill(k_bad);
-        for (std::size_t i = 0; i < k_alphabet.size(); ++i) {
-            tables[place][static_cast<unsigned char>(k_alphabet[i])] = static_cast<std::uint32_t>(i)
-                                                                       << (6 * (3 - place));
+        for (std::size_t i = 0; i < k_base64_alphabet.size(); ++i) {
+            tables[place][static_cast<unsigned char>(k_base64_alphabet[i])] = static_cast<std::uint32_t>(i)
+                                                                              << (6 * (3 - place));
         }
     }
     return tables;
@@ -72,7 +73,8 @@ __attribute__((target("ssse3"))) std::size_t decode_rounds(const char* in, std::
 }
 #endif
 
-bool decode(std::string_view text, std::vector<char>& out, bool rounds) {
+template <class Buffer>
+bool decode(std::string_view text, Buffer& out, bool rounds) {
     out.clear();
     if (text.empty()) return true;
     if (text.size() % 4 != 0) return false;
@@ -112,12 +114,35 @@ bool has_rounds() noexcept {
 
 }  // namespace
 
-bool fast_base64_decode(std::string_view text, std::vector<char>& out) {
+std::string base64_encode(std::string_view bytes) {
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        const std::size_t n = bytes.size() - i < 3 ? bytes.size() - i : 3;
+        std::uint32_t w = 0;
+        for (std::size_t k = 0; k < 3; ++k) {
+            w = (w << 8) | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+        }
+        out += k_base64_alphabet[w >> 18];
+        out += k_base64_alphabet[(w >> 12) & 63];
+        out += n > 1 ? k_base64_alphabet[(w >> 6) & 63] : '=';
+        out += n > 2 ? k_base64_alphabet[w & 63] : '=';
+    }
+    return out;
+}
+
+std::optional<std::string> base64_decode(std::string_view text) {
+    std::string out;
+    if (!decode(text, out, has_rounds())) return std::nullopt;
+    return out;
+}
+
+bool base64_decode_into(std::vector<char>& out, std::string_view text) {
     return decode(text, out, has_rounds());
 }
 
-bool portable_base64_decode(std::string_view text, std::vector<char>& out) {
+bool base64_decode_portable(std::vector<char>& out, std::string_view text) {
     return decode(text, out, false);
 }
 
-}  // namespace kvctl::raftlog
+}  // namespace kvctl

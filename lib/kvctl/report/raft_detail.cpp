@@ -1,10 +1,10 @@
-#include "tools/raft_detail.hpp"
+#include "kvctl/report/raft_detail.hpp"
 
 #include <variant>
 
 #include "kvctl/base/bytes.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::report {
 namespace {
 
 std::string lease_text(std::int64_t id) {
@@ -63,4 +63,4 @@ std::string describe_request(const raft::EntryView& entry) {
     return std::visit(Words{}, raft::decode_request(entry).body);
 }
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::report

@@ -1,0 +1,72 @@
+#include "kvctl/sqlite/failure.hpp"
+
+#include <sqlite3.h>
+
+#include <new>
+#include <string_view>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/sqlite/lost_reads.hpp"
+
+namespace kvctl::sqlite {
+namespace {
+
+ErrorKind kind_of(int extended) noexcept {
+    switch (extended & 0xFF) {
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+            return ErrorKind::busy;
+        case SQLITE_CORRUPT:
+        // Rows that the file's own constraints do not allow, or longer than any row of a store.
+        case SQLITE_CONSTRAINT:
+        case SQLITE_MISMATCH:
+        case SQLITE_TOOBIG:
+            return ErrorKind::damaged;
+        // The statements are ours; what they name is the file's: a function, collation, module or view of its
+        // schema that does not run here.
+        case SQLITE_ERROR:
+        case SQLITE_AUTH:
+            return ErrorKind::refused;
+        case SQLITE_NOTADB:
+            return ErrorKind::not_a_store;
+        case SQLITE_FULL:
+        case SQLITE_IOERR:
+        case SQLITE_CANTOPEN:
+        case SQLITE_PERM:
+        case SQLITE_READONLY:
+            return ErrorKind::io;
+        case SQLITE_INTERRUPT:
+            return ErrorKind::interrupted;
+        default:
+            return ErrorKind::internal;
+    }
+}
+
+}  // namespace
+
+void fail(sqlite3* db, const std::string& path, int rc, const char* sql) {
+    const int extended = db != nullptr ? sqlite3_extended_errcode(db) : rc;
+    if ((extended & 0xFF) == SQLITE_INTERRUPT) check_interrupt();
+    if ((extended & 0xFF) == SQLITE_CORRUPT) {
+        if (const int error = take_lost_read(); error != 0) throw io_error(path, "cannot be read", error);
+    }
+    const char* const said = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+    // The parser also says so where it had no memory for what it had read. No text prepared here is
+    // incomplete: a schema's have been parsed once when the store was opened.
+    if (extended == SQLITE_ERROR && std::string_view(said) == "incomplete input") throw std::bad_alloc();
+    std::string message = path + ": " + said;
+    message += " (SQLite " + std::to_string(extended) + ")";
+    if ((extended & 0xFF) == SQLITE_BUSY) message += "; a server may still have the file open";
+    if (extended == SQLITE_READONLY_ROLLBACK) {
+        throw Error(ErrorKind::refused,
+                    path +
+                        ": a transaction was cut short and its -journal lies beside the file; reading "
+                        "would show half of it. A run that writes ('kvctl compact', "
+                        "or the server's next start) rolls it back");
+    }
+    if (sql != nullptr && kind_of(extended) == ErrorKind::internal) message += std::string("; in: ") + sql;
+    throw Error(kind_of(extended), message);
+}
+
+}  // namespace kvctl::sqlite

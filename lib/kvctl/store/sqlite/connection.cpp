@@ -1,0 +1,172 @@
+#include "kvctl/store/sqlite/connection.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <thread>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/base/cores.hpp"
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/helper_thread.hpp"
+#include "kvctl/base/read_start.hpp"
+#include "kvctl/sqlite/holders.hpp"
+
+namespace kvctl::store {
+namespace {
+
+std::int64_t ns_of(const timespec& t) noexcept {
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+std::uint64_t size_of(const std::string& path) noexcept {
+    struct stat st {};
+    return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
+}
+
+}  // namespace
+
+Fingerprint fingerprint(const std::string& path) {
+    Fingerprint f;
+    struct stat st {};
+    if (::stat(path.c_str(), &st) == 0) {
+        f.inode = st.st_ino;
+        f.size = st.st_size;
+        f.modified_ns = ns_of(st.st_mtim);
+    }
+    if (::stat((path + "-wal").c_str(), &st) == 0) {
+        f.wal_size = st.st_size;
+        f.wal_modified_ns = ns_of(st.st_mtim);
+    }
+    return f;
+}
+
+StoreInfo inspect_file(const std::string& given_path, const std::string& real_path) {
+    const int fd = ::open(real_path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) throw io_error(given_path, "cannot open", errno);
+    struct Close {
+        int fd;
+        ~Close() { ::close(fd); }
+    } const close{fd};
+    return inspect_file(given_path, real_path, fd);
+}
+
+StoreInfo inspect_file(const std::string& given_path, const std::string& real_path, int fd) {
+    StoreInfo info;
+    info.path = given_path;
+    info.real_path = real_path;
+    struct stat st {};
+    std::array<unsigned char, 100> header{};
+    const int stat_rc = ::fstat(fd, &st);
+    const bool regular = stat_rc == 0 && S_ISREG(st.st_mode);
+    const ssize_t got = regular ? read_start(fd, header.data(), header.size()) : 0;
+    const int read_errno = errno;
+    if (stat_rc != 0 || got < 0) throw io_error(given_path, "cannot read", read_errno);
+    if (!regular) throw Error(ErrorKind::not_a_store, given_path + ": not a regular file");
+    info.wal_bytes = size_of(real_path + "-wal");
+    info.journal_bytes = size_of(real_path + "-journal");
+    if (st.st_size == 0 && info.wal_bytes == 0)
+        throw Error(ErrorKind::not_a_store, given_path + ": the file is empty");
+    const std::string_view magic(reinterpret_cast<const char*>(header.data()), k_sqlite_magic.size());
+    if (got < static_cast<ssize_t>(header.size()) || magic != k_sqlite_magic) {
+        if (got > 0 && k_sqlite_magic.starts_with(
+                           magic.substr(0, std::min<std::size_t>(static_cast<std::size_t>(got), 16)))) {
+            throw Error(ErrorKind::damaged, given_path + ": truncated: the file ends inside SQLite's header");
+        }
+        throw Error(
+            ErrorKind::not_a_store,
+            given_path +
+                ": not an SQLite database (nor an etcd db; dqlite's own files cannot be read either)");
+    }
+    info.file_bytes = static_cast<std::uint64_t>(st.st_size);
+    const std::uint32_t page_size = static_cast<std::uint32_t>(header[16]) << 8 | header[17];
+    info.page_size = page_size == 1 ? 65536 : page_size;
+    if (info.page_size < 512 || (info.page_size & (info.page_size - 1)) != 0) {
+        throw Error(ErrorKind::damaged,
+                    given_path + ": the header gives a page size of " + std::to_string(page_size));
+    }
+    info.reserved_bytes = header[20];
+    if (info.usable_size() < 480) {
+        throw Error(ErrorKind::damaged, given_path + ": the header reserves " + std::to_string(header[20]) +
+                                            " of the " + std::to_string(info.page_size) + " bytes of a page");
+    }
+    if (const std::uint32_t format = be32(&header[44]); format > 4) {
+        throw Error(ErrorKind::damaged,
+                    given_path + ": the header gives a schema format of " + std::to_string(format));
+    }
+    info.wal_mode = header[18] == 2 && header[19] == 2;
+    const bool counted = be32(&header[24]) == be32(&header[92]);
+    const std::uint64_t pages = be32(&header[28]);
+    if (counted && info.wal_bytes == 0 && info.journal_bytes == 0 &&
+        pages * info.page_size > info.file_bytes) {
+        throw Error(ErrorKind::damaged, given_path + ": truncated: " + std::to_string(info.file_bytes) +
+                                            " bytes, but the header counts " + std::to_string(pages) +
+                                            " pages of " + std::to_string(info.page_size));
+    }
+    return info;
+}
+
+Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
+    const Fingerprint seen = fingerprint(info.real_path);
+    // A -shm is the mark of somebody who has the file open, or had; a look at all processes is only worth it
+    // then.
+    struct stat shm {};
+    const bool shared_memory = info.wal_mode && ::stat((info.real_path + "-shm").c_str(), &shm) == 0;
+    const sqlite::Holders holders = sqlite::find_holders(info.real_path, shared_memory);
+    const bool detached = info.wal_mode && !holders.any();
+    const auto mode = detached ? sqlite::Database::Mode::detached : sqlite::Database::Mode::read;
+    const auto access = detached        ? Connection::Access::detached
+                        : info.wal_mode ? Connection::Access::live
+                                        : Connection::Access::shared;
+    Connection c{sqlite::Database::open(info.real_path, mode), access, seen};
+    c.db.busy_timeout(timeout_ms);
+    try {
+        c.db.exec("BEGIN");
+        (void)c.db.integer("SELECT count(*) FROM sqlite_schema");
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::busy) throw;
+        const sqlite::Holders now = sqlite::find_holders(info.real_path, false);
+        throw Error(ErrorKind::busy, info.path + ": locked by " + sqlite::describe(now.locking) +
+                                         "; gave up after " + std::to_string(timeout_ms) + " ms");
+    }
+    return c;
+}
+
+// A live WAL may move on between the two.
+void on_connections(
+    Connection& connection, const std::string& real_path, bool many,
+    const std::function<void(const sqlite::Database&, std::size_t, const std::atomic<bool>&)>& work) {
+    std::atomic<bool> failed{false};
+    std::exception_ptr error;
+    std::jthread second;
+    if (many && usable_cores() > 1 && connection.access != Connection::Access::live) {
+        second = start_helper([&] {
+            try {
+                // Without locks of its own: the first connection's lock (or the fact that nobody has the file
+                // open) stands for both. A second lock would wait for ever behind a writer that waits for the
+                // first.
+                const sqlite::Database own =
+                    sqlite::Database::open(real_path, sqlite::Database::Mode::detached);
+                work(own, 1, failed);
+            } catch (...) {
+                error = std::current_exception();
+                failed = true;
+            }
+        });
+    }
+    try {
+        work(connection.db, 0, failed);
+    } catch (...) {
+        failed = true;
+        if (second.joinable()) second.join();
+        throw;
+    }
+    if (second.joinable()) second.join();
+    if (error) std::rethrow_exception(error);
+}
+
+}  // namespace kvctl::store
