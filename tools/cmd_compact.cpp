@@ -11,6 +11,8 @@
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/sqlite/holders.hpp"
 #include "kvctl/store/bbolt/writable.hpp"
+#include "kvctl/store/convert.hpp"
+#include "kvctl/store/kine/kine_limits.hpp"
 #include "kvctl/store/open.hpp"
 #include "kvctl/store/temp_file.hpp"
 #include "tools/bold.hpp"
@@ -77,6 +79,18 @@ void check_members(store::Store& store, const CompactOptions& options, const Dec
         {!options.output, d.kind == Decision::Kind::compact, options.disarm, options.all_members});
 }
 
+// Refused: what the other layout cannot hold.
+void check_target(store::Store& store, const CompactOptions& options, const Decision& d) {
+    if (!converts(store, options) || options.to != store::TargetKind::kine) return;
+    store::KineLimits::of(d.index, &d.plan.removed_slots).check(store.info().path, options.renumber);
+}
+
+// A snapshot's output is a snapshot.
+bool has_digest(const store::Store& store) {
+    const auto* const db = dynamic_cast<const store::BboltStore*>(&store);
+    return db != nullptr && db->file().has_digest();
+}
+
 // The list goes to its file before anything is changed, so that a full disk costs nothing.
 void write_list(const CompactOptions& options, const Decision& d) {
     if (!options.list_file) return;
@@ -100,6 +114,7 @@ std::string refusal(store::Store& store, const CompactOptions& options, Decision
     try {
         auto* const sqlite = dynamic_cast<store::SqliteStore*>(&store);
         check_members(store, options, d);
+        check_target(store, options, d);
         if (sqlite != nullptr && !options.output && changes(options, d)) {
             try {
                 store::check_executable(*sqlite);
@@ -195,8 +210,8 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
     auto progress = make_progress(options.output_style, io);  // taken away before the report
     std::optional<store::BboltHold> hold;
     if (store::is_bbolt(store::resolve_path(options.path))) {
-        const std::string db = store::bbolt_path(options.path);
-        hold.emplace(options.path, store::resolve_path(db), store::BboltHold::Kind::shared, options.open);
+        hold.emplace(options.path, store::resolve_path(options.path), store::BboltHold::Kind::shared,
+                     options.open);
     }
     const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
     Decision d = decide(*store, options, progress.get());
@@ -214,8 +229,14 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
     execution.drop_old_values = options.drop_old_values;
     execution.raft_compact_to = d.raft_compact_to;
     execution.progress = progress.get();
-    if (const auto* const db = dynamic_cast<const store::BboltStore*>(store.get())) {
-        store::rebuild_to_output(*db, {&d.index, &d.plan, options.disarm}, *options.output, progress.get());
+    const store::TargetKind to =
+        options.to.value_or(has_digest(*store) ? store::TargetKind::snapshot : store::TargetKind::bbolt);
+    if (converts(*store, options) || store->traits().member) {
+        const store::TargetRequest request{to, *options.output, false, false, options.renumber};
+        store::Converted done =
+            store::convert_compacted(*store, d.index, d.plan, request, options.disarm, progress.get());
+        for (std::string& w : done.warnings) d.notes.warnings.push_back(std::move(w));
+        for (Finding& f : done.findings) d.notes.findings.push_back(std::move(f));
     } else {
         store::execute_to_output(*store, d.index, d.plan, execution, *options.output);
     }
@@ -379,6 +400,7 @@ int compact(const Args& args, Io& io) {
     CompactOptions options = parse_compact(args, io);
     if (options.dry_run) return forecast(options, start, io);
     if (options.output) return write_output(options, start, io);
+    store::refuse_archive(options.path);
     if (store::is_bbolt(store::resolve_path(options.path)) && !look_is_enough(options))
         return execute_bbolt(options, start, io);
     if (look_is_enough(options)) {

@@ -90,10 +90,7 @@ int vacuum(const Args& args, Io& io) {
     const Output output = output_of(parsed, io);
     parsed.expect_operands(1, 1, "STORE");
     const std::string path = parsed.operands().front();
-    store::OpenOptions options;
-    options.layout = layout_of(parsed);
-    options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
-    options.waits_for_idle = parsed.has("timeout");
+    const store::OpenOptions options = open_options_of(parsed);
     const auto progress = make_progress(output, io);
 
     report::VacuumReport r;

@@ -9,7 +9,9 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/raftlog/open.hpp"
+#include "kvctl/store/convert.hpp"
 #include "kvctl/store/kine/kine.hpp"
+#include "kvctl/store/kine/kine_limits.hpp"
 #include "kvctl/store/sqlite/predict.hpp"
 #include "tools/sizes.hpp"
 
@@ -293,6 +295,12 @@ void note_replay(store::Store& store, const CompactOptions& options, Decision& d
 
 }  // namespace
 
+bool converts(const store::Store& store, const CompactOptions& options) {
+    if (!options.to) return false;
+    const std::string_view own = name_of(store.info().layout);
+    return own != name_of(*options.to) && !store::keeps_buckets(store, *options.to);
+}
+
 Decision decide(store::Store& store, const CompactOptions& options, Progress* progress) {
     const store::StoreInfo& info = store.info();
     const mvcc::CompactionRules rules = rules_for(info, options);
@@ -328,6 +336,13 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
         d.kind = Decision::Kind::already_compacted;
     }
     d.shrunk_bytes = predictor.bytes(d.plan);
+    if (converts(store, options)) {
+        d.shrunk_bytes.reset();
+        if (options.target_size)
+            throw Error(ErrorKind::usage, info.path +
+                                              ": --target-size: how large a store of another layout "
+                                              "becomes is not foretold");
+    }
     // Shrinking alone is work as well.
     if (options.min_gain && (d.kind == Decision::Kind::compact || options.vacuum)) {
         const std::uint64_t after = d.shrunk_bytes.value_or(info.file_bytes);

@@ -35,6 +35,9 @@ struct Decision {
 /// reach.
 [[nodiscard]] Decision decide(store::Store& store, const CompactOptions& options, Progress* progress);
 
+/// Whether the output is of another layout than the store.
+[[nodiscard]] bool converts(const store::Store& store, const CompactOptions& options);
+
 /// Throws where executing the decision is refused: live revisions that etcd's rule would lose, damage it
 /// would touch.
 void check_decision(const store::StoreInfo& info, const Decision& decision);

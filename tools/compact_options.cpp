@@ -20,6 +20,9 @@ OptionTable compact_options() {
                choice("strategy", "auto|in-place|rewrite",
                       "delete rows, or copy the survivors into a new file (default auto)"),
                file("output", "FILE", "leave STORE alone, write the compacted store to the new FILE", 'o'),
+               choice("to", "native|kine|bbolt|snapshot",
+                      "with --output: the layout of FILE (default STORE's)"),
+               flag("renumber", "to kine: several keys of one revision get a revision each"),
                file("backup", "FILE", "first copy STORE to the new FILE"),
                word("batch", "N",
                     "delete in transactions of N revisions, resumable (default: all or nothing)"),
@@ -82,6 +85,8 @@ void check_combinations(const CompactOptions& o, const Parsed& parsed) {
     if (o.output && o.backup) throw usage("--output leaves STORE alone; it does not go with --backup");
     if (o.output && o.vacuum)
         throw usage("--output writes a file without free space; it does not go with --vacuum");
+    if (o.to && !o.output) throw usage("--to goes with --output: a store never changes its layout in place");
+    if (o.renumber && o.to != store::TargetKind::kine) throw usage("--renumber goes with --to kine");
     if (parsed.has("raft-keep") && !o.raft_index_auto) throw usage("--raft-keep goes with --raft-index auto");
     if (o.raft_log && o.compacts_raft() && !o.dry_run) {
         throw usage(
@@ -108,6 +113,8 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     if (strategy == "in-place") o.strategy = store::Strategy::in_place;
     if (strategy == "rewrite") o.strategy = store::Strategy::rewrite;
     o.output = parsed.value("output");
+    o.to = target_of(parsed);
+    o.renumber = parsed.has("renumber");
     o.backup = parsed.value("backup");
     if (const auto v = parsed.value("batch")) {
         o.batch = parse_i64("--batch", *v);
@@ -127,9 +134,7 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     o.all_members = parsed.has("all-members");
     o.exit_code = parsed.has("exit-code");
     o.rules = rules_of(parsed);
-    o.open.layout = layout_of(parsed);
-    o.open.timeout_ms = static_cast<int>(timeout_of(parsed).count());
-    o.open.waits_for_idle = parsed.has("timeout");
+    o.open = open_options_of(parsed);
     check_combinations(o, parsed);
     if (o.dry_run) o.command = command_without_dry_run(parsed);
     return o;

@@ -24,6 +24,8 @@ struct CompactOptions {
     bool vacuum = false;
     std::optional<store::Strategy> strategy;  ///< nullopt: chosen by measure
     std::optional<std::string> output;
+    std::optional<store::TargetKind> to;  ///< of the new file; nullopt: the layout that the store has
+    bool renumber = false;
     std::optional<std::string> backup;
     std::optional<std::int64_t> batch;
     bool list = false;

@@ -9,9 +9,7 @@
 namespace kvctl::cli {
 
 OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
-    store::OpenOptions options;
-    options.layout = layout_of(parsed);
-    options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    const store::OpenOptions options = open_options_of(parsed);
     const auto rules = parsed.offers("tombstones") ? rules_of(parsed) : std::nullopt;
     OpenedStore opened;
     opened.store = store::open_store(path, options);

@@ -32,7 +32,8 @@ class File {
 
     /// Throws: `io`; `not_a_store` when the file is empty or neither meta shows the magic number; `damaged`
     /// when both metas are broken, or the file is shorter than the newest one says.
-    explicit File(const std::string& path, Lock lock = Lock::shared);
+    /// Messages call it `name` where one is given.
+    explicit File(const std::string& path, Lock lock = Lock::shared, const std::string& name = {});
     ~File();
     File(const File&) = delete;
     File& operator=(const File&) = delete;

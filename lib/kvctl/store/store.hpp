@@ -26,6 +26,7 @@ namespace kvctl::store {
 
 class CompactionModel;
 class Conversion;
+enum class TargetKind;
 struct CheckRequest;
 struct CheckResult;
 
@@ -116,6 +117,8 @@ class Store {
     virtual ~Store() = default;
 
     [[nodiscard]] virtual const StoreInfo& info() const = 0;
+    /// What has to stay as long as the store does: the file that it was unpacked into.
+    void keep(std::shared_ptr<const void> what) { kept_ = std::move(what); }
     [[nodiscard]] virtual const Traits& traits() const noexcept = 0;
     [[nodiscard]] virtual StoreHead head() = 0;
     [[nodiscard]] virtual LogPlace log_place() = 0;
@@ -181,8 +184,11 @@ class Store {
     /// The layout's part of check_store(): everything that can be wrong with the file and its rows.
     virtual void check(const CheckRequest& request, CheckResult& result, FindingLog& log) = 0;
 
-    /// The store as a native one would hold it. Reads it once, without values.
-    [[nodiscard]] virtual std::unique_ptr<Conversion> conversion(Progress* progress) = 0;
+    /// The store as another layout would hold it. Reads it once, without values.
+    [[nodiscard]] virtual std::unique_ptr<Conversion> conversion(TargetKind to, Progress* progress) = 0;
+
+  private:
+    std::shared_ptr<const void> kept_;
 };
 
 /// The rules a store is judged by: its layout's own, else what was asked for, else etcd's classic ones.

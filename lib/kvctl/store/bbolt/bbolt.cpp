@@ -15,6 +15,8 @@
 #include "kvctl/base/proto.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/compaction_model.hpp"
+#include "kvctl/store/locate.hpp"
+#include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -52,20 +54,13 @@ bool looks_like_bbolt(std::string_view first_bytes) {
     return bbolt::looks_like_bbolt(first_bytes);
 }
 
-std::string bbolt_path(const std::string& path) {
-    struct stat st {};
-    if (::stat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) return path;
-    std::string db = path + (path.ends_with('/') ? "" : "/") + "member/snap/db";
-    if (::stat(db.c_str(), &st) != 0) {
-        throw Error(ErrorKind::not_a_store,
-                    path + ": is a directory, but no etcd data dir: it has no member/snap/db");
-    }
-    return db;
-}
+BboltStore::BboltStore(const std::string& path, bbolt::File::Lock lock)
+    : BboltStore(path, resolved(locate_store(path)), lock) {}
 
-BboltStore::BboltStore(const std::string& path, bbolt::File::Lock lock) : file_(bbolt_path(path), lock) {
+BboltStore::BboltStore(const std::string& path, const std::string& file, bbolt::File::Lock lock)
+    : file_(file, lock, locate_store(path)) {
     info_.path = path;
-    info_.real_path = resolved(file_.path());
+    info_.real_path = file;
     info_.layout = Layout::bbolt;
     info_.file_bytes = file_.file_bytes();
     info_.page_size = file_.page_size();
@@ -93,12 +88,11 @@ LogPlace BboltStore::log_place() {
         struct stat st {};
         return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
     };
-    return {nullptr, is_directory(info_.path) && is_directory(info_.path + "/member/wal") ? info_.path
-                                                                                          : std::string()};
-}
-
-std::unique_ptr<Store> open_bbolt(const std::string& path) {
-    return std::make_unique<BboltStore>(path);
+    if (!is_directory(info_.path)) return {};
+    // The db of a data dir, whichever of its folders was named, or a folder above it.
+    const std::string member = folder_of(folder_of(info_.real_path));
+    if (!info_.real_path.ends_with("/member/snap/db") || !is_directory(member + "/wal")) return {};
+    return {nullptr, is_directory(info_.path + "/member/wal") ? info_.path : folder_of(member)};
 }
 
 // --- rows
@@ -366,25 +360,31 @@ StoreHead BboltStore::head() {
     return head;
 }
 
+std::optional<Lease> decode_lease(std::string_view key, std::string_view value) {
+    if (key.size() != 8) return std::nullopt;
+    Lease lease;
+    proto::Reader r(value);
+    while (r.next()) {
+        if (r.field() == 1) lease.id = r.signed_number();
+        if (r.field() == 2) lease.ttl = r.signed_number();
+    }
+    if (r.bad()) return std::nullopt;
+    return lease;
+}
+
 std::vector<Lease> BboltStore::leases() {
     std::vector<Lease> leases;
     const auto bucket = file_.bucket("lease");
     if (!bucket) return leases;
     bbolt::Cursor cursor(file_, *bucket);
     for (bool more = cursor.first(); more; more = cursor.next()) {
-        Lease lease;
-        bool sound = !cursor.is_bucket() && cursor.key().size() == 8;
-        proto::Reader r(cursor.value());
-        while (sound && r.next()) {
-            if (r.field() == 1) lease.id = r.signed_number();
-            if (r.field() == 2) lease.ttl = r.signed_number();
-        }
-        if (!sound || r.bad()) {
+        const auto lease = cursor.is_bucket() ? std::nullopt : decode_lease(cursor.key(), cursor.value());
+        if (!lease) {
             throw Error(ErrorKind::damaged, file_.path() + ": page " + std::to_string(cursor.page().value()) +
                                                 ", element " + std::to_string(cursor.position()) +
                                                 ": is no lease");
         }
-        leases.push_back(lease);
+        leases.push_back(*lease);
     }
     std::sort(leases.begin(), leases.end(), [](const Lease& a, const Lease& b) { return a.id < b.id; });
     return leases;

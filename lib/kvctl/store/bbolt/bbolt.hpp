@@ -12,9 +12,8 @@ namespace kvctl::store {
 /// Whether a file that begins with these bytes (128 KiB of them, or all there is) is a bbolt file.
 [[nodiscard]] bool looks_like_bbolt(std::string_view first_bytes);
 
-/// The file that `path` stands for: itself, or the `member/snap/db` of an etcd data dir. A directory without
-/// one throws `not_a_store`.
-[[nodiscard]] std::string bbolt_path(const std::string& path);
+/// A row of bucket "lease"; nullopt when it is none.
+[[nodiscard]] std::optional<Lease> decode_lease(std::string_view key, std::string_view value);
 
 /// An etcd `db`: bbolt with etcd's buckets. Read-only by type.
 ///
@@ -25,6 +24,9 @@ class BboltStore : public Store {
     /// `path` may be an etcd data dir, a db or a snapshot file. Throws as bbolt::File does, and `not_a_store`
     /// when there is no bucket "key".
     explicit BboltStore(const std::string& path, bbolt::File::Lock lock = bbolt::File::Lock::shared);
+    /// The same, once it is known which `file` that is.
+    BboltStore(const std::string& path, const std::string& file,
+               bbolt::File::Lock lock = bbolt::File::Lock::shared);
 
     /// free_pages is what the file's freelist says; etcd stores none, and then it is known only after load().
     [[nodiscard]] const StoreInfo& info() const override { return info_; }
@@ -51,7 +53,7 @@ class BboltStore : public Store {
     [[nodiscard]] bool space_alarm() override;
     void check_executable(Findings& /*findings*/) override {}
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
-    [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
+    [[nodiscard]] std::unique_ptr<Conversion> conversion(TargetKind to, Progress* progress) override;
 
     /// A value of the bucket "meta" as it is stored.
     [[nodiscard]] std::optional<std::string_view> meta_bytes(std::string_view name) const;
@@ -74,7 +76,5 @@ class BboltStore : public Store {
     bbolt::Bucket rows_;
     std::uint64_t rows_read_ = 0;
 };
-
-[[nodiscard]] std::unique_ptr<Store> open_bbolt(const std::string& path);
 
 }  // namespace kvctl::store

@@ -26,7 +26,10 @@ std::string be64(std::uint64_t v) {
 
 // Buckets come in the order of their names; rows are handed over while "key" is open.
 BboltWriter::BboltWriter(std::string path, bool snapshot)
-    : path_(std::move(path)), snapshot_(snapshot), file_(path_), writer_(file_.descriptor(), file_.path(), {}) {
+    : path_(std::move(path)),
+      snapshot_(snapshot),
+      file_(path_),
+      writer_(file_.descriptor(), file_.path(), {}) {
     for (const char* const name : {"alarm", "auth", "authRoles", "authUsers", "cluster"})
         add_empty_bucket(writer_, name);
     writer_.begin_bucket("key", 0);

@@ -12,12 +12,13 @@
 namespace kvctl::store {
 namespace {
 
-// Into a temporary file: written, compared, and closed with a digest where the source has one.
-void build(const TempFile& file, const BboltStore& store, const RebuildChanges& changes, Progress* progress) {
+// Into a temporary file: written, compared, and closed with a digest where one is asked for.
+void build(const TempFile& file, const BboltStore& store, const RebuildChanges& changes, bool digest,
+           Progress* progress) {
     const EarlySync early(file);
     const std::uint64_t bytes = write_rebuilt(store, changes, file.descriptor(), file.path(), progress);
     verify_rebuilt(store, changes, file.path(), progress);
-    if (store.file().has_digest()) append_digest(file.descriptor(), file.path(), bytes);
+    if (digest) append_digest(file.descriptor(), file.path(), bytes);
 }
 
 // What the file's own messages name is a file that is gone by then.
@@ -43,7 +44,7 @@ FileRules rules_of(const BboltStore& store) {
 }  // namespace
 
 BboltWritable BboltWritable::open(const std::string& path, const OpenOptions& options) {
-    const std::string real_path = resolve_path(bbolt_path(path));
+    const std::string real_path = resolve_path(path);
     BboltWritable w;
     w.hold_ = std::make_unique<BboltHold>(path, real_path, BboltHold::Kind::exclusive, options);
     struct stat st {};
@@ -54,7 +55,7 @@ BboltWritable BboltWritable::open(const std::string& path, const OpenOptions& op
                                             "new file; -o NEW writes one beside it");
     }
     TempFile::remove_abandoned(real_path);
-    w.store_ = std::make_unique<BboltStore>(path, bbolt::File::Lock::none);
+    w.store_ = std::make_unique<BboltStore>(path, real_path, bbolt::File::Lock::none);
     return w;
 }
 
@@ -75,8 +76,9 @@ void BboltWritable::shrink(Progress* progress) {
 void BboltWritable::replace(const RebuildChanges& changes, Progress* progress) {
     const StoreInfo& info = store_->info();
     Replacement replacement({info.path, info.real_path, hold_->descriptor()}, rules_of(*store_));
-    in_the_name_of(*store_, replacement.file(),
-                   [&] { build(replacement.file(), *store_, changes, progress); });
+    in_the_name_of(*store_, replacement.file(), [&] {
+        build(replacement.file(), *store_, changes, store_->file().has_digest(), progress);
+    });
     check_interrupt();
     store_.reset();
     try {
@@ -95,10 +97,12 @@ void BboltWritable::close() {
 }
 
 void rebuild_to_output(const BboltStore& store, const RebuildChanges& changes, const std::string& output,
-                       Progress* progress) {
+                       Progress* progress, std::optional<bool> digest) {
     expect_new(output);
     TempFile file(output);
-    in_the_name_of(store, file, [&] { build(file, store, changes, progress); });
+    in_the_name_of(store, file, [&] {
+        build(file, store, changes, digest.value_or(store.file().has_digest()), progress);
+    });
     if (store.file().changed()) {
         throw Error(ErrorKind::in_use, store.info().path +
                                            ": another process wrote to it while it was copied; nothing was "

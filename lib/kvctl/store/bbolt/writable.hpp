@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "kvctl/base/progress.hpp"
@@ -40,8 +41,8 @@ class BboltWritable final : public WritableStore {
 };
 
 /// The same into the new file `output`; the source is only read and must be held by the caller, so that
-/// nobody writes to it. A snapshot's output has a digest, a data dir's has none.
+/// nobody writes to it. A digest stands behind it as in the source, unless `digest` says otherwise.
 void rebuild_to_output(const BboltStore& store, const RebuildChanges& changes, const std::string& output,
-                       Progress* progress);
+                       Progress* progress, std::optional<bool> digest = std::nullopt);
 
 }  // namespace kvctl::store

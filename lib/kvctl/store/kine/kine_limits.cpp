@@ -2,7 +2,6 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
-#include "kvctl/mvcc/slot_set.hpp"
 
 namespace kvctl::store {
 

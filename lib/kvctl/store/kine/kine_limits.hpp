@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kvctl/mvcc/slot_set.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
 
 namespace kvctl::store {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/text.hpp"
@@ -14,6 +15,26 @@ constexpr std::string_view k_compact_row = "compact_rev_key";
 constexpr std::string_view k_served_compact_key = "compact_rev_key_apiserver";
 
 }  // namespace
+
+void create_kine_table(const sqlite::Database& db) {
+    db.exec(
+        "CREATE TABLE kine (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, created INTEGER, deleted "
+        "INTEGER, create_revision INTEGER, prev_revision INTEGER, lease INTEGER, value BLOB, old_value "
+        "BLOB)");
+}
+
+void create_kine_indexes(const sqlite::Database& db) {
+    for (const char* const index :
+         {"CREATE INDEX kine_name_index ON kine (name)", "CREATE INDEX kine_name_id_index ON kine (name,id)",
+          "CREATE INDEX kine_id_deleted_index ON kine (id,deleted)",
+          "CREATE INDEX kine_prev_revision_index ON kine (prev_revision)",
+          "CREATE UNIQUE INDEX kine_name_prev_revision_uindex ON kine (name, prev_revision)",
+          "CREATE INDEX kine_id_compact_rev_key_with_prev_revision_index ON kine (id, name, prev_revision) "
+          "WHERE name != 'compact_rev_key' AND prev_revision != 0"}) {
+        check_interrupt();
+        db.exec(index);
+    }
+}
 
 KineWriter::KineWriter(std::string path, const Options& options)
     : path_(std::move(path)),
@@ -28,7 +49,8 @@ KineWriter::KineWriter(std::string path, const Options& options)
     db_.exec("BEGIN");
     db_.exec(
         "CREATE TABLE kine (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, created INTEGER, deleted "
-        "INTEGER, create_revision INTEGER, prev_revision INTEGER, lease INTEGER, value BLOB, old_value BLOB)");
+        "INTEGER, create_revision INTEGER, prev_revision INTEGER, lease INTEGER, value BLOB, old_value "
+        "BLOB)");
 }
 
 void KineWriter::add(const Lease& lease) {
@@ -72,6 +94,11 @@ void KineWriter::add(const mvcc::Record& record) {
         ++markers_;
         return;
     }
+    if (record.key.starts_with("gap-")) {
+        throw Error(ErrorKind::refused, path_ + ": the key '" + escape(record.key) +
+                                            "' begins as kine's rows for missing revisions do: a kine table "
+                                            "cannot hold it");
+    }
     Row row;
     row.name = record.key;
     if (row.name == k_compact_row) {
@@ -114,7 +141,8 @@ void KineWriter::add(const mvcc::Record& record) {
 void KineWriter::insert(const Row& row) {
     if (!insert_) {
         insert_ = db_.prepare(
-            "INSERT INTO kine VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT value FROM kine WHERE id = ?9))");
+            "INSERT INTO kine VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT value FROM kine WHERE id = "
+            "?9))");
     }
     insert_->bind(1, row.id).bind_text(2, row.name).bind(3, row.created ? 1 : 0).bind(4, row.deleted ? 1 : 0);
     insert_->bind(5, row.create).bind(6, row.previous).bind(7, row.lease);
@@ -143,16 +171,7 @@ void KineWriter::finish() {
     compact.value = "";
     insert(compact);
     insert_.reset();
-    for (const char* const index :
-         {"CREATE INDEX kine_name_index ON kine (name)", "CREATE INDEX kine_name_id_index ON kine (name,id)",
-          "CREATE INDEX kine_id_deleted_index ON kine (id,deleted)",
-          "CREATE INDEX kine_prev_revision_index ON kine (prev_revision)",
-          "CREATE UNIQUE INDEX kine_name_prev_revision_uindex ON kine (name, prev_revision)",
-          "CREATE INDEX kine_id_compact_rev_key_with_prev_revision_index ON kine (id, name, prev_revision) "
-          "WHERE name != 'compact_rev_key' AND prev_revision != 0"}) {
-        check_interrupt();
-        db_.exec(index);
-    }
+    create_kine_indexes(db_);
     db_.exec("COMMIT");
     db_.close();
     file_.sync();

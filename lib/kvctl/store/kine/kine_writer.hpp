@@ -74,4 +74,8 @@ class KineWriter final : public Target {
     std::uint64_t orphans_ = 0;
 };
 
+/// An empty table as kine 0.16.3 and later make it, and its indexes once the rows are there.
+void create_kine_table(const sqlite::Database& db);
+void create_kine_indexes(const sqlite::Database& db);
+
 }  // namespace kvctl::store

@@ -235,7 +235,7 @@ void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::Com
     SqliteStore& store = *sqlite_store;
     TempFile file(output);
     in_the_name_of(store, file, [&] {
-        build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
+        build(file, store, index, plan, execution, store.detached());
         verify(file.path(), store, index, plan, execution);
     });
     if (store.info().wal_mode) mark_wal_mode(file);
