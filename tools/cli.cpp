@@ -106,6 +106,17 @@ int report(const Args& args, Io& io, ErrorKind kind, const std::string& message)
     return code;
 }
 
+// What a refusal for damage ends with where its message does not say it: the command that names all of it.
+std::string way_out(const Args& args, const Error& e) {
+    const bool about_a_store = !args.empty() && args.front() != "check" && args.front() != "raft" &&
+                               find_command(args.front()) != nullptr;
+    if (e.kind() != ErrorKind::damaged || !about_a_store ||
+        std::string_view(e.what()).find("kvctl check") != std::string_view::npos) {
+        return {};
+    }
+    return "; 'kvctl check' tells what is wrong with it";
+}
+
 constexpr const char* k_lost = "was cut short while it was read, or its disk fails";
 
 int guarded(const Args& args, Io& io) {
@@ -118,7 +129,7 @@ int guarded(const Args& args, Io& io) {
         // What cannot be read looks damaged.
         const auto lost = e.kind() == ErrorKind::damaged ? MappedFile::take_lost() : std::nullopt;
         if (lost) return report(args, io, ErrorKind::io, std::string(e.what()) + "; " + *lost + " " + k_lost);
-        return report(args, io, e.kind(), e.what());
+        return report(args, io, e.kind(), e.what() + way_out(args, e));
     } catch (const std::bad_alloc&) {
         return report(args, io, ErrorKind::internal, "out of memory");
     } catch (const std::system_error& e) {  // std::filesystem's too

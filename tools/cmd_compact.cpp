@@ -10,7 +10,8 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/sqlite/holders.hpp"
-#include "kvctl/store/bbolt/writable.hpp"
+#include "kvctl/store/bbolt/bbolt.hpp"
+#include "kvctl/store/bbolt/hold.hpp"
 #include "kvctl/store/convert.hpp"
 #include "kvctl/store/kine/kine_limits.hpp"
 #include "kvctl/store/open.hpp"
@@ -19,6 +20,8 @@
 #include "tools/commands.hpp"
 #include "tools/compact_decision.hpp"
 #include "tools/compact_options.hpp"
+#include "tools/compact_space.hpp"
+#include "tools/held_store.hpp"
 #include "tools/new_file.hpp"
 #include "tools/notes.hpp"
 #include "tools/sizes.hpp"
@@ -108,14 +111,17 @@ bool changes(const CompactOptions& options, const Decision& d) {
     return d.works() || (options.vacuum && d.may_shrink());
 }
 
-// Why the real run would end without doing anything; empty: it would not. Damage of rows is a finding
-// already.
-std::string refusal(store::Store& store, const CompactOptions& options, Decision& d) {
+// Why the real run would end without doing anything once nobody else has the store. Damage of rows is a
+// finding already.
+report::Refusal refusal_of_work(store::Store& store, const CompactOptions& options, Decision& d,
+                                bool vacuums_in_place) {
+    report::Refusal r;
     try {
         auto* const sqlite = dynamic_cast<store::SqliteStore*>(&store);
         check_members(store, options, d);
         check_target(store, options, d);
-        if (sqlite != nullptr && !options.output && changes(options, d)) {
+        const bool writes = options.output ? d.kind != Decision::Kind::below_min_gain : changes(options, d);
+        if (sqlite != nullptr && !options.output && writes) {
             try {
                 store::check_executable(*sqlite);
             } catch (const Error& e) {
@@ -125,10 +131,27 @@ std::string refusal(store::Store& store, const CompactOptions& options, Decision
             }
         }
         check_decision(store.info(), d);
+        if (sqlite == nullptr || !writes) return r;
+        if (options.output || (d.works() && d.strategy == store::Strategy::rewrite))
+            store::check_copyable(*sqlite);
+        if (auto space = look_for_space(*sqlite, d, options, vacuums_in_place)) {
+            r.ways = std::move(space->ways);
+            throw Error(ErrorKind::no_space, space->message);
+        }
     } catch (const Error& e) {
-        return e.what();
+        r.reason = e.what();
+        r.kind = kind_name(e.kind());
     }
-    return {};
+    return r;
+}
+
+// The same as things stand: a server that has the store open comes first.
+report::Refusal refusal(store::Store& store, const CompactOptions& options, Decision& d,
+                        const Surroundings& around) {
+    const bool in_place = !why_in_place(around, store.info()).empty();
+    report::Refusal r = refusal_of_work(store, options, d, in_place);
+    if (options.output || !changes(options, d)) return r;
+    return held_refusal(store.info(), around.holders, std::move(r));
 }
 
 int finish(report::CompactionReport& r, Decision& d, const CompactOptions& options, Clock::time_point start,
@@ -157,35 +180,41 @@ int finish(report::CompactionReport& r, Decision& d, const CompactOptions& optio
                                                                            : 0;
 }
 
-// Why a store is not replaced by a new file; empty: it may be.
-std::string why_in_place(bool several_names, bool held_open) {
-    if (several_names) return "the file has more than one name: compacted in place";
-    if (held_open) return "another process has the file open: compacted in place";
-    return {};
-}
-
-// The same as a real run will find it: a look that must come before SQLite opens the file.
-std::string why_in_place(const std::string& path) {
-    const std::string real_path = store::resolve_path(path);
-    struct stat st {};
-    if (::stat(real_path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return {};
-    return why_in_place(st.st_nlink > 1, !sqlite::find_holders(real_path, true).open.empty());
-}
-
 void stay_in_place(Decision& d, const std::string& why) {
     if (why.empty() || !d.works() || d.strategy != store::Strategy::rewrite) return;
     d.strategy = store::Strategy::in_place;
     d.notes.warnings.push_back(why);
 }
 
+struct Forecast {
+    std::unique_ptr<store::Store> store;
+    Decision decision;
+};
+
+// A server that commits while its db is read may pull pages away from under the reader: then all begins
+// again, some times.
+Forecast decide_beside_writers(const CompactOptions& options, Progress* progress) {
+    store::OpenOptions open = options.open;
+    open.without_lock = true;
+    for (int again = 10;; --again) {
+        std::unique_ptr<store::Store> store = store::open_store(options.path, open);
+        const bool member = store->traits().member;
+        try {
+            Decision d = decide(*store, options, progress);
+            if (!member || again == 0 || !store->changed()) return {std::move(store), std::move(d)};
+        } catch (const Error& e) {
+            if (!member || again == 0 || e.kind() != ErrorKind::damaged || !store->changed()) throw;
+        }
+    }
+}
+
 int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
     auto progress = make_progress(options.output_style, io);  // taken away before the report
-    const std::string why = options.output ? "" : why_in_place(options.path);
-    const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
-    Decision d = decide(*store, options, progress.get());
+    const Surroundings around = look_around(options.path);
+    auto [store, d] = decide_beside_writers(options, progress.get());
     const store::StoreInfo& info = store->info();
     const bool etcd = store->traits().member;
-    if (!etcd) stay_in_place(d, why);
+    if (!etcd && !options.output) stay_in_place(d, why_in_place(around, info));
     report::CompactionReport r = start_report(info, options);
     const bool works = d.works();
     const bool new_file =
@@ -199,10 +228,16 @@ int forecast(const CompactOptions& options, Clock::time_point start, Io& io) {
     }
     if (options.output) store::refuse_existing(*options.output);
     if (options.backup && changes(options, d)) store::refuse_existing(*options.backup);
-    r.refusal = refusal(*store, options, d);
+    r.refusal = refusal(*store, options, d, around);
     write_list(options, d);
     progress.reset();
     return finish(r, d, options, start, io);
+}
+
+void refuse_without_space(const store::SqliteStore& store, const Decision& d, const CompactOptions& options,
+                          bool vacuums_in_place) {
+    if (const auto space = look_for_space(store, d, options, vacuums_in_place))
+        throw Error(ErrorKind::no_space, space->message);
 }
 
 int write_output(const CompactOptions& options, Clock::time_point start, Io& io) {
@@ -223,8 +258,8 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
     Provisional made;
     write_list(options, d);
     if (options.list_file) made.add(*options.list_file);
-    if (d.shrunk_bytes)
-        store::check_space({*d.shrunk_bytes, store::folder_of(*options.output)}, *options.output);
+    if (const auto* const sqlite = dynamic_cast<const store::SqliteStore*>(store.get()))
+        refuse_without_space(*sqlite, d, options, false);
     store::Execution execution;
     execution.drop_old_values = options.drop_old_values;
     execution.raft_compact_to = d.raft_compact_to;
@@ -245,33 +280,6 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
     r.file_after = r.file_after_vacuum = file_size(*options.output);
     progress.reset();
     return finish(r, d, options, start, io);
-}
-
-// Bytes of the pages that deleting changes. Old rows stand together, and so do their entries in a native
-// store's primary key; in kine's indexes by name they stand anywhere, some sixty to a page.
-std::uint64_t changed_bytes(const store::StoreInfo& info, const mvcc::CompactionPlan& plan) {
-    const std::uint64_t all = std::max<std::uint64_t>(1, plan.before.revisions);
-    const double share = static_cast<double>(plan.removed.revisions) / static_cast<double>(all);
-    const std::uint64_t used = (info.pages - std::min(info.pages, info.free_pages)) * info.page_size;
-    constexpr std::uint64_t k_row_overhead = 30;
-    const std::uint64_t table =
-        info.layout == store::Layout::kine ? std::min(used, plan.before.bytes + k_row_overhead * all) : used;
-    const double changed = static_cast<double>(table) * share * 1.25 +
-                           static_cast<double>(used - table) * std::min(1.0, share * 60);
-    return std::min(used, static_cast<std::uint64_t>(changed));
-}
-
-// In place, a journal or -wal takes about what the changed pages take; a copy takes what stays.
-void check_space_for(const store::StoreInfo& info, const Decision& d, const CompactOptions& options) {
-    const std::uint64_t touched = changed_bytes(info, d.plan);
-    const bool copy = d.strategy == store::Strategy::rewrite;
-    std::uint64_t need = d.works() && !copy ? touched : 0;
-    // The -wal of the deletes is still there when the file is shrunk.
-    if (copy || options.vacuum)
-        need = (info.wal_mode ? need : 0) + std::max(need, d.shrunk_bytes.value_or(info.file_bytes));
-    store::check_space({need, store::folder_of(info.real_path)}, info.path);
-    if (options.backup)
-        store::check_space({info.file_bytes, store::folder_of(*options.backup)}, *options.backup);
 }
 
 // The work itself; whether it made the file smaller.
@@ -307,16 +315,20 @@ bool carry_out(store::SqliteWritable& writable, const CompactOptions& options, D
 
 int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
     auto progress = make_progress(options.output_style, io);  // taken away before the report
-    store::SqliteWritable writable = store::SqliteWritable::open(options.path, options.open);
+    store::OpenOptions open = options.open;
+    open.waiting = progress.get();
+    store::SqliteWritable writable = store::SqliteWritable::open(options.path, open);
     store::check_executable(writable.store());
     Decision d = decide(writable.store(), options, progress.get());
     check_decision(writable.info(), d);
     const store::StoreInfo info = writable.info();
     report::CompactionReport r = start_report(info, options);
-    stay_in_place(d, why_in_place(writable.hard_links() > 1, !writable.idle_holders().empty()));
+    const std::string in_place = why_in_place(writable.hard_links() > 1, !writable.idle_holders().empty());
+    stay_in_place(d, in_place);
     if (changes(options, d)) {
         if (options.backup) store::expect_new(*options.backup);
-        check_space_for(info, d, options);
+        refuse_without_space(writable.store(), d, options, !in_place.empty());
+        if (needs_checkpoint(writable.store(), d, options, !in_place.empty())) writable.checkpoint();
     }
     const bool shrunk = carry_out(writable, options, d, progress.get());
     r.predicted = false;
@@ -330,42 +342,49 @@ int execute(const CompactOptions& options, Clock::time_point start, Io& io) {
 // An etcd db: written anew and put in the old one's place, or left alone.
 int execute_bbolt(const CompactOptions& options, Clock::time_point start, Io& io) {
     auto progress = make_progress(options.output_style, io);  // taken away before the report
-    const std::unique_ptr<store::WritableStore> opened = store::open_writable(options.path, options.open);
-    store::WritableStore& writable = *opened;
-    Decision d = decide(writable.store(), options, progress.get());
-    check_decision(writable.info(), d);
-    check_members(writable.store(), options, d);
-    const store::StoreInfo info = writable.info();
+    store::OpenOptions open = options.open;
+    open.waiting = progress.get();
+    const std::unique_ptr<store::WritableStore> writable = store::open_writable(options.path, open);
+    store::Store& store = writable->store();
+    Decision d = decide(store, options, progress.get());
+    check_decision(store.info(), d);
+    check_members(store, options, d);
+    const store::StoreInfo info = store.info();
     report::CompactionReport r = start_report(info, options);
-    r.shrinks = changes(options, d) || (options.disarm && writable.store().space_alarm());
+    r.shrinks = changes(options, d) || (options.disarm && store.space_alarm());
     if (r.shrinks) {
         if (options.backup) store::expect_new(*options.backup);
         store::check_space({*d.shrunk_bytes, store::folder_of(info.real_path)}, info.path);
         if (options.backup)
             store::check_space({info.file_bytes, store::folder_of(*options.backup)}, *options.backup);
-        Provisional made;
-        if (options.backup) {
-            writable.backup(*options.backup);
+    }
+    Provisional::carry_out(*writable, [&](Provisional& made) {
+        if (r.shrinks && options.backup) {
+            writable->backup(*options.backup);
             made.add(*options.backup);
         }
         write_list(options, d);
         if (options.list_file) made.add(*options.list_file);
-        try {
-            store::Execution execution;
-            execution.disarm = options.disarm;
-            execution.progress = progress.get();
-            writable.execute(d.index, d.plan, d.strategy, std::nullopt, execution);
-        } catch (...) {
-            if (writable.may_have_changed()) made.keep();
-            throw;
-        }
-        made.keep();
-    } else {
-        write_list(options, d);
-    }
+        store::Execution execution;
+        execution.disarm = options.disarm;
+        execution.progress = progress.get();
+        if (r.shrinks) writable->execute(d.index, d.plan, d.strategy, std::nullopt, execution);
+    });
     r.predicted = false;
     r.file_after = r.file_after_vacuum = file_size(info.real_path);
     progress.reset();
+    return finish(r, d, options, start, io);
+}
+
+// A run that writes nothing; nullopt, where asked, when there is something to write.
+std::optional<int> by_a_look(const CompactOptions& options, Clock::time_point start, Io& io,
+                             bool unless_work) {
+    const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
+    Decision d = decide(*store, options, nullptr);
+    if (unless_work && changes(options, d)) return std::nullopt;
+    report::CompactionReport r = start_report(store->info(), options);
+    r.predicted = false;
+    r.file_after = store->info().file_bytes;
     return finish(r, d, options, start, io);
 }
 
@@ -401,17 +420,16 @@ int compact(const Args& args, Io& io) {
     if (options.dry_run) return forecast(options, start, io);
     if (options.output) return write_output(options, start, io);
     store::refuse_archive(options.path);
-    if (store::is_bbolt(store::resolve_path(options.path)) && !look_is_enough(options))
-        return execute_bbolt(options, start, io);
-    if (look_is_enough(options)) {
-        const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
-        Decision d = decide(*store, options, nullptr);
-        report::CompactionReport r = start_report(store->info(), options);
-        r.predicted = false;
-        r.file_after = store->info().file_bytes;
-        return finish(r, d, options, start, io);
+    if (look_is_enough(options)) return *by_a_look(options, start, io, false);
+    if (store::is_bbolt(store::resolve_path(options.path))) return execute_bbolt(options, start, io);
+    try {
+        return execute(options, start, io);
+    } catch (const Error& e) {
+        // Where only the rows can tell, that nothing is to be done shows beside a server as well.
+        if (e.kind() != ErrorKind::in_use || !(options.target_size || options.min_gain)) throw;
+        if (const auto code = by_a_look(options, start, io, true)) return *code;
+        throw;
     }
-    return execute(options, start, io);
 }
 
 }  // namespace kvctl::cli

@@ -67,6 +67,7 @@ int du(const Args& args, Io& io) {
     report.plan = &plan;
     report.under = request.under;
     note_lost_revisions(plan, report.notes);
+    note_open_choice(opened, index, plan.compacted_after, report.notes);
     write_notes(report.notes, opened.store->info().path, output, io);
     return write_report(report, output, io);
 }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/mvcc/explain.hpp"
@@ -67,6 +69,11 @@ int explain(const Args& args, Io& io) {
         report.rows = mvcc::explain_key(index, plan, *id);
     }
     note_lost_revisions(plan, report.notes);
+    const auto stands_there = [&](const mvcc::Explained& row) {
+        return index.is_tombstone(row.slot) && index.revision(row.slot).main == plan.compacted_after.value();
+    };
+    if (std::any_of(report.rows.begin(), report.rows.end(), stands_there))
+        note_open_choice(opened, index, plan.compacted_after, report.notes);
     write_notes(report.notes, opened.store->info().path, output, io);
     return write_report(report, output, io);
 }

@@ -121,7 +121,7 @@ int get(const Args& args, Io& io) {
         refuse_compacted(opened, request.at);
     }
     report::GetReport report;
-    const mvcc::TreeIndex index = load_keys(opened, options.key, progress.get(), report.notes);
+    const mvcc::TreeIndex index = load_keys(opened, options.key, progress.get(), report.notes, request.at);
     report.record = record_reader(opened);
     const mvcc::RangeResult result = mvcc::read_range(
         index, request, [&](mvcc::Revision r) { return std::string(report.record(r).value); });

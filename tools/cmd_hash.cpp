@@ -69,8 +69,7 @@ int hash(const Args& args, Io& io) {
     request.compacted = opened.head.pending() ? *opened.head.scheduled : opened.head.compacted;
     request.per_key = parsed.has("per-key");
     report::HashReport report;
-    note_pending(opened.head, report.notes);
-    write_notes(report.notes, path, output, io);
+    note_head(*opened.store, opened.head, report.notes);
     try {
         mvcc::KvHash hash(request);
         std::uint64_t n = 0;
@@ -83,6 +82,9 @@ int hash(const Args& args, Io& io) {
         report.result = hash.finish();
         report.path = path;
         report.index = &hash.index();
+        note_open_choice(opened, hash.index(), request.as_if_compacted.value_or(request.compacted),
+                         report.notes);
+        write_notes(report.notes, path, output, io);
         report.expected = expected;
         (void)write_report(report, output, io);
     } catch (const Error& e) {

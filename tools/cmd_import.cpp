@@ -16,6 +16,7 @@ OptionTable import_options() {
                        flag("renumber", "to kine: several keys of one revision get a revision each"),
                        flag("salvage", "take every row that can be read of a damaged store, and exit 3"),
                        flag("key-index", "native: with an index by key, for reading one key without a scan"),
+                       wal_dir_option(),
                    }}},
                  store_options(),
                  output_options()});
@@ -28,11 +29,14 @@ int import_store(const Args& args, Io& io) {
     parsed.expect_operands(1, 1, "SOURCE");
     const auto path = parsed.value("output");
     if (!path) throw Error(ErrorKind::usage, "import needs -o NEW");
-    const jobs::ImportRequest request{
-        parsed.operands().front(), *path,
-        parsed.has("key-index"),   target_of(parsed).value_or(store::TargetKind::native),
-        parsed.has("renumber"),    parsed.has("salvage"),
-        open_options_of(parsed)};
+    const jobs::ImportRequest request{.source = parsed.operands().front(),
+                                      .output = *path,
+                                      .to = target_of(parsed).value_or(store::TargetKind::native),
+                                      .wal_dir = parsed.value("wal-dir"),
+                                      .key_index = parsed.has("key-index"),
+                                      .renumber = parsed.has("renumber"),
+                                      .salvage = parsed.has("salvage"),
+                                      .open = open_options_of(parsed)};
     if (request.key_index && request.to != store::TargetKind::native)
         throw Error(ErrorKind::usage, "--key-index: only a native store has one");
     if (request.renumber && request.to != store::TargetKind::kine)

@@ -84,6 +84,7 @@ int index(const Args& args, Io& io) {
         refuse_future(opened, at);
         // Whoever compacts finishes first what was cut short.
         if (opened.head.pending()) at = std::max(at, *opened.head.scheduled);
+        note_open_choice(opened, tree, at, report.notes);
         if (opened.rules.kine()) {
             rest = kine_after(tree, keys, opened.head, at);
             std::erase_if(keys, [&](mvcc::KeyIndex& k) {

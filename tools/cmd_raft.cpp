@@ -30,8 +30,10 @@ struct RaftOptions {
     LogIndex index;      ///< of `raft compact`
     std::string output;  ///< of `raft compact`
     std::optional<std::string> store;
+    std::optional<std::string> wal_dir;
     store::OpenOptions open;
     std::optional<mvcc::CompactionRules> rules;
+    std::optional<std::string> version;  ///< of etcd
     bool list = false;
     std::optional<LogIndex> start;
     std::optional<LogIndex> end;
@@ -85,6 +87,8 @@ RaftOptions parse_raft(const Args& args, const Io& io) {
     if (const auto text = parsed.value("request")) o.request = parse_request(*text);
     o.list = parsed.has("entries");
     o.store = parsed.value("store");
+    o.wal_dir = parsed.value("wal-dir");
+    o.version = parsed.value("etcd-version");
     o.open.layout = layout_of(parsed);
     o.open.timeout_ms = static_cast<int>(timeout_of(parsed).count());
     o.rules = rules_of(parsed);
@@ -92,8 +96,7 @@ RaftOptions parse_raft(const Args& args, const Io& io) {
         if (parsed.has(name) && !met)
             throw Error(ErrorKind::usage, std::string("--") + name + " goes only with " + other);
     };
-    for (const char* const name : {"layout", "tombstones", "etcd-version"})
-        needs(name, o.store.has_value(), "--store");
+    for (const char* const name : {"layout", "tombstones"}) needs(name, o.store.has_value(), "--store");
     for (const char* const name : {"tombstones", "etcd-version"}) needs(name, !o.compact, "'raft LOG'");
     for (const char* const name : {"index", "output"}) needs(name, o.compact, "'raft compact'");
     for (const char* const name : {"start-index", "end-index", "term", "entry-type", "request", "entries"}) {
@@ -109,16 +112,46 @@ RaftOptions parse_raft(const Args& args, const Io& io) {
     return o;
 }
 
-report::RaftReport report_of(const RaftOptions& o, const raftlog::Header& h) {
+// What the log is held against: the store named with --store, else the db of the same data directory.
+class Beside {
+  public:
+    Beside(const RaftOptions& o, const raftlog::Header& h, StoreView* view) {
+        if (view != nullptr) {
+            applied_ = view->consistent_index();
+            release_ = jobs::release_of(view->store(), o.version);
+            return;
+        }
+        if (o.version) release_ = raftlog::release_of(*o.version);
+        applied_ = h.consistent_index;
+        if (!h.start_up) return;
+        // The log is what was asked about: a db that cannot be read says nothing, and `check` says why.
+        try {
+            const auto db = store::open_store(h.start_up->folder + "/db", {store::Layout::bbolt});
+            applied_ = db->head().consistent_index;
+            release_ = jobs::release_of(*db, o.version);
+        } catch (const Error& e) {
+            if (e.kind() == ErrorKind::interrupted) throw;
+        }
+    }
+    [[nodiscard]] std::optional<LogIndex> applied() const noexcept { return applied_; }
+    [[nodiscard]] raftlog::Release release() const noexcept { return release_; }
+
+  private:
+    std::optional<LogIndex> applied_;
+    raftlog::Release release_ = raftlog::Release::unknown;
+};
+
+report::RaftReport report_of(const RaftOptions& o, const raftlog::Header& h, const Beside& beside) {
     report::RaftReport r;
     r.path = o.log;
     r.source = h.kind == raftlog::SourceKind::table ? "store" : o.log;
     r.format = raftlog::name_of(h.kind);
-    r.newest_snapshot = h.newest_snapshot;
+    r.newest_snapshot = raftlog::loaded_snapshot(h, beside.release());
+    if (h.start_up) r.start_up = {h.start_up->up_to_3_6.snapshot, h.start_up->from_3_7.snapshot};
     r.hard_state = h.hard_state;
     r.node_id = h.node_id;
     r.cluster_id = h.cluster_id;
-    r.consistent_index = h.consistent_index;
+    r.consistent_index = beside.applied();
     r.filtered = h.filtered;
     r.read_from = h.path;
     return r;
@@ -130,12 +163,51 @@ raft::AuditOptions audit_options(const raftlog::Header& h, const report::RaftRep
     a.snapshot_stored = h.snapshot_stored;
     a.hard_state = h.hard_state;
     a.consistent_index = r.consistent_index;
-    a.newest_snapshot = h.newest_snapshot;
+    a.newest_snapshot = r.newest_snapshot;
     a.expect_snapshot_record = h.expect_snapshot_record;
     a.filtered = h.filtered;
     a.text_only = !h.has_data;
     return a;
 }
+
+// Everything that one walk over the entries tells, but for the list of them.
+class LogPass {
+  public:
+    LogPass(const raftlog::Header& h, const report::RaftReport& r, const Beside& beside)
+        : audit_(audit_options(h, r)),
+          start_up_(h, beside.release(), beside.applied()),
+          commit_(raftlog::known_commit(h, beside.applied())),
+          layout_(h.snapshot, {std::nullopt, beside.applied()}),
+          applied_(beside.applied()) {}
+
+    void add(const raftlog::Item& item) {
+        audit_.add(item.facts);
+        start_up_.add(item.facts);
+        layout_.add(item.facts);
+        if (commit_.see(item.entry())) ++committed_;
+    }
+
+    // Behind the last entry: fills the layout, and returns what was found.
+    [[nodiscard]] Findings finish(const raftlog::Source& source, report::RaftReport& r) {
+        r.layout = layout_.layout();
+        r.counts = layout_.counts();
+        if (commit_.last()) r.counts.committed = committed_;
+        Findings all = raftlog::findings_of(source, commit_.last(), applied_);
+        for (Findings more : {audit_.finish(), start_up_.finish()}) {
+            for (Finding& f : more) all.push_back(std::move(f));
+        }
+        return all;
+    }
+    [[nodiscard]] raft::Marks marks() const noexcept { return {commit_.last(), applied_}; }
+
+  private:
+    raft::Audit audit_;
+    raftlog::StartUpAudit start_up_;
+    raft::CommitWatch commit_;
+    raft::LayoutBuilder layout_;
+    std::optional<LogIndex> applied_;
+    std::uint64_t committed_ = 0;
+};
 
 report::TextStyle style_of(const Output& display) {
     return {display.raw_bytes, display.verbose, format_bytes};
@@ -162,20 +234,16 @@ std::unique_ptr<StoreView> open_store_view(const RaftOptions& o) {
 }
 
 int run_list(const RaftOptions& o, Io& io) {
-    const auto source = raftlog::open(o.log, o.open.timeout_ms);
+    const auto source = raftlog::open(o.log, o.open.timeout_ms, o.wal_dir);
     const raftlog::Header& h = source->header();
-    report::RaftReport r = report_of(o, h);
     const auto view = open_store_view(o);
+    const Beside beside(o, h, view.get());
+    report::RaftReport r = report_of(o, h, beside);
     if (view) {
-        r.consistent_index = view->consistent_index();
         view->match(*source);
         r.store = view->check();
     }
-    raft::Audit audit(audit_options(h, r));
-    raft::Marks marks;
-    if (h.hard_state) marks.commit = h.hard_state->commit;
-    marks.applied = r.consistent_index;
-    raft::LayoutBuilder layout(h.snapshot, marks);
+    LogPass pass(h, r, beside);
 
     const bool lists = o.display.format == Format::jsonl || o.list || o.filters();
     const bool prints = lists && !o.display.quiet;
@@ -188,8 +256,7 @@ int run_list(const RaftOptions& o, Io& io) {
     std::uint64_t listed = 0;
     source->each(details ? raftlog::Want::data : raftlog::Want::facts, [&](const raftlog::Item& item) {
         if (progress && (++seen & 0x3FFF) == 0) progress->update("reading entries", seen, 0);
-        audit.add(item.facts);
-        layout.add(item.facts);
+        pass.add(item);
         if (!lists || !o.keeps(item.facts)) return true;
         ++listed;
         if (!prints) return true;
@@ -209,11 +276,8 @@ int run_list(const RaftOptions& o, Io& io) {
         }
         return static_cast<bool>(io.out);
     });
-    r.layout = layout.layout();
-    r.counts = layout.counts();
     if (lists) r.listed = listed;
-    append(r.findings, source->findings());
-    append(r.findings, audit.finish());
+    append(r.findings, pass.finish(*source, r));
     if (view) append(r.findings, view->findings());
     if (!o.display.quiet) {
         switch (o.display.format) {
@@ -234,35 +298,29 @@ int run_list(const RaftOptions& o, Io& io) {
 }
 
 int run_compact(const RaftOptions& o, Io& io) {
-    const auto source = raftlog::open(o.log, o.open.timeout_ms);
+    const auto source = raftlog::open(o.log, o.open.timeout_ms, o.wal_dir);
     const raftlog::Header& h = source->header();
-    report::RaftReport r = report_of(o, h);
-    if (const auto view = open_store_view(o)) r.consistent_index = view->consistent_index();
-    raft::Audit audit(audit_options(h, r));
-    raft::Marks marks;
-    if (h.hard_state) marks.commit = h.hard_state->commit;
-    marks.applied = r.consistent_index;
-    raft::LayoutBuilder layout(h.snapshot, marks);
+    const auto view = open_store_view(o);
+    const Beside beside(o, h, view.get());
+    report::RaftReport r = report_of(o, h, beside);
+    LogPass pass(h, r, beside);
     const auto progress = make_progress(o.display, io);
     std::uint64_t seen = 0;
     source->each(raftlog::Want::facts, [&](const raftlog::Item& item) {
         if (progress && (++seen & 0x3FFF) == 0) progress->update("reading entries", seen, 0);
-        audit.add(item.facts);
-        layout.add(item.facts);
+        pass.add(item);
         return true;
     });
-    r.layout = layout.layout();
-    r.counts = layout.counts();
-    Findings findings = source->findings();
+    Findings findings = pass.finish(*source, r);
     jobs::refuse_corrupt(findings, o.log, "nothing was written: the copy would hide it");
-    const auto verdict = raft::check_compaction(o.index, r.layout.snapshot.index, r.layout.last_index, marks);
+    const auto verdict =
+        raft::check_compaction(o.index, r.layout.snapshot.index, r.layout.last_index, pass.marks());
     report::RaftReport::Compaction done;
     done.output = o.output;
     done.result = verdict == raft::CompactVerdict::would_compact ? "compacted" : "already-compacted";
     done.layout = raftlog::write_compacted(*source, o.index, o.output);
     r.compaction = std::move(done);
     append(r.findings, std::move(findings));
-    append(r.findings, audit.finish());
     if (!o.display.quiet) {
         switch (o.display.format) {
             case Format::text:
@@ -293,6 +351,7 @@ OptionGroup against_store_options() {
         "Store",
         {
             file("store", "DB", "hold the log against this store: what is applied, which revisions it made"),
+            wal_dir_option(),
         }};
 }
 

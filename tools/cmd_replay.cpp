@@ -8,7 +8,9 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raft/apply.hpp"
+#include "kvctl/raft/revision_match.hpp"
 #include "kvctl/raftlog/open.hpp"
+#include "kvctl/raftlog/start_up.hpp"
 #include "kvctl/raftlog/table.hpp"
 #include "kvctl/report/replay_report.hpp"
 #include "kvctl/store/open.hpp"
@@ -35,8 +37,10 @@ struct ReplayOptions {
     std::string log;
     std::string path;
     std::optional<LogIndex> until;
+    std::optional<std::string> wal_dir;
     bool dry_run = false;
-    mvcc::CompactionRules rules;
+    std::optional<mvcc::CompactionRules> rules;  ///< nullopt: the store decides
+    std::optional<raft::AlarmRule> alarm_rule;   ///< nullopt: that of the release which wrote the log
     store::OpenOptions open;
     std::uint64_t batch = k_batch_entries;
     Output display;
@@ -51,17 +55,24 @@ ReplayOptions parse_replay(const Args& args, const Io& io) {
     o.log = parsed.operands()[0];
     o.path = parsed.operands()[1];
     if (const auto text = parsed.value("until-index")) o.until = LogIndex{parse_u64("--until-index", *text)};
+    o.wal_dir = parsed.value("wal-dir");
     o.dry_run = parsed.has("dry-run");
-    o.rules = rules_of(parsed).value_or(mvcc::classic_rules());
+    o.rules = rules_of(parsed);
+    if (const auto version = parsed.value("etcd-version")) {
+        const auto minor = raftlog::minor_version(*version);
+        o.alarm_rule =
+            minor && *minor < std::pair(3U, 6U) ? raft::AlarmRule::by_last_request : raft::AlarmRule::by_set;
+    }
     o.open.layout = layout_of(parsed);
     o.open.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    o.open.waits_for_idle = parsed.has("timeout");
     if (const auto text = parsed.value("batch")) {
         o.batch = parse_u64("--batch", *text);
         if (o.batch == 0) throw Error(ErrorKind::usage, "--batch: at least 1");
     }
     o.command = "kvctl replay";
     for (const char* const name :
-         {"until-index", "batch", "tombstones", "etcd-version", "layout", "timeout"}) {
+         {"until-index", "wal-dir", "batch", "tombstones", "etcd-version", "layout", "timeout"}) {
         if (const auto value = parsed.value(name))
             o.command += std::string(" --") + name + " " + shell_quoted(*value);
     }
@@ -210,6 +221,32 @@ class Replay {
     FindingLog stripped_;
 };
 
+// Of a log that begins with its first entry: every revision of the store must be one that it made.
+void refuse_other_rows(store::SqliteStore& store, const store::StoreHead& head, raftlog::Source& log,
+                       const std::string& name) {
+    const MainRevision compacted = head.pending() ? *head.scheduled : head.compacted;
+    const LogIndex applied = head.consistent_index.value_or(LogIndex{0});
+    if (applied == LogIndex{0} || head.current == MainRevision(1)) return;
+    raft::RevisionMatch match(std::max(compacted, MainRevision(1)), head.current);
+    store.each_record(MainRevision(std::max<std::int64_t>(compacted.value(), 1) + 1), head.current,
+                      [&](const mvcc::Record& r) {
+                          match.add_change(
+                              MainRevision{r.revision.main},
+                              {r.tombstone, std::string(r.key), r.lease, raft::hash_value(r.value)});
+                      });
+    log.each(raftlog::Want::data, [&](const raftlog::Item& item) {
+        if (item.facts.index > applied) return false;
+        match.add_entry(item.entry());
+        return true;
+    });
+    match.finish();
+    if (const auto revision = match.unexplained()) {
+        throw Error(ErrorKind::refused,
+                    name + ": another history: no entry of it can have made the store's revision " +
+                        std::to_string(revision->value()) + "; nothing was changed");
+    }
+}
+
 // Everything between opening and the report; the same for the forecast and the real run.
 void replay_into(
     store::SqliteStore& store, raftlog::Source& log, bool shared, const ReplayOptions& o,
@@ -227,11 +264,24 @@ void replay_into(
             ErrorKind::refused,
             o.path + ": holds revisions but no consistent index: which entries it reflects is not known");
     }
-    ReplaySurvey survey = survey_log(log, o.log, r.index_before, head.term, o.until);
+    ReplaySurvey survey =
+        survey_log(log, o.log, {r.index_before, head.term, head.current, store.cluster()}, o.until);
+    if (survey.whole) refuse_other_rows(store, head, log, o.log);
     r.last_committed = survey.committed;
     r.notes = survey.notes;
     raft::ApplyState state = restore(store, head);
     state.alarms = survey.alarms;
+    state.alarm_rule = o.alarm_rule.value_or(survey.alarm_rule);
+    if (survey.both_alarms_from) {
+        const bool by_set = state.alarm_rule == raft::AlarmRule::by_set;
+        r.notes.warnings.push_back(
+            "both alarms, NOSPACE and CORRUPT, are on from entry " +
+            std::to_string(survey.both_alarms_from->value()) +
+            " on: etcd up to 3.5 goes by the last alarm request alone, 3.6 by both alarms; this run goes "
+            "by " +
+            (by_set ? "both" : "the last request") +
+            " (--etcd-version chooses; a server up to 3.5 that was started again meanwhile went by both)");
+    }
     const std::unique_ptr<ReplaySink> sink = make_sink(survey, survey.compacts || head.pending());
     if (head.pending()) {
         sink->finish_pending(*head.scheduled);
@@ -258,11 +308,12 @@ void forecast(const ReplayOptions& o, Progress* progress, report::ReplayReport& 
     check_layout(opened->info());
     describe(r, opened->info());
     auto& store = dynamic_cast<store::SqliteStore&>(*opened);
-    const std::unique_ptr<raftlog::Source> log = raftlog::open(o.log, o.open.timeout_ms);
+    const std::unique_ptr<raftlog::Source> log = raftlog::open(o.log, o.open.timeout_ms, o.wal_dir);
     replay_into(
         store, *log, false, o,
         [&](const ReplaySurvey& survey, bool compacts) {
-            return std::make_unique<ForecastSink>(store, o.rules, survey, compacts);
+            return std::make_unique<ForecastSink>(store, store::choose_rules(store, o.rules).rules, survey,
+                                                  compacts);
         },
         progress, r);
     r.command = o.command;
@@ -271,16 +322,21 @@ void forecast(const ReplayOptions& o, Progress* progress, report::ReplayReport& 
 void execute(const ReplayOptions& o, Progress* progress, report::ReplayReport& r) {
     // A look first, so that no other layout is ever opened for writing.
     if (!store::needs_rollback(o.path)) check_layout(store::open_store(o.path, o.open)->info());
-    store::SqliteWritable writable = store::SqliteWritable::open(o.path, o.open);
+    store::OpenOptions open = o.open;
+    open.waiting = progress;
+    store::SqliteWritable writable = store::SqliteWritable::open(o.path, open);
     check_layout(writable.info());
     store::check_executable(writable.store());
     describe(r, writable.info());
     const bool shared = same_file(o.log, o.path);
-    const std::unique_ptr<raftlog::Source> log =
-        shared ? raftlog::open_table(writable.store().db()) : raftlog::open(o.log, o.open.timeout_ms);
+    const std::unique_ptr<raftlog::Source> log = shared ? raftlog::open_table(writable.store().db())
+                                                        : raftlog::open(o.log, o.open.timeout_ms, o.wal_dir);
     replay_into(
         writable.store(), *log, shared, o,
-        [&](const ReplaySurvey&, bool) { return std::make_unique<StoreSink>(writable, o.rules, progress); },
+        [&](const ReplaySurvey&, bool) {
+            return std::make_unique<StoreSink>(writable, store::choose_rules(writable.store(), o.rules).rules,
+                                               progress);
+        },
         progress, r);
     writable.store().refresh_info();
     describe(r, writable.info());
@@ -293,6 +349,7 @@ OptionTable replay_options() {
     return join({{{"Work",
                    {
                        word("until-index", "I", "stop behind entry I"),
+                       wal_dir_option(),
                        flag("dry-run", "report what would be applied; nothing is written", 'n'),
                        word("batch", "N", "entries in one transaction (default 5000)"),
                    }}},

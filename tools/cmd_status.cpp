@@ -33,7 +33,7 @@ void write_reports(const std::vector<report::StatusReport>& reports, bool severa
 }  // namespace
 
 OptionTable status_options() {
-    return join({rules_options(), store_options(), output_options()});
+    return join({{{"Raft log", {wal_dir_option()}}}, rules_options(), store_options(), output_options()});
 }
 
 int status(const Args& args, Io& io) {
@@ -46,8 +46,8 @@ int status(const Args& args, Io& io) {
     for (const std::string& path : parsed.operands()) {
         // One that cannot be read keeps nobody from seeing the others.
         try {
-            reports.push_back(
-                jobs::status({path, open_options_of(parsed), rules_of(parsed)}, progress.get()));
+            reports.push_back(jobs::status(
+                {path, open_options_of(parsed), rules_of(parsed), parsed.value("wal-dir")}, progress.get()));
         } catch (const Error& e) {
             const bool with_options = e.kind() == ErrorKind::usage || e.kind() == ErrorKind::interrupted;
             if (parsed.operands().size() == 1 || with_options) throw;

@@ -10,6 +10,7 @@
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/store/convert.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/kine/kine_limits.hpp"
 #include "kvctl/store/sqlite/predict.hpp"
@@ -18,23 +19,10 @@
 namespace kvctl::cli {
 namespace {
 
-constexpr std::int64_t k_kine_keeps = 1000;  // revisions that kine itself never compacts
-
 constexpr std::int64_t k_last_revision = std::numeric_limits<std::int64_t>::max();
 
 std::string number(std::int64_t n) {
     return std::to_string(n);
-}
-
-mvcc::CompactionRules rules_for(const store::StoreInfo& info, const CompactOptions& options) {
-    if (info.layout != store::Layout::kine) return options.rules.value_or(mvcc::classic_rules());
-    if (options.rules) {
-        throw Error(ErrorKind::usage,
-                    info.path +
-                        ": a kine store follows kine's rule; --tombstones and --etcd-version "
-                        "are for etcd's layouts");
-    }
-    return mvcc::kine_rules();
 }
 
 mvcc::CompactionInput input_of(const store::StoreHead& head) {
@@ -45,6 +33,7 @@ store::Strategy strategy_of(const store::SqliteStore* sqlite, const CompactOptio
                             const mvcc::CompactionPlan& plan) {
     if (sqlite == nullptr || options.output) return store::Strategy::rewrite;
     if (options.batch) return store::Strategy::in_place;
+    if (!options.strategy && !sqlite->why_not_copied().empty()) return store::Strategy::in_place;
     return options.strategy.value_or(store::choose_strategy(*sqlite, plan, options.vacuum));
 }
 
@@ -160,14 +149,24 @@ void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decisi
         w.push_back(many(p.dangling_pointers, "row") +
                     " point above the compact revision at a row that is not there");
     }
+    if (store.lost_its_wal())
+        w.emplace_back("it is in WAL mode, holds no row and has no -wal beside it: was that left behind?");
+    if (store.has_litestream()) {
+        w.emplace_back(
+            "Litestream replicates this store: stop it first and start it again afterwards, when it takes a "
+            "new "
+            "snapshot");
+    }
     if (d.kind != Decision::Kind::compact) return;
     if (p.kept_current) {
         w.push_back("row " + number(p.kept_current->main) +
-                    " is kept although it is a tombstone or gap: it holds the current revision");
+                    " is kept although it is a tombstone or gap: it holds the current revision (kine since "
+                    "0.16.5 does "
+                    "not look at it again; a later run of kvctl compact removes it)");
     }
-    if (p.compacted_after.value() > p.current.value() - k_kine_keeps) {
+    if (p.compacted_after.value() > p.current.value() - store.kept_by_server()) {
         w.push_back("revision " + number(p.compacted_after.value()) + " is among the last " +
-                    std::to_string(k_kine_keeps) +
+                    std::to_string(store.kept_by_server()) +
                     ", which kine itself keeps: running clients must list again");
     }
     // kine before 0.15 begins to watch for expiry at a revision that must lie above the compact revision.
@@ -186,10 +185,13 @@ void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decisi
 
 void warn(store::Store& store, const CompactOptions& options, Decision& d) {
     const store::StoreInfo& info = store.info();
-    if (d.head.pending()) {
-        d.notes.warnings.push_back("a compaction to revision " + number(d.head.scheduled->value()) +
-                                   " was cut short; " + (options.dry_run ? "the next real run" : "this run") +
-                                   " finishes it first");
+    for (Finding& f : store.notices()) d.notes.warnings.push_back(std::move(f.what));
+    const std::string run = options.dry_run ? "the next real run" : "this run";
+    if (d.head.pending() && d.head.marked_by_restore) {
+        d.notes.findings.push_back({Finding::Severity::info, "restore-mark", "",
+                                    d.head.pending_text() + "; " + run + " carries it out first"});
+    } else if (d.head.pending()) {
+        d.notes.warnings.push_back(d.head.pending_text() + "; " + run + " finishes it first");
     }
     if (auto* const kine = dynamic_cast<store::KineStore*>(&store)) warn_of_kine(*kine, options, d);
     if (info.journal_bytes > 0)
@@ -218,7 +220,7 @@ void read_raft_log(store::Store& store, const CompactOptions& options, Decision&
     // Opening the store once more and closing it again would drop the locks this process holds on it.
     const bool same = !own && same_file(*options.raft_log, store.info().real_path);
     const std::unique_ptr<raftlog::Source> source =
-        own || same ? jobs::log_of(store, options.open.timeout_ms)
+        own || same ? jobs::log_of(store, options.open.timeout_ms, options.wal_dir)
                     : raftlog::open(*options.raft_log, options.open.timeout_ms);
     if (source == nullptr) {
         if (same) throw Error(ErrorKind::not_a_store, *options.raft_log + ": the store holds no raft log");
@@ -230,14 +232,15 @@ void read_raft_log(store::Store& store, const CompactOptions& options, Decision&
     if (own && options.compacts_raft() && store.info().layout != store::Layout::native && !options.dry_run) {
         throw Error(ErrorKind::read_only_layout, options.path + ": an etcd WAL is never written");
     }
-    jobs::LogReading reading =
-        jobs::read_log(*source, own ? "store" : *options.raft_log, target, d.head.consistent_index);
+    jobs::LogReading reading = jobs::read_log(*source, own ? "store" : *options.raft_log, target,
+                                              d.head.consistent_index, jobs::release_of(store));
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && options.output && store.info().layout == store::Layout::bbolt)
         d.notes.warnings.emplace_back("the raft log is left out; 'kvctl import' takes it over");
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (Finding& f : reading.findings) {
+        if (f.severity == Finding::Severity::info) continue;
         d.notes.warnings.push_back("raft log: " + (f.where.empty() ? "" : f.where + ": ") + f.what);
     }
 }
@@ -303,7 +306,7 @@ bool converts(const store::Store& store, const CompactOptions& options) {
 
 Decision decide(store::Store& store, const CompactOptions& options, Progress* progress) {
     const store::StoreInfo& info = store.info();
-    const mvcc::CompactionRules rules = rules_for(info, options);
+    const store::RuleChoice choice = store::choose_rules(store, options.rules);
     if (options.drop_old_values && info.layout != store::Layout::kine) {
         throw Error(ErrorKind::usage, info.path + ": --drop-old-values: only a kine store has old values");
     }
@@ -322,7 +325,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     }
     const MainRevision target = options.target_size ? head.compacted : target_of(info, options, head);
     report::Notes notes;
-    mvcc::TreeIndex index = store.load(rules, notes.findings, progress);
+    mvcc::TreeIndex index = store.load(choice.rules, notes.findings, progress);
     for (Finding& f : store.structure_faults(progress)) notes.findings.push_back(std::move(f));
     Decision d{Decision::Kind::compact,   head,         std::move(index), {},           std::nullopt,
                store::Strategy::in_place, std::nullopt, std::nullopt,     std::nullopt, std::move(notes)};
@@ -354,7 +357,7 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
                 d.plan = mvcc::plan_compaction(d.index, input_of(head), *head.scheduled);
                 d.shrunk_bytes = predictor.bytes(d.plan);
                 d.notes.warnings.emplace_back(
-                    "less than --min-gain to gain: only the compaction that was cut short is finished");
+                    "less than --min-gain to gain: only the pending compaction is finished");
             } else {
                 d.kind = Decision::Kind::below_min_gain;
             }
@@ -373,6 +376,10 @@ Decision decide(store::Store& store, const CompactOptions& options, Progress* pr
     read_raft_log(store, options, d);
     warn(store, options, d);
     if (store.traits().member) note_replay(store, options, d);
+    if (d.kind == Decision::Kind::compact) {
+        if (auto line = store::both_outcomes(choice, d.index, d.plan.compacted_after))
+            d.notes.warnings.push_back(std::move(*line));
+    }
     return d;
 }
 

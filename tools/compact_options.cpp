@@ -1,7 +1,10 @@
 #include "tools/compact_options.hpp"
 
+#include <algorithm>
+
 #include "kvctl/base/error.hpp"
 #include "tools/commands.hpp"
+#include "tools/shared_options.hpp"
 
 namespace kvctl::cli {
 
@@ -34,6 +37,7 @@ OptionTable compact_options() {
           {"Raft log",
            {
                file("raft-log", "LOG", "report on this log instead of the store's own"),
+               wal_dir_option(),
                word("raft-index", "I|auto",
                     "compact the store's log up to index I; auto: applied minus --raft-keep"),
                word("raft-keep", "N", "entries that --raft-index auto keeps (default 5000)"),
@@ -54,10 +58,9 @@ Error usage(const std::string& message) {
     return {ErrorKind::usage, message};
 }
 
-// The options as they would be given to do what a dry run forecasts. Another log than the store's own is only
-// ever looked at.
-std::string command_without_dry_run(const Parsed& parsed) {
-    std::string command = "kvctl compact";
+// The options that shape the work. Another log than the store's own is only ever looked at.
+std::vector<std::string> work_of(const Parsed& parsed) {
+    std::vector<std::string> given;
     const bool foreign_log = parsed.has("raft-log");
     for (const OptionGroup& group : compact_options()) {
         for (const Option& o : group.options) {
@@ -66,12 +69,11 @@ std::string command_without_dry_run(const Parsed& parsed) {
                 (foreign_log && o.name.starts_with("raft-"))) {
                 continue;
             }
-            command += " --" + std::string(o.name);
-            if (const auto value = parsed.value(o.name)) command += " " + shell_quoted(*value);
+            const auto value = parsed.value(o.name);
+            given.push_back("--" + std::string(o.name) + (value ? " " + shell_quoted(*value) : ""));
         }
     }
-    const std::string& store = parsed.operands().front();
-    return command + (store.starts_with('-') ? " -- " : " ") + shell_quoted(store);
+    return given;
 }
 
 void check_combinations(const CompactOptions& o, const Parsed& parsed) {
@@ -96,6 +98,17 @@ void check_combinations(const CompactOptions& o, const Parsed& parsed) {
 }
 
 }  // namespace
+
+std::string CompactOptions::command_with(const std::vector<std::string>& without,
+                                         const std::string& more) const {
+    std::string words = "kvctl compact";
+    for (const std::string& option : given) {
+        const std::string name = option.substr(0, option.find(' '));
+        if (std::find(without.begin(), without.end(), name) == without.end()) words += " " + option;
+    }
+    if (!more.empty()) words += " " + more;
+    return words + (path.starts_with('-') ? " -- " : " ") + shell_quoted(path);
+}
 
 CompactOptions parse_compact(const Args& args, const Io& io) {
     const Parsed parsed = parse(compact_options(), args);
@@ -122,7 +135,9 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     }
     o.list = parsed.has("list");
     o.list_file = parsed.value("list");
+    parsed.at_most_one_of({"raft-log", "wal-dir"});
     o.raft_log = parsed.value("raft-log");
+    o.wal_dir = parsed.value("wal-dir");
     if (const auto v = parsed.value("raft-index")) {
         o.raft_index_auto = *v == "auto";
         if (!o.raft_index_auto) o.raft_index = parse_u64("--raft-index", *v);
@@ -136,7 +151,8 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     o.rules = rules_of(parsed);
     o.open = open_options_of(parsed);
     check_combinations(o, parsed);
-    if (o.dry_run) o.command = command_without_dry_run(parsed);
+    o.given = work_of(parsed);
+    if (o.dry_run) o.command = o.command_with({}, "");
     return o;
 }
 

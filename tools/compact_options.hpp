@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kvctl/base/strong.hpp"
 #include "kvctl/base/text.hpp"
@@ -31,6 +32,7 @@ struct CompactOptions {
     bool list = false;
     std::optional<std::string> list_file;
     std::optional<std::string> raft_log;
+    std::optional<std::string> wal_dir;
     bool raft_index_auto = false;
     std::optional<std::uint64_t> raft_index;
     std::uint64_t raft_keep = 5000;
@@ -42,7 +44,12 @@ struct CompactOptions {
     std::optional<mvcc::CompactionRules> rules;
     store::OpenOptions open;
     Output output_style;
-    std::string command;  ///< the same without the dry run, quoted for a shell
+    std::vector<std::string> given;  ///< options that shape the work, each with its value, quoted for a shell
+    std::string command;             ///< a dry run's: the same without it
+
+    /// The command with options left out, by name ("--batch"), and others in front of the store.
+    [[nodiscard]] std::string command_with(const std::vector<std::string>& without,
+                                           const std::string& more) const;
 
     [[nodiscard]] bool compacts_raft() const noexcept { return raft_index_auto || raft_index.has_value(); }
 };

@@ -1,6 +1,7 @@
 #include "tools/raft_store.hpp"
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 
 namespace kvctl::cli {
 namespace {
@@ -15,7 +16,10 @@ std::string text(MainRevision r) {
 
 StoreView::StoreView(const std::string& path, const store::OpenOptions& options,
                      const std::optional<mvcc::CompactionRules>& rules)
-    : store_(store::open_store(path, options)), head_(store_->head()), rules_(rules) {
+    : store_(store::open_store(path, options)), head_(store_->head()) {
+    const store::RuleChoice choice = store::choose_rules(*store_, rules);
+    if (choice.known && !choice.left_open) rules_ = choice.rules;
+    for (Finding& f : store_->notices()) findings_.add(std::move(f));
     if (!store_->traits().etcd_log) {
         throw Error(ErrorKind::refused, path + ": a " + std::string(name_of(store_->info().layout)) +
                                             " store has no raft log behind it");
@@ -65,7 +69,8 @@ void StoreView::check_compactions(const raftlog::Header& log) {
     }
 }
 
-// With a rule given, the rows at the compact revision must look as if it had been followed.
+// With a rule given, or known of the store, the rows at the compact revision must look as if it had been
+// followed.
 void StoreView::check_tombstones() {
     if (!rules_ || rules_->tombstones != mvcc::CompactionRules::Tombstones::classic ||
         head_.compacted.value() < 1) {

@@ -20,6 +20,7 @@ class StoreView {
               const std::optional<mvcc::CompactionRules>& rules);
 
     [[nodiscard]] std::optional<LogIndex> consistent_index() const noexcept { return head_.consistent_index; }
+    [[nodiscard]] store::Store& store() noexcept { return *store_; }
 
     /// Reads the applied entries of `log` and the rows above the compact revision, and lays one beside the
     /// other.

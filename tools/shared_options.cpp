@@ -104,14 +104,18 @@ std::optional<store::TargetKind> target_of(const Parsed& parsed) {
     return word ? store::target_named(*word) : std::nullopt;
 }
 
+Option wal_dir_option() {
+    return file("wal-dir", "DIR", "where the log of an etcd data dir lies, if not in its member/wal");
+}
+
 OptionTable rules_options() {
-    return {
-        {"Rules",
-         {
-             choice("tombstones", "classic|keep-at-rev",
-                    "what happens to a tombstone exactly at the compact revision (default classic: it goes)"),
-             word("etcd-version", "X.Y.Z", "follow that release of etcd in every such choice"),
-         }}};
+    return {{"Rules",
+             {
+                 choice("tombstones", "classic|keep-at-rev",
+                        "what happens to a tombstone exactly at the compact revision (default: what wrote "
+                        "the store)"),
+                 word("etcd-version", "X.Y.Z", "follow that release of etcd in every such choice"),
+             }}};
 }
 
 std::optional<mvcc::CompactionRules> rules_of(const Parsed& parsed) {

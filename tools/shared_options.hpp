@@ -62,6 +62,9 @@ struct Output {
 /// --to; nullopt when it was not given.
 [[nodiscard]] std::optional<store::TargetKind> target_of(const Parsed& parsed);
 
+/// --wal-dir.
+[[nodiscard]] Option wal_dir_option();
+
 /// --tombstones, --etcd-version.
 [[nodiscard]] OptionTable rules_options();
 /// nullopt when neither is given: the layout decides. Throws a usage Error on both together.

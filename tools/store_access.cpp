@@ -13,7 +13,8 @@ OpenedStore open_for_command(const Parsed& parsed, const std::string& path) {
     const auto rules = parsed.offers("tombstones") ? rules_of(parsed) : std::nullopt;
     OpenedStore opened;
     opened.store = store::open_store(path, options);
-    opened.rules = rules_for(*opened.store, rules);
+    opened.choice = store::choose_rules(*opened.store, rules);
+    opened.rules = opened.choice.rules;
     opened.head = opened.store->head();
     return opened;
 }
@@ -31,19 +32,38 @@ OpenedStore open_behind_key(const Parsed& parsed) {
     }
 }
 
-void note_pending(const store::StoreHead& head, report::Notes& notes) {
+void note_head(store::Store& store, const store::StoreHead& head, report::Notes& notes) {
+    for (Finding& f : store.notices()) notes.warnings.push_back(std::move(f.what));
     if (!head.pending()) return;
-    notes.warnings.push_back("a compaction to revision " + std::to_string(head.scheduled->value()) +
-                             " was cut short; the next 'kvctl compact' finishes it");
+    if (head.marked_by_restore) {
+        notes.findings.push_back({Finding::Severity::info, "restore-mark", "", head.pending_text()});
+        return;
+    }
+    const bool etcd = store.info().layout == store::Layout::bbolt;
+    notes.warnings.push_back(head.pending_text() + (etcd ? "; the server finishes it at its next start"
+                                                         : "; the next 'kvctl compact' finishes it"));
 }
 
 mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key, Progress* progress,
-                          report::Notes& notes) {
-    note_pending(opened.head, notes);
+                          report::Notes& notes, std::optional<MainRevision> at) {
+    note_head(*opened.store, opened.head, notes);
     if (key) {
         if (auto tree = opened.store->load_key(*key, opened.rules, notes.findings)) return std::move(*tree);
     }
-    return opened.store->load(opened.rules, notes.findings, progress);
+    mvcc::TreeIndex tree = opened.store->load(opened.rules, notes.findings, progress);
+    for (const Finding& f : notes.findings) {
+        if (f.code != "malformed-row" || (at && f.revision && *f.revision > at->value())) continue;
+        throw Error(ErrorKind::damaged, f.where + ": " + f.what +
+                                            ": what is asked for may be in it ('kvctl check' names all such "
+                                            "rows)");
+    }
+    return tree;
+}
+
+void note_open_choice(const OpenedStore& opened, const mvcc::TreeIndex& index, MainRevision at,
+                      report::Notes& notes) {
+    if (auto line = store::both_outcomes(opened.choice, index, at))
+        notes.warnings.push_back(std::move(*line));
 }
 
 void note_lost_revisions(const mvcc::CompactionPlan& plan, report::Notes& notes) {

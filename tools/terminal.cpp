@@ -39,6 +39,7 @@ void TerminalProgress::wipe() {
 }
 
 std::string progress_text(std::string_view phase, std::uint64_t done, std::uint64_t total) {
+    if (done == 0 && total == 0) return std::string(phase);
     const std::string head = std::string(phase) + "  ";
     if (total == 0) return head + group_digits(done);
     const double share = static_cast<double>(std::min(done, total)) / static_cast<double>(total);

@@ -32,7 +32,7 @@ class TerminalProgress final : public Progress {
     bool drawn_ = false;
 };
 
-/// "reading  45 %" or, without a total, "reading  1,234,567".
+/// "reading  45 %" or, without a total, "reading  1,234,567"; the phase alone where there is no number yet.
 [[nodiscard]] std::string progress_text(std::string_view phase, std::uint64_t done, std::uint64_t total);
 
 }  // namespace kvctl::cli

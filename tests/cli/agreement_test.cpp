@@ -63,7 +63,7 @@ TEST_CASE("agreement: every command tells of a compaction that was cut short") {
         const bool status = args.front() == "status";
         const Result text = run_cli(args);
         CHECK(text.code == 0);
-        CHECK(has(status ? text.out : text.err, status ? "a compaction to 5 was cut short" : words));
+        CHECK(has(status ? text.out : text.err, words));
         if (status) continue;
         const json warnings = document(args).at("warnings");
         REQUIRE(warnings.size() == 1);

@@ -267,7 +267,10 @@ TEST_CASE(
         for (const auto& run : data.expected["db"]["runs"]) {
             const auto& step = run["steps"][0];
             if (!step["error"].get<std::string>().empty()) continue;
-            const json du = parsed(run_cli({"du", "--rev", step["rev"].dump(), "-w", "json", data.db}).out);
+            // The server that compacted was a 3.4.23; its db says no more than 3.4.
+            const json du = parsed(
+                run_cli({"du", "--tombstones", "classic", "--rev", step["rev"].dump(), "-w", "json", data.db})
+                    .out);
             CHECK(du["total"]["freed_revisions"] == step["removed"]);
         }
     }

@@ -77,6 +77,8 @@ struct Layouts {
             records[i].value = bytes[i].second;
         }
         BboltImage image = etcd_image(records);
+        // Classic, as the native store that nothing is known of.
+        image.buckets["cluster"]["clusterVersion"] = "3.3.0";
         const MainRevision compacted = store->head().compacted;
         if (compacted.value() > 0) {
             for (const char* name : {"scheduledCompactRev", "finishedCompactRev"}) {

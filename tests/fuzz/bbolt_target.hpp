@@ -1,6 +1,9 @@
 #pragma once
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/fuzz/targets.hpp"
 
@@ -10,5 +13,13 @@ namespace kvctl::fuzz {
 /// check, index, records, leases, seeks, plans, hashes. Errors of kvctl's are the expected answer to damage;
 /// anything else is a BrokenPromise. Returns whether it opened as a store.
 bool read_as_bbolt(std::string_view bytes, Depth depth);
+
+/// Offsets of a sound file's counts and element headers, those of inline buckets included: where no flipped
+/// bit may go unnoticed.
+std::vector<std::size_t> element_headers(std::string_view bytes);
+
+/// All that readers take from an etcd db (rows, leases, counters, members, alarms) as one text; nullopt where
+/// they refuse or tell of damage.
+std::optional<std::string> etcd_content(std::string_view bytes);
 
 }  // namespace kvctl::fuzz

@@ -66,7 +66,7 @@ struct Reading {
 };
 
 Reading read(const std::string& wal, Threads threads) {
-    const auto source = raftlog::open_wal_dir(wal, threads);
+    const auto source = raftlog::open_wal_dir(wal, "", threads);
     return {read_log(*source), source->header()};
 }
 

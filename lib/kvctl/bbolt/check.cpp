@@ -76,17 +76,8 @@ class Checker {
     }
 
     void length() {
-        const std::uint64_t stray = file_.stray_bytes();
-        if (stray == 0) return;
-        const std::string size = std::to_string(file_.pages()) + " pages and " + std::to_string(stray) +
-                                 (stray == 1 ? " byte" : " bytes");
-        log_.add({Severity::error, "bbolt-length", file_.path(),
-                  file_.digest_is_cut()
-                      ? "a snapshot cut short in the SHA-256 at its end: " + size + " of " +
-                            std::to_string(k_digest_bytes) + " are there"
-                      : size + " long, neither whole pages nor a snapshot's pages and " +
-                            std::to_string(k_digest_bytes) +
-                            " bytes of SHA-256: it is cut short, or something stands behind it"});
+        if (std::string fault = file_.length_fault(); !fault.empty())
+            log_.add({Severity::error, "bbolt-length", file_.path(), std::move(fault)});
     }
 
     void take(std::uint64_t page) {

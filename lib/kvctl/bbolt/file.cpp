@@ -117,6 +117,18 @@ bool File::digest_is_cut() const {
     return cut;
 }
 
+std::string File::length_fault() const {
+    const std::uint64_t stray = stray_bytes();
+    if (stray == 0) return {};
+    const std::string size =
+        std::to_string(pages()) + " pages and " + std::to_string(stray) + (stray == 1 ? " byte" : " bytes");
+    const std::string digest = std::to_string(k_digest_bytes);
+    if (digest_is_cut())
+        return "a snapshot cut short in the SHA-256 at its end: " + size + " of " + digest + " are there";
+    return size + " long, neither whole pages nor a snapshot's pages and " + digest +
+           " bytes of SHA-256: it is cut short, or something stands behind it";
+}
+
 std::string File::lost_transaction() const {
     if (metas_[0] && metas_[1]) return {};
     const std::size_t broken = metas_[0] ? 1 : 0;

@@ -62,8 +62,8 @@ class File {
     [[nodiscard]] bool digest_matches() const;
     /// Bytes behind the last whole page, the digest of a snapshot not counted; a sound file has none.
     [[nodiscard]] std::uint64_t stray_bytes() const noexcept { return data_.size() % meta_.page_size; }
-    /// The stray bytes are the beginning of the digest. Reads the whole file.
-    [[nodiscard]] bool digest_is_cut() const;
+    /// What stray bytes mean, in a sentence; empty when there are none. May read the whole file.
+    [[nodiscard]] std::string length_fault() const;
 
     /// Pages that the freelist names or that were never used; nullopt when none is stored (etcd's normal
     /// case) or it cannot be read.
@@ -92,6 +92,8 @@ class File {
     [[nodiscard]] Bucket decode_bucket(std::string_view value, PageId within) const;
 
   private:
+    /// The stray bytes are the beginning of the digest.
+    [[nodiscard]] bool digest_is_cut() const;
     void map();
     void choose_meta();
 

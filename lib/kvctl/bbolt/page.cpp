@@ -1,8 +1,18 @@
 #include "kvctl/bbolt/page.hpp"
 
+#include <cstring>
+
 #include "kvctl/base/bytes.hpp"
 
 namespace kvctl::bbolt {
+namespace {
+
+bool all_zeros(std::string_view bytes) noexcept {
+    return bytes.empty() ||
+           (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
+}  // namespace
 
 bool Page::key(std::uint32_t i, std::string_view& out) const noexcept {
     if (leaf()) {
@@ -49,7 +59,7 @@ std::string Page::fault(Padding padding) const {
     }
     // Where the last element ends, nothing vouches for but what follows.
     const std::string_view rest = bytes_.substr(end);
-    if (padding == Padding::none ? !rest.empty() : rest.find_first_not_of('\0') != std::string_view::npos)
+    if (padding == Padding::none ? !rest.empty() : !all_zeros(rest))
         return "something stands behind its " + std::to_string(count_) + " elements";
     return {};
 }

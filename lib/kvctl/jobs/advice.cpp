@@ -21,23 +21,25 @@ std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, cons
                          const report::StatusReport& status, const Findings& findings) {
     const store::StoreInfo& info = store.info();
     std::vector<Hint> hints;
-    if (head.pending()) {
-        const std::string to = "kvctl compact --rev " + std::to_string(head.scheduled->value());
-        hints.push_back({"pending-compaction",
-                         "finish the compaction that was cut short: " + to + " " + shell_quoted(info.path),
-                         to + operand(info.path)});
-    }
-    if (status.free_bytes * 4 > info.file_bytes && status.free_bytes > k_mib) {
+    // Whether a run that writes would be let do it just now is for its dry run to say, which always answers.
+    const std::string dry_run = " --dry-run" + operand(info.path);
+    const bool written = info.layout != store::Layout::bbolt;
+    if (head.pending() && !head.marked_by_restore) {
+        const std::string to = "kvctl compact --rev " + std::to_string(head.scheduled->value()) + dry_run;
         hints.push_back(
-            {"free-space",
-             format_bytes(status.free_bytes) + " are free inside the file: kvctl vacuum gives them back",
-             "kvctl vacuum" + operand(info.path)});
+            {"pending-compaction", "a compaction was cut short; what finishing it takes: " + to, to});
     }
-    if (status.history_bytes > status.live_bytes && status.revisions > 2000) {
-        hints.push_back(
-            {"history",
-             "more history than live data: see what kvctl compact --keep-last 1000 --dry-run would free",
-             "kvctl compact --keep-last 1000 --dry-run" + operand(info.path)});
+    if (written && status.free_bytes * 4 > info.file_bytes && status.free_bytes > k_mib) {
+        hints.push_back({"free-space",
+                         format_bytes(status.free_bytes) +
+                             " are free inside the file; what giving them back takes: kvctl vacuum" + dry_run,
+                         "kvctl vacuum" + dry_run});
+    }
+    const std::int64_t keeps = store.kept_by_server();
+    const std::int64_t span = head.current.value() - std::max<std::int64_t>(0, head.compacted.value());
+    if (status.history_bytes > status.live_bytes && span > keeps && status.revisions > 2000) {
+        const std::string compact = "kvctl compact --keep-last " + std::to_string(keeps) + dry_run;
+        hints.push_back({"history", "more history than live data; what would be freed: " + compact, compact});
     }
     if (info.wal_bytes > info.file_bytes / 2 && info.wal_bytes > 64 * k_mib) {
         hints.push_back({"large-wal",

@@ -13,6 +13,8 @@ struct CheckRequest {
     std::string path;
     store::OpenOptions open;
     std::optional<mvcc::CompactionRules> rules;  ///< nullopt: the store's own
+    std::optional<std::string> version;          ///< of the etcd that is to start on it; nullopt: as it says
+    std::optional<std::string> wal_dir;          ///< where the log of an etcd db lies elsewhere
     bool all = false;                            ///< name every finding, not only the first twenty of a code
 };
 

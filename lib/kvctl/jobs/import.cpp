@@ -8,6 +8,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/store/archive.hpp"
@@ -15,6 +16,7 @@
 #include "kvctl/store/convert.hpp"
 #include "kvctl/store/history_file.hpp"
 #include "kvctl/store/native/native_writer.hpp"
+#include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/salvage.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
 #include "kvctl/store/temp_file.hpp"
@@ -54,21 +56,46 @@ void add_leases(store::Target& writer, const std::vector<store::Lease>& leases,
     report.leases += leases.size();
 }
 
+// Where the log of the new store begins: at the snapshot a starting server would load, but never behind what
+// the db has applied while the log goes back that far.
+raft::SnapshotMeta log_start(const raftlog::Header& header, raftlog::Release release,
+                             const store::StoreHead& head, const ImportRequest& o,
+                             report::ImportReport& report) {
+    const raft::SnapshotMeta oldest{header.snapshot.index, header.snapshot.term.value_or(Term{0})};
+    const raft::SnapshotMeta newest = raftlog::loaded_snapshot(header, release).value_or(oldest);
+    if (!head.consistent_index || newest.index <= *head.consistent_index) return newest;
+    std::string warning = "the snapshot at raft index " + std::to_string(newest.index.value()) +
+                          " is ahead of the db, whose consistent index is " +
+                          std::to_string(head.consistent_index->value());
+    const std::vector<LogIndex> received =
+        header.start_up ? header.start_up->received : std::vector<LogIndex>{};
+    if (std::find(received.begin(), received.end(), newest.index) != received.end()) {
+        report.notes.warnings.push_back(warning +
+                                        "; a server would first replace the db by the .snap.db beside it");
+        return newest;
+    }
+    warning += ", and its .snap.db is missing: no server starts";
+    if (oldest.index > *head.consistent_index) {
+        report.notes.warnings.push_back(warning + ", and the entries between are not in the log");
+        return newest;
+    }
+    report.notes.warnings.push_back(warning + "; 'kvctl replay " + shell_quoted(header.path) + " " +
+                                    shell_quoted(o.output) + "' brings back what the db lacks");
+    return oldest;
+}
+
 // The part of a log that a starting server would load: what lies behind the newest snapshot.
-void add_log(store::NativeWriter& writer, raftlog::Source& log, std::optional<LogIndex> consistent_index,
+void add_log(store::NativeWriter& writer, raftlog::Source& log, store::Store& source, const ImportRequest& o,
              report::ImportReport& report) {
     const raftlog::Header& header = log.header();
+    const store::StoreHead head = source.head();
     report::ImportReport::Log facts;
-    facts.snapshot = header.newest_snapshot.value_or(
-        raft::SnapshotMeta{header.snapshot.index, header.snapshot.term.value_or(Term{0})});
-    if (consistent_index && facts.snapshot.index > *consistent_index) {
-        report.notes.warnings.emplace_back(
-            "the newest raft snapshot is ahead of the db, which a server would first replace by a .snap.db "
-            "file");
-    }
+    facts.snapshot = log_start(header, release_of(source), head, o, report);
+    raft::CommitWatch commit(raftlog::known_commit(header, head.consistent_index));
     std::uint64_t n = 0;
     log.each(raftlog::Want::data, [&](const raftlog::Item& item) {
         if ((++n & 0xFF) == 0) check_interrupt();
+        (void)commit.see(item.entry());
         if (item.facts.index <= facts.snapshot.index) return true;
         writer.add_raft_entry(item.facts.index.value(), item.facts.term.value(),
                               static_cast<std::int64_t>(item.facts.type),
@@ -87,7 +114,9 @@ void add_log(store::NativeWriter& writer, raftlog::Source& log, std::optional<Lo
         set("raft_vote", header.hard_state->vote);
         set("raft_commit", header.hard_state->commit.value());
     }
-    Findings findings = log.findings();
+    if (header.node_id) set("raft_member_id", *header.node_id);
+    if (header.cluster_id) set("raft_cluster_id", *header.cluster_id);
+    Findings findings = raftlog::findings_of(log, commit.last(), head.consistent_index);
     refuse_corrupt(findings, log.header().path,
                    "nothing was written; member/snap/db alone can be imported without its log");
     for (Finding& f : findings) {
@@ -153,11 +182,13 @@ void convert(const ImportRequest& o, store::Store& source, raftlog::Source* log,
     const std::unique_ptr<store::Target> target =
         store::make_target(target_of(o, log != nullptr), *conversion, o.source);
     add_meta(*target, conversion->meta(), report);
-    add_leases(*target, conversion->leases(), report);
-    conversion->each([&](const mvcc::Record& r) { add(*target, r, report); }, progress);
-    add_leases(*target, conversion->found_leases(), report);
+    store::copy_one_moment(source, [&] {
+        add_leases(*target, conversion->leases(), report);
+        conversion->each([&](const mvcc::Record& r) { add(*target, r, report); }, progress);
+        add_leases(*target, conversion->found_leases(), report);
+    });
     if (auto* const writer = dynamic_cast<store::NativeWriter*>(target.get()); writer != nullptr && log)
-        add_log(*writer, *log, source.head().consistent_index, report);
+        add_log(*writer, *log, source, o, report);
     for (const std::string& w : conversion->warnings()) report.notes.warnings.push_back(w);
     for (const Finding& f : conversion->findings()) report.notes.findings.push_back(f);
     if (progress != nullptr && (o.key_index || o.to == store::TargetKind::kine))
@@ -175,7 +206,8 @@ void import_any(const ImportRequest& o, Progress* progress, report::ImportReport
         return;
     }
     const bool native = o.to == store::TargetKind::native;
-    const std::unique_ptr<raftlog::Source> log = native ? log_of(*source, o.open.timeout_ms) : nullptr;
+    const std::unique_ptr<raftlog::Source> log =
+        native ? log_of(*source, o.open.timeout_ms, o.wal_dir) : nullptr;
     convert(o, *source, log.get(), progress, report);
 }
 

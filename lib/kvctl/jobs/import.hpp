@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 
 #include "kvctl/base/progress.hpp"
@@ -9,12 +10,13 @@
 namespace kvctl::jobs {
 
 struct ImportRequest {
-    std::string source;      ///< a store of any layout, or a history file (kvctl-export(1)), told by content
-    std::string output;      ///< the store to build; it must not exist
-    bool key_index = false;  ///< with an index by key, for reading one key without a scan
+    std::string source;  ///< a store of any layout, or a history file (kvctl-export(1)), told by content
+    std::string output;  ///< the store to build; it must not exist
     store::TargetKind to = store::TargetKind::native;
-    bool renumber = false;      ///< to kine: several keys of one revision get one each
-    bool salvage = false;       ///< take what can be read of a damaged store
+    std::optional<std::string> wal_dir;  ///< where the log of an etcd db lies elsewhere
+    bool key_index = false;              ///< with an index by key, for reading one key without a scan
+    bool renumber = false;               ///< to kine: several keys of one revision get one each
+    bool salvage = false;                ///< take what can be read of a damaged store
     store::OpenOptions open{};  ///< of a store; asking for a layout is a usage Error where it is a history
 };
 

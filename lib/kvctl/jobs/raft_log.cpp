@@ -9,48 +9,62 @@
 namespace kvctl::jobs {
 namespace {
 
-void each_entry(raftlog::Source& source, const std::function<void(const raft::EntryFacts&)>& f) {
+void each_entry(raftlog::Source& source, const std::function<void(const raftlog::Item&)>& f) {
     std::uint64_t n = 0;
     source.each(raftlog::Want::facts, [&](const raftlog::Item& item) {
         if ((++n & 0xFFF) == 0) check_interrupt();
-        f(item.facts);
+        f(item);
         return true;
     });
 }
 
 }  // namespace
 
-std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms) {
+std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms,
+                                        const std::optional<std::string>& wal_dir) {
     const store::LogPlace place = store.log_place();
+    if (wal_dir && !place.wal) {
+        throw Error(ErrorKind::usage,
+                    store.info().path + ": --wal-dir goes only with an etcd db or data dir");
+    }
+    if (wal_dir) return raftlog::open(store.info().path, timeout_ms, wal_dir);
     if (place.table != nullptr)
         return raftlog::has_table(*place.table) ? raftlog::open_table(*place.table) : nullptr;
     return place.folder.empty() ? nullptr : raftlog::open(place.folder, timeout_ms);
 }
 
+raftlog::Release release_of(store::Store& store, const std::optional<std::string>& asked) {
+    return raftlog::release_of(asked ? *asked : store.storage_version().value_or(""));
+}
+
 LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
-                    std::optional<LogIndex> applied) {
+                    std::optional<LogIndex> applied, raftlog::Release release) {
     const raftlog::Header& header = source.header();
-    const raft::Marks marks{header.hard_state ? std::optional(header.hard_state->commit) : std::nullopt,
-                            applied};
     LogReading reading;
     reading.facts.source = name;
-    raft::LayoutBuilder layout(header.snapshot, marks);
+    raft::CommitWatch commit(raftlog::known_commit(header, applied));
+    raftlog::StartUpAudit start_up(header, release, applied);
+    raft::LayoutBuilder layout(header.snapshot, {});
     raft::Audit audit({.snapshot = header.snapshot,
                        .snapshot_stored = header.snapshot_stored,
                        .hard_state = header.hard_state,
                        .consistent_index = applied,
-                       .newest_snapshot = header.newest_snapshot,
+                       .newest_snapshot = raftlog::loaded_snapshot(header, release),
                        .expect_snapshot_record = header.expect_snapshot_record,
                        .filtered = header.filtered,
                        .text_only = !header.has_data});
-    each_entry(source, [&](const raft::EntryFacts& e) {
-        layout.add(e);
-        audit.add(e);
+    each_entry(source, [&](const raftlog::Item& item) {
+        layout.add(item.facts);
+        audit.add(item.facts);
+        start_up.add(item.facts);
+        (void)commit.see(item.entry());
     });
+    const raft::Marks marks{commit.last(), applied};
     reading.facts.before = layout.layout();
     reading.facts.after = {header.snapshot.index, 0, 0, layout.layout()};
-    reading.findings = source.findings();
+    reading.findings = raftlog::findings_of(source, commit.last(), applied);
     for (Finding& f : audit.finish()) reading.findings.push_back(std::move(f));
+    for (Finding& f : start_up.finish()) reading.findings.push_back(std::move(f));
 
     std::optional<LogIndex> at;
     if (target.index) at = LogIndex(*target.index);
@@ -73,7 +87,7 @@ LogReading read_log(raftlog::Source& source, const std::string& name, const LogT
         return reading;
     }
     raft::CompactionBuilder compaction(header.snapshot, *at);
-    each_entry(source, [&](const raft::EntryFacts& e) { compaction.add(e); });
+    each_entry(source, [&](const raftlog::Item& item) { compaction.add(item.facts); });
     reading.facts.after = compaction.result();
     reading.compact_to = at;
     return reading;

@@ -8,6 +8,7 @@
 #include "kvctl/base/finding.hpp"
 #include "kvctl/raft/layout.hpp"
 #include "kvctl/raftlog/source.hpp"
+#include "kvctl/raftlog/start_up.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/store/store.hpp"
 
@@ -28,13 +29,20 @@ struct LogTarget {
     std::uint64_t keep = 5000;
 };
 
-/// The log that lies in or beside a store; null when there is none.
-[[nodiscard]] std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms);
+/// The log that lies in or beside a store, and `wal_dir` where an etcd db's lies elsewhere (a usage Error for
+/// other stores); null when there is none.
+[[nodiscard]] std::unique_ptr<raftlog::Source> log_of(
+    store::Store& store, int timeout_ms, const std::optional<std::string>& wal_dir = std::nullopt);
+
+/// Which server is to start on the store's folder: of the version asked for, else of the one that wrote it.
+[[nodiscard]] raftlog::Release release_of(store::Store& store,
+                                          const std::optional<std::string>& asked = std::nullopt);
 
 /// Reads the log once (twice with a target). Throws refused for an index above the last one or above what is
 /// applied (without a store's consistent index: committed).
 [[nodiscard]] LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
-                                  std::optional<LogIndex> applied);
+                                  std::optional<LogIndex> applied,
+                                  raftlog::Release release = raftlog::Release::unknown);
 
 /// Throws damaged when a record's checksum did not match: whatever is made of such a log would look sound.
 /// `consequence` ends the message: "such a log is not replayed, …".

@@ -3,6 +3,7 @@
 #include "kvctl/jobs/advice.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/raft_log.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/holders.hpp"
 
 namespace kvctl::jobs {
@@ -43,6 +44,20 @@ void add_head(const store::StoreHead& head, report::StatusReport& r) {
     if (head.finished) r.finished = head.finished->value();
     if (head.consistent_index) r.consistent_index = head.consistent_index->value();
     r.pending = head.pending();
+    if (r.pending) r.pending_text = head.pending_text();
+}
+
+report::EtcdStatus etcd_status(const store::EtcdFacts& facts) {
+    report::EtcdStatus e;
+    e.cluster_version = facts.cluster_version;
+    e.storage_version = facts.storage_version;
+    for (const auto& m : facts.members) e.members.push_back({m.id, m.name, m.learner});
+    for (const auto& a : facts.alarms) e.alarms.push_back({a.member, a.type, a.text()});
+    e.leases = facts.leases.count;
+    e.ttl_min = facts.leases.ttl_min;
+    e.ttl_max = facts.leases.ttl_max;
+    for (const auto& b : facts.buckets) e.buckets.push_back({b.name, b.keys, b.bytes, b.pages});
+    return e;
 }
 
 void add_counts(const mvcc::TreeIndex& index, report::StatusReport& r) {
@@ -62,16 +77,17 @@ report::StatusReport status(const StatusRequest& request, Progress* progress) {
     for (store::Holder& h : store::holders_of(request.path))
         r.in_use_by.emplace_back(h.pid, std::move(h.command));
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
-    const mvcc::CompactionRules rules = store::rules_for(*store, request.rules);
+    const mvcc::CompactionRules rules = store::choose_rules(*store, request.rules).rules;
     const store::StoreHead head = store->head();
-    Findings findings;
+    Findings findings = store->notices();
     const mvcc::TreeIndex index = store->load(rules, findings, progress);
     add_file(*store, r);
     add_head(head, r);
     add_counts(index, r);
     r.leases = store->leases().size();
     r.meta = store->meta();
-    if (const auto source = log_of(*store, request.open.timeout_ms)) {
+    if (const auto facts = store->etcd_facts()) r.etcd = etcd_status(*facts);
+    if (const auto source = log_of(*store, request.open.timeout_ms, request.wal_dir)) {
         r.raft_log = read_log(*source, "store", {}, head.consistent_index).facts;
     }
     r.hints = advice(*store, head, index, r, findings);

@@ -13,6 +13,7 @@ struct StatusRequest {
     std::string path;
     store::OpenOptions open;
     std::optional<mvcc::CompactionRules> rules;  ///< nullopt: the store's own
+    std::optional<std::string> wal_dir{};        ///< where the log of an etcd db lies elsewhere
 };
 
 /// What one screen tells of a store: sizes, revisions, counts, who has it open, its raft log, and advice.

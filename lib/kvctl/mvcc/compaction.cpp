@@ -17,10 +17,14 @@ Tally operator-(const Tally& a, const Tally& b) {
             a.gaps - b.gaps,           0};
 }
 
+// Without a prefix that only markers have.
 std::vector<PrefixUsage> top_prefixes(const PrefixTable& table, const std::vector<PrefixUsage>& usage,
                                       bool& truncated) {
-    std::vector<std::uint32_t> order(usage.size());
-    for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::vector<std::uint32_t> order;
+    order.reserve(usage.size());
+    for (std::uint32_t i = 0; i < usage.size(); ++i) {
+        if (usage[i].revisions != 0) order.push_back(i);
+    }
     const std::size_t n = std::min(CompactionPlan::k_max_prefixes, order.size());
     std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), order.end(),
                       [&](std::uint32_t a, std::uint32_t b) {
@@ -56,7 +60,7 @@ SlotSet compact_tree(const TreeIndex& index, CompactionBound bound, std::uint64_
         if (key.empty()) continue;
         const Slot stays = key.compact(bound);
         if (stays != k_no_slot) available.insert(stays);
-        if (key.empty()) ++vanished_keys;
+        if (key.empty() && id != index.marker_key()) ++vanished_keys;
         for (std::size_t i = 0; i < key.size() && key.slot(i) < bound.above; ++i) {
             if (key.slot(i) != stays) lost_live.push_back(index.revision(key.slot(i)));
         }
@@ -104,6 +108,7 @@ CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& in
     const PrefixTable prefixes = group_by_prefix(index, prefix_of);
     std::vector<PrefixUsage> usage(prefixes.names.size());
     for (KeyId id = 0; id < index.key_count(); ++id) {
+        if (id == index.marker_key()) continue;
         PrefixUsage& u = usage[prefixes.of_key[id]];
         if (!index.key_index(id).empty()) ++u.keys;
         u.revisions += index.row_count(id);
@@ -141,6 +146,7 @@ CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& in
                     ++plan.removed.gaps;
                     continue;
                 }
+                if (c.key[i] == index.marker_key()) continue;
                 PrefixUsage& u = usage[prefixes.of_key[c.key[i]]];
                 ++u.removed_revisions;
                 u.removed_bytes += c.bytes[i];

@@ -96,9 +96,9 @@ std::string_view name_of(Explained::Reason reason) noexcept {
 }
 
 std::optional<KeyId> find_stored_key(const TreeIndex& index, std::string_view key) {
-    if (const auto found = index.find(key)) return found->id();
+    if (const auto found = index.find(key); found && found->id() != index.marker_key()) return found->id();
     for (KeyId id = 0; id < index.key_count(); ++id) {
-        if (index.key(id) == key) return id;
+        if (index.key(id) == key && id != index.marker_key()) return id;
     }
     return std::nullopt;
 }

@@ -9,7 +9,7 @@ void append_key_value(std::string& out, const Record& r) {
         if (value != 0) proto::append_number(out, field, static_cast<std::uint64_t>(value));
     };
     if (!r.key.empty()) proto::append_bytes(out, 1, r.key);
-    if (r.tombstone || (r.key.empty() && r.version == 0)) return;
+    if (r.tombstone || is_restore_marker(r)) return;
     number(2, r.create_revision);
     number(3, r.revision.main);
     number(4, r.version);

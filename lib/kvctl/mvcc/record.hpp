@@ -20,6 +20,12 @@ struct Record {
     bool has_stored = false;
 };
 
+/// Whether a row is a marker: `snapshot restore --bump-revision` puts one, without key and value, at the
+/// revision it raises the store to. It is no key of anyone's (etcd.md 5.3).
+[[nodiscard]] inline bool is_restore_marker(const Record& r) noexcept {
+    return !r.tombstone && r.key.empty() && r.create_revision == 0 && r.version == 0;
+}
+
 /// Appends etcd's KeyValue message (etcd.md 1.2) for a record: only the key on a tombstone; zero and empty
 /// fields left out; nothing at all for a record with neither key nor version (the row `--bump-revision`
 /// writes).

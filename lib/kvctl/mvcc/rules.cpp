@@ -80,6 +80,31 @@ CompactionRules rules_of_etcd_version(std::string_view version) {
             has_change(r, 36, 18), has_change(r, 27, 10), keep};
 }
 
+std::int64_t EtcdRelease::number() const noexcept {
+    return std::int64_t{major} * 10000 + std::int64_t{minor} * 100;
+}
+
+std::optional<EtcdRelease> EtcdRelease::of_number(std::int64_t number) noexcept {
+    if (number < 10000 || number >= 1000000) return std::nullopt;
+    return EtcdRelease{static_cast<int>(number / 10000), static_cast<int>(number / 100 % 100)};
+}
+
+std::optional<EtcdRelease> EtcdRelease::parse(std::string_view text) noexcept try {
+    const Release r = parse_release(text);
+    if (r.major < 1 || r.major > 99 || r.minor > 99) return std::nullopt;
+    return EtcdRelease{r.major, r.minor};
+} catch (const Error&) {
+    return std::nullopt;
+}
+
+bool release_decides(const EtcdRelease& release) noexcept {
+    return release < EtcdRelease{3, 4} || release >= EtcdRelease{3, 6};
+}
+
+CompactionRules rules_of_release(const EtcdRelease& release) {
+    return release < EtcdRelease{3, 4} ? classic_rules() : keep_at_rev_rules();
+}
+
 std::string_view name_of(CompactionRules::Tombstones rule) noexcept {
     switch (rule) {
         case CompactionRules::Tombstones::classic:

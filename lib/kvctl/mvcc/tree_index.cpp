@@ -308,6 +308,7 @@ bool TreeIndex::place_by_key() {
         at += k.rows;
     }
     order_.assign(at, 0);
+    marker_key_ = find_marker_key();
     version_breaks_.clear();
     version_break_count_ = 0;
     constexpr Slot k_ahead = 24;
@@ -332,7 +333,7 @@ bool TreeIndex::place_by_key() {
             if (!dead) {
                 // Versions count on through a life and start at 1 after a tombstone; kine's rows have none.
                 if (exists && b.version[i] != static_cast<std::uint8_t>(open ? k.last_version + 1 : 1) &&
-                    !with_prev_) {
+                    !with_prev_ && b.key[i] != marker_key_) {
                     if (++version_break_count_ <= 100) {
                         version_breaks_.push_back(static_cast<Slot>(n << k_block_bits) + i);
                     }
@@ -346,11 +347,20 @@ bool TreeIndex::place_by_key() {
     live_keys_ = 0;
     for (KeyId id = 0; id < keys.count; ++id) {
         const Key& k = keys.at(id);
-        if (k.end == k.begin) continue;
+        if (k.end == k.begin || id == marker_key_) continue;
         ++total_.keys;
         if ((order_[k.end - 1] & 1U) == 0) ++live_keys_;
     }
     return true;
+}
+
+// No client can put the empty key, and a put's version is never 0.
+KeyId TreeIndex::find_marker_key() const {
+    const KeyId empty = rules_.kine() ? k_no_key : keys_->find("", hash_key(""));
+    if (empty == k_no_key) return k_no_key;
+    const Key& k = keys_->at(empty);
+    const bool has_put = k.first_segment != std::numeric_limits<std::uint16_t>::max();
+    return has_put && k.version == 0 && k.created == 0 ? empty : k_no_key;
 }
 
 KeyId TreeIndex::append_one(std::string_view key, Revision revision, bool tombstone, std::int64_t version) {
@@ -458,13 +468,14 @@ std::optional<KeyIndex> TreeIndex::find(std::string_view key) const {
 std::vector<KeyId> TreeIndex::range(std::string_view key, std::optional<std::string_view> end) const {
     std::vector<KeyId> ids;
     if (!end) {
-        if (const auto found = find(key)) ids.push_back(found->id());
+        if (const auto found = find(key); found && found->id() != marker_key_) ids.push_back(found->id());
         return ids;
     }
     for (KeyId id = 0; id < keys_->count; ++id) {
         const Key& k = keys_->at(id);
         const std::string_view name(k.data, k.size);
-        if (k.end > k.begin && name >= key && (end->empty() || name < *end)) ids.push_back(id);
+        if (k.end > k.begin && id != marker_key_ && name >= key && (end->empty() || name < *end))
+            ids.push_back(id);
     }
     std::sort(ids.begin(), ids.end(), [&](KeyId a, KeyId b) { return this->key(a) < this->key(b); });
     return ids;

@@ -69,6 +69,10 @@ class TreeIndex {
     /// Stored rows of a key, indexed or not.
     [[nodiscard]] std::uint32_t row_count(KeyId id) const noexcept;
     [[nodiscard]] std::optional<KeyIndex> find(std::string_view key) const;
+    /// The empty key where its rows are the markers that `snapshot restore --bump-revision` adds (etcd.md
+    /// 5.3), else k_no_key. A compaction treats it as it does a key; it counts as none, and no range names
+    /// it.
+    [[nodiscard]] KeyId marker_key() const noexcept { return marker_key_; }
     /// Ids of keys with at least one indexed revision, in byte order of the keys, within [key, end); an empty
     /// optional end: only `key`; an empty string: all from `key` on.
     [[nodiscard]] std::vector<KeyId> range(std::string_view key, std::optional<std::string_view> end) const;
@@ -164,6 +168,7 @@ class TreeIndex {
     void append(std::size_t segment, const RowBatch::Row& row, KeyId id);
     KeyId append_one(std::string_view key, Revision revision, bool tombstone, std::int64_t version);
     [[nodiscard]] bool place_by_key();
+    [[nodiscard]] KeyId find_marker_key() const;
 
     CompactionRules rules_;
     bool with_prev_;
@@ -173,6 +178,7 @@ class TreeIndex {
     std::vector<std::uint32_t> order_;            // by key: slot * 2 + tombstone
     Tally total_;
     std::uint64_t live_keys_ = 0;
+    KeyId marker_key_ = k_no_key;
     std::uint64_t duplicates_ = 0;
     std::vector<Slot> version_breaks_;
     std::uint64_t version_break_count_ = 0;

@@ -50,7 +50,7 @@ std::vector<Usage> usage_by_key(const TreeIndex& index, const CompactionPlan& pl
     std::vector<Slot> live(index.key_count(), k_no_slot);
     for (KeyId id = 0; id < index.key_count(); ++id) {
         const KeyIndex key = index.key_index(id);
-        if (key.empty()) continue;
+        if (key.empty() || id == index.marker_key()) continue;
         usage[id].keys = 1;
         if (!key.live()) continue;
         usage[id].live_keys = 1;
@@ -107,6 +107,10 @@ UsageReport measure_usage(const TreeIndex& index, const CompactionPlan& plan, co
     for (KeyId id = 0; id < index.key_count(); ++id) {
         const std::string_view key = index.key(id);
         if (!key.starts_with(request.under)) continue;
+        if (id == index.marker_key()) {
+            report.total += by_key[id];  // its rows are rows, of no key
+            continue;
+        }
         std::string_view prefix = prefix_of(key);
         if (request.depth) {
             prefix = prefix_at_depth(key, *request.depth);

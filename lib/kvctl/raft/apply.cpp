@@ -9,13 +9,6 @@
 namespace kvctl::raft {
 namespace {
 
-constexpr std::uint64_t k_no_space_alarm = 1;
-constexpr std::uint64_t k_corrupt_alarm = 2;
-
-bool is_on(const Alarms& alarms, std::uint64_t alarm) noexcept {
-    return std::any_of(alarms.begin(), alarms.end(), [&](const auto& a) { return a.second == alarm; });
-}
-
 // A put in either branch, at any depth.
 bool holds_put(const Txn& txn) noexcept {
     const auto puts = [](const Op& op) {
@@ -224,9 +217,8 @@ void ApplyState::restore(std::string_view key, bool tombstone, const LiveKey& ro
 }
 
 ApplyError Applier::gate(const Request& request) const noexcept {
-    if (state_.alarms.empty()) return ApplyError::none;
-    const bool corrupt = is_on(state_.alarms, k_corrupt_alarm);
-    const bool no_space = is_on(state_.alarms, k_no_space_alarm);
+    const bool corrupt = state_.alarms.holds(Alarms::k_corrupt, state_.alarm_rule);
+    const bool no_space = state_.alarms.holds(Alarms::k_no_space, state_.alarm_rule);
     switch (request.kind) {
         case RequestKind::put:
         case RequestKind::lease_grant:
@@ -297,7 +289,7 @@ Applied Applier::apply(const Request& request) {
             out.compaction = at;
         }
     } else if (const auto* alarm = std::get_if<Alarm>(&request.body)) {
-        apply_alarm(*alarm, state_.alarms);
+        state_.alarms.apply(*alarm);
     }
     commit(staging);
     out.changes = std::move(staging.changes());
@@ -311,14 +303,6 @@ void Applier::commit(Staging& staging) {
         if (row || state_.keys.contains(key)) state_.restore(key, !row, row.value_or(LiveKey{}));
     }
     if (!staging.changes().empty()) state_.current = MainRevision(state_.current.value() + 1);
-}
-
-void apply_alarm(const Alarm& request, Alarms& alarms) {
-    if (request.action == Alarm::Action::activate) {
-        alarms.emplace(request.member_id, request.alarm);
-    } else if (request.action == Alarm::Action::deactivate) {
-        alarms.erase({request.member_id, request.alarm});
-    }
 }
 
 void each_value_read(const Request& request,

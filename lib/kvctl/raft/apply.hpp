@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kvctl/base/strong.hpp"
+#include "kvctl/raft/alarms.hpp"
 #include "kvctl/raft/request.hpp"
 
 namespace kvctl::raft {
@@ -31,14 +32,12 @@ struct LiveLease {
     friend bool operator==(const LiveLease&, const LiveLease&) = default;
 };
 
-/// Member and alarm number (1 NOSPACE, 2 CORRUPT).
-using Alarms = std::set<std::pair<std::uint64_t, std::uint64_t>>;
-
 /// All that decides what a request does to a store. Memory grows with the live keys, not with their values.
 struct ApplyState {
     LiveKeys keys;
     std::map<std::int64_t, LiveLease> leases;
     Alarms alarms;
+    AlarmRule alarm_rule = AlarmRule::by_set;
     MainRevision current{1};
     MainRevision compacted{-1};  ///< as last asked for, carried out or not
 
@@ -117,9 +116,6 @@ class Applier {
     ApplyState state_;
     ValueReader values_;
 };
-
-/// Activates or clears an alarm.
-void apply_alarm(const Alarm& request, Alarms& alarms);
 
 /// Calls f(key) for every comparison of values and every put that keeps a value, with key and range end: what
 /// a request may read of the store beyond the numbers.

@@ -81,11 +81,6 @@ Findings Audit::finish() {
             findings_.add({Severity::error, "commit-above-last-index", "hard state",
                            "commit " + text(hard.commit) + " is above the last index " + text(last)});
         }
-        if (options_.consistent_index && hard.commit < *options_.consistent_index) {
-            findings_.add({Severity::error, "commit-below-consistent-index", "hard state",
-                           "commit " + text(hard.commit) + " is below the store's consistent index " +
-                               text(*options_.consistent_index)});
-        }
         if (known_end && last_ && hard.term < last_->term) {
             findings_.add(
                 {Severity::error, "hard-state-term-below-last", "hard state",

@@ -22,7 +22,7 @@ struct AuditOptions {
 
 /// Looks for what cannot be in a sound log: gaps and steps back, falling terms, positions that cannot be
 /// true, entries that do not decode, a commit or snapshot outside the log. Entries come in log order, one at
-/// a time.
+/// a time. A commit below the consistent index is no fault: it is not written on its own (CommitWatch).
 class Audit {
   public:
     explicit Audit(AuditOptions options) : options_(options) {}

@@ -161,13 +161,15 @@ std::optional<HardState> decode_hard_state(std::string_view message) noexcept {
     return h;
 }
 
-std::optional<SnapshotMeta> decode_wal_snapshot(std::string_view message) noexcept {
-    SnapshotMeta s;
+std::optional<WalSnapshot> decode_wal_snapshot(std::string_view message) {
+    WalSnapshot s;
     proto::Reader r(message);
     while (r.next()) {
         if (r.field() <= 2 && r.wire_type() != 0) return std::nullopt;
-        if (r.field() == 1) s.index = LogIndex{r.number()};
-        if (r.field() == 2) s.term = Term{r.number()};
+        if (r.field() == 1) s.meta.index = LogIndex{r.number()};
+        if (r.field() == 2) s.meta.term = Term{r.number()};
+        if (r.field() != 3) continue;
+        if (r.wire_type() != 2 || !decode_conf_state(r.bytes(), s.conf_state.emplace())) return std::nullopt;
     }
     if (r.bad()) return std::nullopt;
     return s;

@@ -84,8 +84,12 @@ void append_encoded(std::string& out, const EntryView& entry);
 /// `message`.
 [[nodiscard]] std::optional<EntryView> decode_entry(std::string_view message) noexcept;
 [[nodiscard]] std::optional<HardState> decode_hard_state(std::string_view message) noexcept;
-/// walpb.Snapshot: index and term; its conf_state is skipped.
-[[nodiscard]] std::optional<SnapshotMeta> decode_wal_snapshot(std::string_view message) noexcept;
+/// walpb.Snapshot. Releases before 3.5 wrote no conf_state.
+struct WalSnapshot {
+    SnapshotMeta meta;
+    std::optional<ConfState> conf_state;
+};
+[[nodiscard]] std::optional<WalSnapshot> decode_wal_snapshot(std::string_view message);
 /// raftpb.Snapshot, of which only the metadata is wanted; `data_bytes` is the length of its data.
 struct SnapshotFacts {
     SnapshotMeta meta;

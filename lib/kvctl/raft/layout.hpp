@@ -61,7 +61,7 @@ struct CompactedLayout {
 
 /// Where in the log commits and applications stand.
 struct Marks {
-    std::optional<LogIndex> commit;   ///< of the hard state
+    std::optional<LogIndex> commit;   ///< the last position known to be committed
     std::optional<LogIndex> applied;  ///< the store's consistent index
 };
 

@@ -112,6 +112,7 @@ void RevisionMatch::finish() {
         backwards[i] = next--;
         begin = i;
     }
+    if (next > compacted_.value()) unexplained_ = MainRevision{next};
     // … then forwards from there, so that of equal requests the first gets the revision.
     std::int64_t last = next;
     for (std::size_t i = begin; i < shapes_.size(); ++i) {

@@ -44,6 +44,10 @@ class RevisionMatch {
 
     [[nodiscard]] std::optional<MainRevision> revision_of(LogIndex index) const;
 
+    /// Behind finish(): the newest revision above the compact one that no applied entry can have made; of a
+    /// log that begins with its first entry, proof of another history.
+    [[nodiscard]] std::optional<MainRevision> unexplained() const noexcept { return unexplained_; }
+
     /// The largest revision an applied entry of this log asked to compact to, of those that were not refused
     /// as lying in the future; nullopt when there is none.
     [[nodiscard]] std::optional<MainRevision> compacted_by_log() const noexcept { return compacted_by_log_; }
@@ -82,6 +86,7 @@ class RevisionMatch {
     std::map<std::int64_t, std::vector<StoredChange>> rows_;
     std::vector<Shape> shapes_;
     std::optional<MainRevision> compacted_by_log_;
+    std::optional<MainRevision> unexplained_;
 };
 
 }  // namespace kvctl::raft

@@ -9,6 +9,7 @@
 #include "kvctl/raftlog/dump_lex.hpp"
 #include "kvctl/raftlog/dump_text.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
+#include "kvctl/raftlog/paste.hpp"
 #include "kvctl/raftlog/resolver.hpp"
 
 namespace kvctl::raftlog {
@@ -85,14 +86,21 @@ bool parse_entry(std::string_view text, raft::EntryView& out, std::string& data)
 
 class DumpRaw final : public Source {
   public:
-    explicit DumpRaw(const std::string& path) : lines_(path) {
+    explicit DumpRaw(FileReader file) : lines_(std::move(file)) {
+        const std::string path = lines_.file().path();
         header_.kind = SourceKind::dump_raw;
         header_.path = path;
         Resolver resolver(findings_);
         std::string_view line;
         while (lines_.next(line)) {
             if ((lines_.line_number() & 1023) == 0) check_interrupt();
-            if (!ended_ && !line.empty() && !take(line, resolver)) {
+            line = trimmed(line);
+            if (ended_ || line.empty() || take(line, resolver)) continue;
+            if (is_foreign_line(line)) {
+                findings_.add({Severity::info, "foreign-line",
+                               path + ", line " + std::to_string(lines_.line_number()),
+                               "a line that is not the dump's is passed over"});
+            } else {
                 findings_.add({Severity::error, "undecodable-line",
                                path + ", line " + std::to_string(lines_.line_number()),
                                "the line is no record of a raw dump"});
@@ -116,7 +124,7 @@ class DumpRaw final : public Source {
             if ((++n & 1023) == 0) check_interrupt();
             Item item;
             item.facts = {slot.index(), slot.term(), slot.type(), slot.request(), slot.bytes()};
-            if (want == Want::data || !item.facts.bytes) reread(slot, item);
+            if (want == Want::data || slot.type() != raft::EntryType::normal) reread(slot, item);
             if (!f(item)) return;
         }
     }
@@ -130,17 +138,17 @@ class DumpRaw final : public Source {
         do {
             if (!lines_.next(line)) break;
         } while (lines_.offset() < offset);
-        if (!take_word(line, "Entry: ") || !parse_entry(line, entry, data_) || entry.index != slot.index()) {
+        line = trimmed(line);
+        if (!take_word(line, "Entry:") || !parse_entry(line, entry, data_) || entry.index != slot.index()) {
             throw Error(ErrorKind::io, header_.path + ": changed while it was read");
         }
         item.data = entry.data;
         item.data_present = entry.data_present;
-        item.facts.bytes = raft::encoded_size(entry);
     }
 
     bool take(std::string_view line, Resolver& resolver) {
         std::uint64_t number = 0;
-        if (take_word(line, "Entry: ")) {
+        if (take_word(line, "Entry:")) {
             raft::EntryView entry;
             if (!parse_entry(line, entry, data_)) return false;
             const std::uint64_t size = raft::encoded_size(entry);
@@ -148,7 +156,7 @@ class DumpRaw final : public Source {
             resolver.entry({entry, {lines_.offset(), static_cast<std::uint32_t>(size), 0}}, header_.path);
             return true;
         }
-        if (take_word(line, "HardState: ")) {
+        if (take_word(line, "HardState:")) {
             std::array<std::uint64_t, 3> v{};
             if (!parse_numbers(line, std::array<std::string_view, 3>{"term", "vote", "commit"}, v))
                 return false;
@@ -158,11 +166,12 @@ class DumpRaw final : public Source {
         if (take_word(line, "Snapshot:")) {
             std::array<std::uint64_t, 2> v{};
             if (!parse_numbers(line, std::array<std::string_view, 2>{"index", "term"}, v)) return false;
-            resolver.snapshot({LogIndex{v[0]}, Term{v[1]}}, {lines_.offset(), 0, 0}, header_.path);
+            resolver.snapshot({{LogIndex{v[0]}, Term{v[1]}}, std::nullopt}, {lines_.offset(), 0, 0},
+                              header_.path);
             saw_snapshot_ = true;
             return true;
         }
-        if (take_word(line, "Metadata: ")) {
+        if (take_word(line, "Metadata:")) {
             std::array<std::uint64_t, 2> v{};
             if (!parse_numbers(line, std::array<std::string_view, 2>{"NodeID", "ClusterID"}, v)) return false;
             header_.node_id = v[0];
@@ -170,7 +179,7 @@ class DumpRaw final : public Source {
             return true;
         }
         if (take_word(line, "CRC: ")) return take_number(line, number) && line.empty();
-        if (take_word(line, "EOF: ")) {
+        if (take_word(line, "EOF:")) {
             ended_ = true;
             return true;
         }
@@ -194,8 +203,8 @@ class DumpRaw final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> open_dump_raw(const std::string& path) {
-    return std::make_unique<DumpRaw>(path);
+std::unique_ptr<Source> open_dump_raw(FileReader file) {
+    return std::make_unique<DumpRaw>(std::move(file));
 }
 
 }  // namespace kvctl::raftlog

@@ -8,13 +8,13 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raftlog/dump_lex.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
+#include "kvctl/raftlog/paste.hpp"
 
 namespace kvctl::raftlog {
 namespace {
 
 using Severity = Finding::Severity;
-constexpr std::size_t k_trailer_room = 1024;
-constexpr std::string_view k_columns = "term\t     index\ttype\tdata";
+constexpr std::size_t k_trailer_room = 4096;
 
 struct Trailer {
     bool present = false;
@@ -44,19 +44,26 @@ bool parse_trailer(std::string_view line, Trailer& out) noexcept {
     return true;
 }
 
+bool is_columns(std::string_view line) noexcept {
+    for (const std::string_view title : {"term", "index", "type", "data"}) {
+        if (take_token(line) != title) return false;
+    }
+    return true;
+}
+
 // One printed entry. False when the line is none.
 bool parse_entry(std::string_view line, Item& out) noexcept {
     std::uint64_t term = 0;
     std::uint64_t index = 0;
-    skip_spaces(line);
-    if (!take_number(line, term) || !take_word(line, "\t")) return false;
-    skip_spaces(line);
-    if (!take_number(line, index) || !take_word(line, "\t")) return false;
-    const std::size_t tab = line.find('\t');
-    if (tab == std::string_view::npos) return false;
-    const std::string_view type = line.substr(0, tab);
+    // Whoever pastes a terminal's content has blanks where the tabs were.
+    std::string_view first = take_token(line);
+    std::string_view second = take_token(line);
+    if (!take_number(first, term) || !first.empty() || !take_number(second, index) || !second.empty())
+        return false;
+    const std::size_t end = std::min(line.find_first_of(" \t"), line.size());
+    const std::string_view type = line.substr(0, end);
     if (type != "norm" && type != "conf") return false;
-    out.text = line.substr(tab + 1);
+    out.text = line.substr(std::min(end + 1, line.size()));
     out.facts.index = LogIndex{index};
     out.facts.term = Term{term};
     out.facts.type = type == "conf" ? raft::EntryType::conf_change : raft::EntryType::normal;
@@ -67,9 +74,9 @@ bool parse_entry(std::string_view line, Item& out) noexcept {
 
 class DumpText final : public Source {
   public:
-    explicit DumpText(const std::string& path) : lines_(path) {
+    explicit DumpText(FileReader file) : lines_(std::move(file)) {
         header_.kind = SourceKind::dump_text;
-        header_.path = path;
+        header_.path = lines_.file().path();
         header_.has_data = false;
         read_trailer();
         read_preamble();
@@ -95,11 +102,12 @@ class DumpText final : public Source {
                 continue;
             }
             Trailer trailer;
-            if (line.empty()) continue;
-            if (parse_trailer(line, trailer)) {
+            if (trimmed(line).empty()) continue;
+            if (parse_trailer(trimmed(line), trailer)) {
                 trailer_seen = true;
                 continue;
             }
+            if (pass_over(line, lines_.line_number() + preamble_lines_, findings_)) continue;
             findings_.add({Severity::error, "undecodable-line",
                            header_.path + ", line " + std::to_string(lines_.line_number() + preamble_lines_),
                            "the line is no entry"});
@@ -122,10 +130,23 @@ class DumpText final : public Source {
         FileReader& file = lines_.file();
         const std::uint64_t from = file.size() < k_trailer_room ? 0 : file.size() - k_trailer_room;
         std::string_view tail = file.view(from, k_trailer_room);
-        while (!tail.empty() && (tail.back() == '\n' || tail.back() == '\r')) tail.remove_suffix(1);
-        const std::size_t start = tail.rfind('\n');
-        parse_trailer(start == std::string_view::npos ? tail : tail.substr(start + 1), trailer_);
+        // A pasted text may go on behind it.
+        while (!tail.empty() && !trailer_.present) {
+            const std::size_t start = tail.rfind('\n') + 1;  // 0 without one
+            std::string_view line = tail.substr(start);
+            if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+            parse_trailer(trimmed(line), trailer_);
+            tail = tail.substr(0, start == 0 ? 0 : start - 1);
+        }
         header_.filtered = trailer_.filtered;
+    }
+
+    // Whether a line is none of the dump's.
+    bool pass_over(std::string_view line, std::uint64_t number, FindingLog& findings) const {
+        if (!is_foreign_line(line)) return false;
+        findings.add({Severity::info, "foreign-line", header_.path + ", line " + std::to_string(number),
+                      "a line that is not the dump's is passed over"});
+        return true;
     }
 
     [[noreturn]] void fail(const std::string& what) const {
@@ -137,12 +158,17 @@ class DumpText final : public Source {
         std::string_view line;
         bool from_index = false;
         while (lines_.next(line)) {
-            if (line.substr(0, k_columns.size()) == k_columns) {
-                body_offset_ = lines_.next_offset();
-                preamble_lines_ = lines_.line_number();
+            Item first;
+            const bool entry = parse_entry(line, first);
+            if (entry || is_columns(line)) {
+                // Only the entries may have been copied.
+                body_offset_ = entry ? lines_.offset() : lines_.next_offset();
+                preamble_lines_ = lines_.line_number() - (entry ? 1 : 0);
+                if (entry) lines_.seek(body_offset_);
                 if (!header_.snapshot_stored) guess_snapshot(from_index);
                 return;
             }
+            line = trimmed(line);
             if (line.empty() || line == "Snapshot:" || line == "WAL metadata:") continue;
             if (line == "empty") {
                 header_.snapshot = {LogIndex{0}, Term{0}};
@@ -160,7 +186,7 @@ class DumpText final : public Source {
                 from_index = take_word(line, "index ");
             } else if (take_word(line, "WAL entries:")) {
                 continue;
-            } else {
+            } else if (!pass_over(line, lines_.line_number(), preamble_findings_)) {
                 preamble_findings_.add({Severity::warning, "unknown-line",
                                         header_.path + ", line " + std::to_string(lines_.line_number()),
                                         "a line of the preamble that this version does not know"});
@@ -245,10 +271,14 @@ raft::RequestKind kind_of_printed(std::string_view type, std::string_view text) 
     return RequestKind::unknown;
 }
 
-DumpForm dump_form(std::string_view head) noexcept {
+DumpForm dump_form(std::string_view line) noexcept {
+    const std::string_view head = trimmed(line);
     const auto begins = [&](std::string_view word) { return head.substr(0, word.size()) == word; };
-    for (const std::string_view word : {"Snapshot:\n", "Snapshot:\r\n", "Start dumping log entries from ",
-                                        "Start dupmping log entries from ", "WAL metadata:"}) {
+    if (head == "Snapshot:" || is_columns(head)) return DumpForm::text;
+    Item item;
+    if (parse_entry(head, item)) return DumpForm::text;
+    for (const std::string_view word :
+         {"Start dumping log entries from ", "Start dupmping log entries from ", "WAL metadata:"}) {
         if (begins(word)) return DumpForm::text;
     }
     for (const std::string_view word : {"CRC: ", "Metadata: ", "Entry: ", "HardState: ", "Snapshot: "}) {
@@ -257,8 +287,8 @@ DumpForm dump_form(std::string_view head) noexcept {
     return DumpForm::none;
 }
 
-std::unique_ptr<Source> open_dump_text(const std::string& path) {
-    return std::make_unique<DumpText>(path);
+std::unique_ptr<Source> open_dump_text(FileReader file) {
+    return std::make_unique<DumpText>(std::move(file));
 }
 
 }  // namespace kvctl::raftlog

@@ -6,21 +6,68 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
 
 namespace kvctl::raftlog {
 namespace {
 
 constexpr std::size_t k_window = std::size_t{256} << 10;
 constexpr std::size_t k_longest_line = std::size_t{256} << 20;
+constexpr std::string_view k_byte_order_mark = "\xEF\xBB\xBF";
+
+class Fd {
+  public:
+    explicit Fd(int fd) noexcept : fd_(fd) {}
+    Fd(const Fd&) = delete;
+    Fd& operator=(const Fd&) = delete;
+    ~Fd() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    [[nodiscard]] int get() const noexcept { return fd_; }
+    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+
+  private:
+    int fd_;
+};
 
 }  // namespace
 
-FileReader::FileReader(const std::string& path) : path_(path) {
-    fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+FileReader::FileReader(const std::string& path)
+    : FileReader(path, ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
+
+FileReader FileReader::of_any(const std::string& path) {
+    struct stat st {};
+    if (::stat(path.c_str(), &st) != 0 || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) return {path};
+    const Fd pipe(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (pipe.get() < 0) throw io_error(path, "open", errno);
+    const char* const set = std::getenv("TMPDIR");
+    const std::string folder = set == nullptr || *set == '\0' ? "/tmp" : set;
+    Fd copy(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (copy.get() < 0) throw io_error(folder, "make an unnamed file for what comes from " + path, errno);
+    std::vector<char> buffer(k_window);
+    for (;;) {
+        check_interrupt();
+        const ::ssize_t got = ::read(pipe.get(), buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) throw io_error(path, "read", errno);
+        if (got == 0) break;
+        for (::ssize_t done = 0; done < got;) {
+            const ::ssize_t put =
+                ::write(copy.get(), buffer.data() + done, static_cast<std::size_t>(got - done));
+            if (put < 0 && errno == EINTR) continue;
+            if (put < 0) throw io_error(folder, "keep what comes from " + path, errno);
+            done += put;
+        }
+    }
+    return {path, copy.release()};
+}
+
+FileReader::FileReader(const std::string& path, int fd) : path_(path), fd_(fd) {
     if (fd_ < 0) throw io_error(path, "open", errno);
     struct stat st {};
     const int failed = ::fstat(fd_, &st) != 0 ? errno : 0;
@@ -103,9 +150,10 @@ bool LineReader::next(std::string_view& line) {
         const std::size_t n =
             newline_ ? static_cast<std::size_t>(static_cast<const char*>(hit) - rest_.data()) : rest_.size();
         line = rest_.substr(0, n);
-        if (newline_ && !line.empty() && line.back() == '\r') line.remove_suffix(1);
+        if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
         ++line_number_;
         offset_ = rest_offset_;
+        if (offset_ == 0 && line.starts_with(k_byte_order_mark)) line.remove_prefix(k_byte_order_mark.size());
         const std::size_t used = n + (newline_ ? 1 : 0);
         rest_.remove_prefix(used);
         rest_offset_ += used;

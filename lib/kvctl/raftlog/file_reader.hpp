@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kvctl::raftlog {
@@ -10,7 +11,10 @@ namespace kvctl::raftlog {
 class FileReader {
   public:
     /// Throws `io` when the file cannot be opened or is not a regular file.
-    explicit FileReader(const std::string& path);
+    FileReader(const std::string& path);  // NOLINT(google-explicit-constructor): a path names a file
+    /// The same, but what comes out of a pipe or socket is first copied, to its end, into an unnamed file in
+    /// $TMPDIR. Throws `interrupted` too.
+    [[nodiscard]] static FileReader of_any(const std::string& path);
     FileReader(const FileReader&) = delete;
     FileReader& operator=(const FileReader&) = delete;
     FileReader(FileReader&& other) noexcept;
@@ -28,6 +32,7 @@ class FileReader {
     void read(std::uint64_t offset, char* to, std::size_t n) const;
 
   private:
+    FileReader(const std::string& path, int fd);
     std::string path_;
     int fd_ = -1;
     std::uint64_t size_ = 0;
@@ -36,10 +41,10 @@ class FileReader {
     std::size_t window_bytes_ = 0;
 };
 
-/// The lines of a file, without their ends ("\n" or "\r\n").
+/// The lines of a file, without their ends ("\n" or "\r\n") and without a byte order mark.
 class LineReader {
   public:
-    explicit LineReader(const std::string& path) : file_(path) {}
+    explicit LineReader(FileReader file) : file_(std::move(file)) {}
 
     /// False at the end of the file. The view lives until the next call. Throws `damaged` for a line beyond
     /// 256 MiB.

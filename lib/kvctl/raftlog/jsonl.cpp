@@ -8,6 +8,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
 #include "kvctl/raftlog/json_scanner.hpp"
+#include "kvctl/raftlog/paste.hpp"
 
 namespace kvctl::raftlog {
 namespace {
@@ -185,9 +186,9 @@ bool blank(std::string_view line) noexcept {
 
 class JsonLines final : public Source {
   public:
-    explicit JsonLines(const std::string& path) : lines_(path) {
+    explicit JsonLines(FileReader file) : lines_(std::move(file)) {
         header_.kind = SourceKind::jsonl;
-        header_.path = path;
+        header_.path = lines_.file().path();
         Line line;
         bool more = read(line);
         if (more && line.is_header) {
@@ -198,10 +199,12 @@ class JsonLines final : public Source {
             }
             if (!header_.snapshot_stored) more = read(line);
         }
-        if (header_.snapshot_stored) return;
-        const std::uint64_t first = more ? line.entry.index.value() : 1;
-        header_.snapshot.index = LogIndex{first == 0 ? 0 : first - 1};
-        if (first <= 1) header_.snapshot.term = Term{0};
+        if (!header_.snapshot_stored) {
+            const std::uint64_t first = more ? line.entry.index.value() : 1;
+            header_.snapshot.index = LogIndex{first == 0 ? 0 : first - 1};
+            if (first <= 1) header_.snapshot.term = Term{0};
+        }
+        if (header_.snapshot.index == LogIndex{0}) header_.members.emplace();
     }
 
     [[nodiscard]] const Header& header() const override { return header_; }
@@ -228,7 +231,7 @@ class JsonLines final : public Source {
         std::string_view text;
         do {
             if (!lines_.next(text)) return false;
-        } while (blank(text));
+        } while (blank(text) || is_foreign_line(text));
         out = Line{};
         LineParser(text, header_.path, lines_.line_number(), data_)
             .parse(!std::exchange(seen_line_, true), out);
@@ -243,8 +246,8 @@ class JsonLines final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> open_jsonl(const std::string& path) {
-    return std::make_unique<JsonLines>(path);
+std::unique_ptr<Source> open_jsonl(FileReader file) {
+    return std::make_unique<JsonLines>(std::move(file));
 }
 
 }  // namespace kvctl::raftlog

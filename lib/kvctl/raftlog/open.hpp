@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "kvctl/raftlog/source.hpp"
@@ -10,6 +11,10 @@ namespace kvctl::raftlog {
 /// etcd-dump-logs, an etcd data directory, its `member` or its `member/wal`. Throws `not_a_store` when it is
 /// none, `io` when it cannot be read.
 /// Waits up to `timeout_ms` for the lock of a store, then throws `busy`.
-[[nodiscard]] std::unique_ptr<Source> open(const std::string& path, int timeout_ms = 10000);
+///
+/// With `wal_dir` the log is the one in that directory, and `path` the data directory (or the db of it) that
+/// it belongs to: a server started with --wal-dir keeps them apart.
+[[nodiscard]] std::unique_ptr<Source> open(const std::string& path, int timeout_ms = 10000,
+                                           const std::optional<std::string>& wal_dir = std::nullopt);
 
 }  // namespace kvctl::raftlog

@@ -8,8 +8,6 @@ namespace {
 
 using Severity = Finding::Severity;
 
-constexpr std::uint64_t k_unknown_surplus = 63;  // all six bits
-
 std::string text(LogIndex i) {
     return std::to_string(i.value());
 }
@@ -22,17 +20,8 @@ Slot::Slot(const raft::EntryView& entry, const Location& at) noexcept
       offset_(at.offset),
       size_(at.size),
       file_(at.file),
-      request_(raft::classify(entry)) {
-    const std::uint64_t surplus =
-        raft::encoded_size(entry) - at.size;  // wraps, and so is unknown, when it is less
-    type_ = static_cast<std::uint8_t>(static_cast<std::uint64_t>(entry.type) |
-                                      std::min(surplus, k_unknown_surplus) << 2);
-}
-
-std::optional<std::uint64_t> Slot::bytes() const noexcept {
-    const std::uint64_t surplus = type_ >> 2U;
-    return surplus == k_unknown_surplus ? std::nullopt : std::optional(size_ + surplus);
-}
+      type_(entry.type),
+      request_(raft::classify(entry)) {}
 
 std::string place(const std::string& file, std::uint64_t offset) {
     return file + ", offset " + std::to_string(offset);
@@ -51,9 +40,21 @@ void Resolver::entry(const Slot& entry, const std::string& file) {
         }
         const auto cut = std::lower_bound(slots_.begin(), slots_.end(), entry.index(),
                                           [](const Slot& s, LogIndex i) { return s.index() < i; });
+        ghosts_.assign(cut, slots_.end());
         slots_.erase(cut, slots_.end());
     }
+    while (!ghosts_.empty() && ghosts_.front().index() <= entry.index()) ghosts_.pop_front();
     slots_.push_back(entry);
+}
+
+std::vector<Slot> Resolver::ghosts_behind(LogIndex snapshot, std::uint16_t first_file) const {
+    std::vector<Slot> out;
+    // An entry behind the snapshot that was written later cuts them off in that reading too.
+    if (slots_.empty() || slots_.back().index() > snapshot) return out;
+    for (const Slot& s : ghosts_) {
+        if (s.index() > snapshot && s.at().file >= first_file) out.push_back(s);
+    }
+    return out;
 }
 
 const Slot* Resolver::find(LogIndex index) const noexcept {
@@ -62,33 +63,39 @@ const Slot* Resolver::find(LogIndex index) const noexcept {
     return it != slots_.end() && it->index() == index ? &*it : nullptr;
 }
 
-void Resolver::snapshot(const raft::SnapshotMeta& snapshot, const Location& at, const std::string& file) {
-    const Slot* const slot = find(snapshot.index);
-    if (slot != nullptr && slot->term() != snapshot.term) {
+void Resolver::snapshot(const raft::WalSnapshot& snapshot, const Location& at, const std::string& file) {
+    const Slot* const slot = find(snapshot.meta.index);
+    if (slot != nullptr && slot->term() != snapshot.meta.term) {
         findings_.add({Severity::error, "snapshot-term-mismatch", place(file, at.offset),
-                       "the snapshot record at " + text(snapshot.index) + " has term " +
-                           std::to_string(snapshot.term.value()) + ", the entry term " +
+                       "the snapshot record at " + text(snapshot.meta.index) + " has term " +
+                           std::to_string(snapshot.meta.term.value()) + ", the entry term " +
                            std::to_string(slot->term().value())});
     }
     snapshots_.push_back(snapshot);
 }
 
-std::vector<raft::SnapshotMeta> Resolver::usable_snapshots() const {
-    std::vector<raft::SnapshotMeta> out;
-    std::copy_if(snapshots_.begin(), snapshots_.end(), std::back_inserter(out),
-                 [&](const raft::SnapshotMeta& s) { return !hard_state_ || s.index <= hard_state_->commit; });
+bool Resolver::records(const raft::SnapshotMeta& snapshot) const noexcept {
+    return std::any_of(snapshots_.begin(), snapshots_.end(),
+                       [&](const raft::WalSnapshot& s) { return s.meta == snapshot; });
+}
+
+std::vector<raft::WalSnapshot> Resolver::usable_snapshots() const {
+    std::vector<raft::WalSnapshot> out;
+    std::copy_if(
+        snapshots_.begin(), snapshots_.end(), std::back_inserter(out),
+        [&](const raft::WalSnapshot& s) { return !hard_state_ || s.meta.index <= hard_state_->commit; });
     return out;
 }
 
 Slots Resolver::finish(Header& header) {
     header.hard_state = hard_state_;
     header.expect_snapshot_record = true;
-    const auto lower = [](const raft::SnapshotMeta& a, const raft::SnapshotMeta& b) {
-        return a.index < b.index;
+    const auto lower = [](const raft::WalSnapshot& a, const raft::WalSnapshot& b) {
+        return a.meta.index < b.meta.index;
     };
-    std::vector<raft::SnapshotMeta> usable = usable_snapshots();
+    std::vector<raft::WalSnapshot> usable = usable_snapshots();
     std::stable_sort(usable.begin(), usable.end(), lower);
-    if (!usable.empty()) header.newest_snapshot = usable.back();
+    if (!usable.empty()) header.newest_snapshot = usable.back().meta;
 
     // The tail without gaps, which a snapshot must reach: indices ascend, so it begins at the first entry
     // that is as far from the last in the log as in the list.
@@ -102,22 +109,26 @@ Slots Resolver::finish(Header& header) {
             tail = middle + 1;
         }
     }
-    const auto holds_the_rest = [&](const raft::SnapshotMeta& s) {
-        return slots_.empty() ||
-               (s.index.value() + 1 >= slots_[tail].index().value() && s.index <= slots_.back().index());
+    const auto holds_the_rest = [&](const raft::WalSnapshot& s) {
+        return slots_.empty() || (s.meta.index.value() + 1 >= slots_[tail].index().value() &&
+                                  s.meta.index <= slots_.back().index());
     };
     auto chosen = std::find_if(usable.begin(), usable.end(), holds_the_rest);
     if (slots_.empty() && !usable.empty()) chosen = std::prev(usable.end());
     if (chosen == usable.end()) chosen = usable.begin();
     header.snapshot_stored = chosen != usable.end();
     if (header.snapshot_stored) {
-        header.snapshot = {chosen->index, chosen->term};
+        header.snapshot = {chosen->meta.index, chosen->meta.term};
+        header.members = chosen->conf_state;
     } else {
         const std::uint64_t first = slots_.empty() ? 1 : slots_.front().index().value();
         header.snapshot.index = LogIndex{first == 0 ? 0 : first - 1};
         header.snapshot.term = first <= 1 ? std::optional(Term{0}) : std::nullopt;
     }
+    if (header.snapshot.index == LogIndex{0}) header.members.emplace();
+    header.members_at = header.snapshot.index;
     snapshots_.clear();
+    ghosts_.clear();
     Slots out = std::exchange(slots_, {});
     out.erase(out.begin(), std::find_if(out.begin(), out.end(),
                                         [&](const Slot& s) { return s.index() > header.snapshot.index; }));

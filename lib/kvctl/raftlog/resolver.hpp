@@ -18,7 +18,8 @@ struct Location {
     std::uint16_t file = 0;
 };
 
-/// One entry of a resolved log in 32 bytes; its data stays in the file.
+/// One entry of a resolved log in 32 bytes; its data stays in the file. `at` is where its message lies, whose
+/// size is what its writer made of it: etcd from 3.7 on leaves a type of 0 out.
 class Slot {
   public:
     Slot(const raft::EntryView& entry, const Location& at) noexcept;
@@ -26,10 +27,10 @@ class Slot {
     [[nodiscard]] LogIndex index() const noexcept { return index_; }
     [[nodiscard]] Term term() const noexcept { return term_; }
     [[nodiscard]] Location at() const noexcept { return {offset_, size_, file_}; }
-    [[nodiscard]] raft::EntryType type() const noexcept { return static_cast<raft::EntryType>(type_ & 3U); }
+    [[nodiscard]] raft::EntryType type() const noexcept { return type_; }
     [[nodiscard]] raft::RequestKind request() const noexcept { return request_; }
-    /// The size of the encoded message; nullopt when only the data tells (a message in an unusual encoding).
-    [[nodiscard]] std::optional<std::uint64_t> bytes() const noexcept;
+    /// The size of the encoded message.
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return size_; }
 
   private:
     LogIndex index_;
@@ -37,8 +38,7 @@ class Slot {
     std::uint64_t offset_ = 0;
     std::uint32_t size_ = 0;
     std::uint16_t file_ = 0;
-    std::uint8_t type_ =
-        0;  ///< bits 0 and 1 the type; the others what the encoded message has more than size_
+    raft::EntryType type_ = raft::EntryType::normal;
     raft::RequestKind request_ = raft::RequestKind::empty;
 };
 static_assert(sizeof(Slot) <= 32);
@@ -54,18 +54,23 @@ class Resolver {
     /// `where` names the record in findings.
     void entry(const Slot& entry, const std::string& file);
     void hard_state(const raft::HardState& state) { hard_state_ = state; }
-    void snapshot(const raft::SnapshotMeta& snapshot, const Location& at, const std::string& file);
+    void snapshot(const raft::WalSnapshot& snapshot, const Location& at, const std::string& file);
 
     [[nodiscard]] std::optional<LogIndex> last_index() const noexcept;
-    [[nodiscard]] const std::vector<raft::SnapshotMeta>& snapshots() const noexcept { return snapshots_; }
+    [[nodiscard]] bool records(const raft::SnapshotMeta& snapshot) const noexcept;
     [[nodiscard]] const std::optional<raft::HardState>& hard() const noexcept { return hard_state_; }
 
     /// Snapshot records a server may start from: at or below the last commit (all of them without a hard
     /// state).
-    [[nodiscard]] std::vector<raft::SnapshotMeta> usable_snapshots() const;
+    [[nodiscard]] std::vector<raft::WalSnapshot> usable_snapshots() const;
 
-    /// Fills snapshot, newest_snapshot and hard_state of `header` and returns the entries behind the
-    /// snapshot, ascending. The resolver is empty afterwards.
+    /// Entries that etcd's own reading from `snapshot` on brings back although they were replaced: it passes
+    /// over all records at or below that index, also those that cut off what stood behind them. Only those
+    /// that lie in file number `first_file` or a later one.
+    [[nodiscard]] std::vector<Slot> ghosts_behind(LogIndex snapshot, std::uint16_t first_file) const;
+
+    /// Fills snapshot with its members, newest_snapshot and hard_state of `header` and returns the entries
+    /// behind the snapshot, ascending. The resolver is empty afterwards.
     [[nodiscard]] Slots finish(Header& header);
 
   private:
@@ -73,7 +78,8 @@ class Resolver {
 
     FindingLog& findings_;
     Slots slots_;
-    std::vector<raft::SnapshotMeta> snapshots_;
+    Slots ghosts_;  ///< what the last cut took, as far as it lies behind the last entry
+    std::vector<raft::WalSnapshot> snapshots_;
     std::optional<raft::HardState> hard_state_;
 };
 

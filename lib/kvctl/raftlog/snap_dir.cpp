@@ -54,6 +54,25 @@ bool parse_two_hex(std::string_view name, std::string_view suffix, std::uint64_t
     return number(name.substr(0, 16), first) && number(name.substr(17, 16), second);
 }
 
+std::vector<LogIndex> received_dbs(const std::string& directory) {
+    constexpr std::size_t k_digits = 16;
+    namespace fs = std::filesystem;
+    std::vector<LogIndex> out;
+    std::error_code error;
+    for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+        const std::string name = it->path().filename().native();
+        std::uint64_t index = 0;
+        const char* const digits_end = name.data() + std::min(k_digits, name.size());
+        const auto [stop, fault] = std::from_chars(name.data(), digits_end, index, 16);
+        if (fault != std::errc{} || stop != digits_end || name.substr(stop - name.data()) != ".snap.db") {
+            continue;
+        }
+        out.emplace_back(index);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
 std::vector<SnapFile> read_snap_dir(const std::string& directory, FindingLog& findings) {
     namespace fs = std::filesystem;
     std::vector<SnapFile> out;

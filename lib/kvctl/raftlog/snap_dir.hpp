@@ -20,6 +20,9 @@ struct SnapFile {
 /// `findings`; a directory that is not there yields an empty list.
 [[nodiscard]] std::vector<SnapFile> read_snap_dir(const std::string& directory, FindingLog& findings);
 
+/// The raft indexes of the INDEX.snap.db files there: whole databases that a leader sent, ascending.
+[[nodiscard]] std::vector<LogIndex> received_dbs(const std::string& directory);
+
 /// A name of two 16-digit hex numbers joined by "-" and ended by `suffix`.
 [[nodiscard]] bool parse_two_hex(std::string_view name, std::string_view suffix, std::uint64_t& first,
                                  std::uint64_t& second) noexcept;

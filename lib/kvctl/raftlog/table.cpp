@@ -1,5 +1,6 @@
 #include "kvctl/raftlog/table.hpp"
 
+#include <charconv>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -104,6 +105,9 @@ class Table final : public Source {
             return it == meta.end() ? std::nullopt : std::optional(it->second);
         };
         if (const auto applied = value("consistent_index")) header_.consistent_index = LogIndex{*applied};
+        header_.node_id = value("raft_member_id");
+        header_.cluster_id = value("raft_cluster_id");
+        read_members(meta);
         const auto term = value("raft_term");
         const auto vote = value("raft_vote");
         const auto commit = value("raft_commit");
@@ -116,13 +120,32 @@ class Table final : public Source {
             header_.snapshot.index = LogIndex{*index};
             if (snapshot_term || *index == 0) header_.snapshot.term = Term{snapshot_term.value_or(0)};
             header_.snapshot_stored = true;
-            return;
+        } else {
+            guess_snapshot();
         }
+        if (!header_.members && header_.snapshot.index == LogIndex{0}) header_.members.emplace();
+    }
+
+    void guess_snapshot() {
         const std::optional<std::int64_t> smallest =
             db_->integer("SELECT min(idx) FROM raft_entry WHERE idx >= 0");
         const std::int64_t first = smallest.value_or(1);
         header_.snapshot.index = LogIndex{first == 0 ? 0 : static_cast<std::uint64_t>(first) - 1};
         if (first <= 1) header_.snapshot.term = Term{0};
+    }
+
+    // As import found them in the db.
+    void read_members(const std::map<std::string, std::uint64_t, std::less<>>& meta) {
+        constexpr std::string_view k_row = "member_";
+        for (auto it = meta.lower_bound(k_row); it != meta.end() && it->first.starts_with(k_row); ++it) {
+            if (!header_.members) header_.members.emplace();
+            std::uint64_t id = 0;
+            const char* const end = it->first.data() + it->first.size();
+            const auto [stop, fault] = std::from_chars(it->first.data() + k_row.size(), end, id, 16);
+            if (fault == std::errc{} && stop == end && it->second == 1) header_.members->voters.push_back(id);
+        }
+        const auto at = meta.find("members_index");
+        if (at != meta.end()) header_.members_at = LogIndex{at->second};
     }
 
     std::map<std::string, std::uint64_t, std::less<>> read_meta() {
@@ -133,7 +156,7 @@ class Table final : public Source {
             const std::string name(rows.bytes(0));
             if (rows.type(1) == sqlite::Type::integer) {
                 out.emplace(name, static_cast<std::uint64_t>(rows.integer(1)));
-            } else if (name.starts_with("raft_") || name == "consistent_index") {
+            } else if (name.starts_with("raft_") || name == "consistent_index" || name == "members_index") {
                 header_findings_.add({Severity::error, "bad-meta-row", header_.path + ", meta " + name,
                                       "the value is no integer"});
             }

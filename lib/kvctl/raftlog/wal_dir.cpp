@@ -7,10 +7,12 @@
 #include <system_error>
 #include <vector>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/cores.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/proto.hpp"
+#include "kvctl/raft/request.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
 #include "kvctl/raftlog/resolver.hpp"
 #include "kvctl/raftlog/snap_dir.hpp"
@@ -62,7 +64,9 @@ bool two_pay(const std::vector<WalSegment>& segments) {
 
 class WalDir final : public Source {
   public:
-    WalDir(const std::string& directory, Threads threads) : segments_(list_segments(directory)) {
+    WalDir(const std::string& directory, const std::string& snap_directory, Threads threads)
+        : segments_(list_segments(directory)), snap_(snap_directory) {
+        if (snap_.empty()) snap_ = (fs::path(directory).lexically_normal() / ".." / "snap").native();
         header_.kind = SourceKind::wal;
         header_.path = directory;
         if (segments_.size() > std::numeric_limits<std::uint16_t>::max()) {
@@ -72,10 +76,10 @@ class WalDir final : public Source {
         CrcChain chain;
         const bool two = threads == Threads::automatic ? two_pay(segments_) : threads == Threads::two;
         scan_wal(segments_, two, [&](const WalBatch& batch) { return take(batch, resolver, chain); });
-        pick_newest_snapshot(resolver);
-        const auto newest = header_.newest_snapshot;
+        find_start_up(resolver);
+        note_ghosts(resolver);
         slots_ = resolver.finish(header_);
-        if (newest) header_.newest_snapshot = newest;
+        if (header_.start_up) header_.newest_snapshot = header_.start_up->up_to_3_6.snapshot;
     }
 
     [[nodiscard]] const Header& header() const override { return header_; }
@@ -89,7 +93,7 @@ class WalDir final : public Source {
             if ((++n & 4095) == 0) check_interrupt();
             Item item;
             item.facts = {slot.index(), slot.term(), slot.type(), slot.request(), slot.bytes()};
-            if (want == Want::data || !item.facts.bytes) {
+            if (want == Want::data || slot.type() != raft::EntryType::normal) {
                 const Location at = slot.at();
                 if (open_segment != at.file) {
                     open_segment = at.file;
@@ -101,7 +105,6 @@ class WalDir final : public Source {
                 }
                 item.data = entry->data;
                 item.data_present = entry->data_present;
-                item.facts.bytes = raft::encoded_size(*entry);
             }
             if (!f(item)) return;
         }
@@ -121,10 +124,7 @@ class WalDir final : public Source {
                     cut_short(segment, record.frame, last);
                     return false;
                 }
-                findings_.add(
-                    {Severity::error, record.decodes ? "crc-mismatch" : "undecodable-record",
-                     place(segment.path, record.frame),
-                     record.decodes ? "the record's checksum does not match" : "the record does not decode"});
+                note_damaged(record, segment, resolver);
             }
             if (record.decodes) take(record, batch.segment, good_crc, resolver);
         }
@@ -136,6 +136,34 @@ class WalDir final : public Source {
             chain.lose();
         }
         return true;
+    }
+
+    void note_damaged(const FramedRecord& record, const WalSegment& segment, const Resolver& resolver) {
+        const std::string where = place(segment.path, record.frame);
+        std::string what =
+            record.decodes ? "the record's checksum does not match" : "the record does not decode";
+        const bool is_entry = !record.decodes || record.type == static_cast<std::int64_t>(RecordType::entry);
+        if (record.entry) {
+            what += ": entry " + std::to_string(record.entry->index().value()) + ", " +
+                    describe(*raft::decode_entry(record.data));
+            header_.damaged.push_back({where, record.entry->index()});
+        } else if (const auto last = resolver.last_index(); is_entry && last) {
+            const LogIndex index{last->value() + 1};
+            what += "; it stands where entry " + std::to_string(index.value()) + " would";
+            header_.damaged.push_back({where, index});
+        }
+        findings_.add({Severity::error, record.decodes ? "crc-mismatch" : "undecodable-record", where, what});
+    }
+
+    // Type, request and key of an entry, as far as its data still tells.
+    static std::string describe(const raft::EntryView& entry) {
+        std::string text(raft::name_of(entry.type));
+        const raft::Request request = raft::decode_request(entry);
+        text += ", " + std::string(raft::name_of(request.kind));
+        std::string_view key;
+        if (const auto* put = std::get_if<raft::Put>(&request.body)) key = put->key;
+        if (const auto* range = std::get_if<raft::DeleteRange>(&request.body)) key = range->key;
+        return key.empty() ? text : text + " of key " + escape(key);
     }
 
     void begin(std::size_t number, CrcChain& chain) {
@@ -215,25 +243,80 @@ class WalDir final : public Source {
         header_.cluster_id = ids[1];
     }
 
-    // A server starts from the newest sound .snap file that a usable record vouches for.
-    void pick_newest_snapshot(const Resolver& resolver) {
-        const fs::path snap = fs::path(header_.path).lexically_normal() / ".." / "snap";
-        const std::vector<raft::SnapshotMeta> usable = resolver.usable_snapshots();
-        const auto recorded = [](const std::vector<raft::SnapshotMeta>& list, const raft::SnapshotMeta& m) {
-            return std::find(list.begin(), list.end(), m) != list.end();
+    void find_start_up(const Resolver& resolver) {
+        const std::vector<raft::WalSnapshot> usable = resolver.usable_snapshots();
+        const auto is_usable = [&](const raft::SnapshotMeta& m) {
+            return std::any_of(usable.begin(), usable.end(), [&](const auto& s) { return s.meta == m; });
         };
-        for (const SnapFile& file : read_snap_dir(snap.native(), findings_)) {
-            if (!recorded(resolver.snapshots(), file.meta)) {
+        std::optional<raft::SnapshotMeta> file_meta;
+        for (const SnapFile& file : read_snap_dir(snap_, findings_)) {
+            if (!resolver.records(file.meta)) {
                 findings_.add(
                     {Severity::info, "orphan-snap", file.path, "no record in the log names this snapshot"});
-            } else if (file.sound && !header_.newest_snapshot && recorded(usable, file.meta)) {
-                header_.newest_snapshot = file.meta;
+            } else if (file.sound && !file_meta && is_usable(file.meta)) {
+                file_meta = file.meta;
+            }
+        }
+        std::error_code error;
+        if (!fs::is_directory(snap_, error)) return;
+        std::optional<raft::SnapshotMeta> record_meta;
+        for (const raft::WalSnapshot& s : usable) {
+            if (!record_meta || record_meta->index <= s.meta.index) record_meta = s.meta;
+        }
+        StartUp& start = header_.start_up.emplace();
+        start.up_to_3_6 = start_from(file_meta.value_or(raft::SnapshotMeta{}));
+        if (record_meta) {
+            start.from_3_7 = start_from(*record_meta);
+        } else {
+            start.from_3_7.obstacle = "no snapshot record at or below the commit";
+        }
+        start.folder = fs::path(snap_).lexically_normal().native();
+        start.received = received_dbs(snap_);
+    }
+
+    // The segment that reading from index `at` on begins with; nullopt when there is none.
+    [[nodiscard]] std::optional<std::uint16_t> segment_of(LogIndex at) const {
+        std::optional<std::uint16_t> found;
+        for (std::size_t i = 0; i < segments_.size(); ++i) {
+            if (segments_[i].first_index <= at.value()) found = static_cast<std::uint16_t>(i);
+        }
+        return found;
+    }
+
+    [[nodiscard]] Start start_from(const raft::SnapshotMeta& snapshot) const {
+        if (segment_of(snapshot.index)) return {snapshot, ""};
+        return {std::nullopt, "the log is to be read from index " + std::to_string(snapshot.index.value()) +
+                                  " on, and its oldest segment begins at " +
+                                  std::to_string(segments_.front().first_index)};
+    }
+
+    void note_ghosts(const Resolver& resolver) {
+        std::vector<LogIndex> starts;
+        if (header_.start_up) {
+            for (const Start* start : {&header_.start_up->up_to_3_6, &header_.start_up->from_3_7}) {
+                if (start->snapshot) starts.push_back(start->snapshot->index);
+            }
+        } else {
+            for (const raft::WalSnapshot& s : resolver.usable_snapshots()) starts.push_back(s.meta.index);
+            if (starts.size() > 1) starts = {*std::max_element(starts.begin(), starts.end())};
+        }
+        std::sort(starts.begin(), starts.end());
+        starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
+        for (const LogIndex start : starts) {
+            for (const Slot& ghost : resolver.ghosts_behind(start, segment_of(start).value_or(0))) {
+                findings_.add({Severity::warning, "ghost-entry",
+                               place(segments_[ghost.at().file].path, ghost.at().offset),
+                               "a server that starts from the snapshot at " + std::to_string(start.value()) +
+                                   " brings entry " + std::to_string(ghost.index().value()) + " of term " +
+                                   std::to_string(ghost.term().value()) +
+                                   " back, which a later record had cut off"});
             }
         }
     }
 
     Header header_;
     std::vector<WalSegment> segments_;
+    std::string snap_;  ///< the folder of .snap files
     FindingLog findings_;
     Slots slots_;
 };
@@ -248,8 +331,9 @@ std::optional<std::string> find_wal_dir(const std::string& path) {
     return std::nullopt;
 }
 
-std::unique_ptr<Source> open_wal_dir(const std::string& directory, Threads threads) {
-    return std::make_unique<WalDir>(directory, threads);
+std::unique_ptr<Source> open_wal_dir(const std::string& directory, const std::string& snap_directory,
+                                     Threads threads) {
+    return std::make_unique<WalDir>(directory, snap_directory, threads);
 }
 
 }  // namespace kvctl::raftlog

@@ -15,12 +15,13 @@ namespace kvctl::raftlog {
 /// is the same.
 enum class Threads { automatic, one, two };
 
-/// Reads etcd's write-ahead log in `directory` (member/wal), and the .snap files in the `snap` folder beside
-/// it. All records are walked once at opening, 32 bytes are kept of each entry; each(Want::data) reads
-/// entries again. Checksums that do not match, torn tails, missing segments and the like are findings with
-/// file and offset; reading goes on behind them where frames can still be told apart, else with the next
-/// segment.
+/// Reads etcd's write-ahead log in `directory` (member/wal), and the .snap files in `snap_directory`, unless
+/// given the `snap` folder beside it. All records are walked once at opening, 32 bytes are kept of each
+/// entry; each(Want::data) reads entries again. Checksums that do not match, torn tails, missing segments and
+/// the like are findings with file and offset; reading goes on behind them where frames can still be told
+/// apart, else with the next segment.
 [[nodiscard]] std::unique_ptr<Source> open_wal_dir(const std::string& directory,
+                                                   const std::string& snap_directory = "",
                                                    Threads threads = Threads::automatic);
 
 }  // namespace kvctl::raftlog

@@ -73,7 +73,7 @@ Json summary(const CompactionReport& r) {
                  {"predicted", r.predicted}};
     j["duration_ms"] = r.duration_ms;
     put_notes(j, r.notes);
-    if (!r.refusal.empty()) j["refusal"] = utf8_text(r.refusal);
+    put_refusal(j, r.refusal);
     return j;
 }
 

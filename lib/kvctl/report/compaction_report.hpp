@@ -8,6 +8,7 @@
 #include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/raft/layout.hpp"
 #include "kvctl/report/notes.hpp"
+#include "kvctl/report/refusal.hpp"
 
 namespace kvctl::report {
 
@@ -53,7 +54,7 @@ struct CompactionReport {
     Notes notes;
     std::string output;   ///< path of a new file, when the store itself is left alone
     std::string command;  ///< what would do it; only for a forecast
-    std::string refusal;  ///< why that would be refused; empty: it would not
+    Refusal refusal;      ///< why that would be refused
     bool list = false;    ///< name every removed revision
 };
 

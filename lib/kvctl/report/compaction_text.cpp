@@ -69,7 +69,7 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
     out << "\n  revisions  current " << p.current << ", compacted " << revision_text(p.compacted_before);
     if (p.compacted_after != p.compacted_before)
         out << " before, " << p.compacted_after << (r.executed ? " now" : " then");
-    if (p.finishes) out << " (finishing one to " << *p.finishes << " that was cut short)";
+    if (p.finishes) out << " (finishing the pending one to " << *p.finishes << ")";
     out << "\n\n";
 
     Table counts(2);
@@ -128,11 +128,7 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
         out << '\n';
         write_list_text(out, *r.index, p);
     }
-    if (!r.refusal.empty()) {
-        out << "\nRefused as it stands:\n  " << printable(r.refusal) << '\n';
-        return;
-    }
-    if (!r.command.empty()) out << "\nTo do it:\n  " << r.command << '\n';
+    write_end(out, r.refusal, r.command, style);
 }
 
 void write_list_text(std::ostream& out, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan) {

@@ -84,7 +84,7 @@ void write_text(std::ostream& out, const ExplainReport& r, const TextStyle& styl
     }
     out << "what a compaction at " << plan.target << " would do";
     if (plan.compacted_after > plan.target && plan.finishes) {
-        out << ", finishing the one to " << *plan.finishes << " that was cut short";
+        out << ", finishing the pending one to " << *plan.finishes;
     }
     out << "\n\n";
     Table table(2);

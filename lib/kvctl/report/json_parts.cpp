@@ -38,6 +38,22 @@ Json texts_json(const std::vector<std::string>& texts) {
     return all;
 }
 
+void put_refusal(Json& object, const Refusal& refusal) {
+    if (refusal.empty()) return;
+    object["refusal"] = utf8_text(refusal.reason);
+    object["refusal_kind"] = refusal.kind;
+    if (refusal.kind == "in-use") {
+        object["refusal_pids"] = refusal.pids;
+        object["refusal_stop"] = texts_json(refusal.stop);
+    }
+    if (!refusal.then.empty()) object["refusal_then"] = utf8_text(refusal.then);
+    if (refusal.ways.empty()) return;
+    Json ways = Json::array();
+    for (const WayOut& w : refusal.ways)
+        ways.push_back({{"command", utf8_text(w.command)}, {"needs", w.needs}, {"elsewhere", w.elsewhere}});
+    object["ways_out"] = std::move(ways);
+}
+
 void put_notes(Json& object, const Notes& notes) {
     object["warnings"] = texts_json(notes.warnings);
     object["findings"] = findings_json(notes.findings);

@@ -23,6 +23,8 @@ void put_key(Json& object, std::string_view key, const char* name = "key");
 [[nodiscard]] Json texts_json(const std::vector<std::string>& texts);
 /// Adds `warnings` and `findings`.
 void put_notes(Json& object, const Notes& notes);
+/// Adds `refusal`, `refusal_kind` and what goes with them; nothing where there is none.
+void put_refusal(Json& object, const Refusal& refusal);
 [[nodiscard]] Json findings_json(const Findings& findings);
 /// The raft_log object of cli.md 4.
 [[nodiscard]] Json log_json(const LogFacts& log);

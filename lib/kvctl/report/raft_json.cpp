@@ -65,6 +65,10 @@ Json document_json(const RaftReport& r) {
     j["format"] = r.format;
     j["filtered"] = r.filtered;
     j["newest_snapshot"] = snapshot_json(r.newest_snapshot);
+    if (r.start_up) {
+        j["start_up"] = {{"up_to_3.6", snapshot_json(r.start_up->up_to_3_6)},
+                         {"from_3.7", snapshot_json(r.start_up->from_3_7)}};
+    }
     j["hard_state"] = hard_state_json(r.hard_state);
     j["node_id"] = id_json(r.node_id);
     j["cluster_id"] = id_json(r.cluster_id);

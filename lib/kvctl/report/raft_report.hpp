@@ -18,7 +18,13 @@ struct RaftReport {
     std::string format;  ///< "wal", "jsonl", …
     raft::Layout layout;
     raft::Counts counts;
-    std::optional<raft::SnapshotMeta> newest_snapshot;
+    std::optional<raft::SnapshotMeta> newest_snapshot;  ///< what a starting server would load
+    /// Of a data directory: what that is up to 3.6 and from 3.7 on; nullopt inside where it does not start.
+    struct StartUp {
+        std::optional<raft::SnapshotMeta> up_to_3_6;
+        std::optional<raft::SnapshotMeta> from_3_7;
+    };
+    std::optional<StartUp> start_up;
     std::optional<raft::HardState> hard_state;
     std::optional<std::uint64_t> node_id;
     std::optional<std::uint64_t> cluster_id;

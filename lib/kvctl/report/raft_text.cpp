@@ -18,6 +18,13 @@ std::string position(const raft::Dummy& d) {
            (d.term ? ", term " + std::to_string(d.term->value()) : std::string(", term unknown"));
 }
 
+std::string start_text(const std::optional<raft::SnapshotMeta>& start) {
+    if (!start) return "does not start";
+    if (start->index == LogIndex{0}) return "would begin at index 0";
+    return "would load the snapshot at index " + std::to_string(start->index.value()) + ", term " +
+           std::to_string(start->term.value());
+}
+
 void write_layout(std::ostream& out, const raft::Layout& l, const TextStyle& style) {
     out << "  snapshot    " << position(l.snapshot) << '\n';
     out << "  entries     " << grouped(l.entries);
@@ -81,7 +88,10 @@ void write_text(std::ostream& out, const RaftReport& r, const TextStyle& style) 
     } else {
         out << "  hard state  not in this log\n";
     }
-    if (r.newest_snapshot) {
+    if (r.start_up && r.start_up->up_to_3_6 != r.start_up->from_3_7) {
+        out << "  start-up    a server up to 3.6 " << start_text(r.start_up->up_to_3_6) << "; 3.7 "
+            << start_text(r.start_up->from_3_7) << '\n';
+    } else if (r.newest_snapshot) {
         out << "  start-up    a server would load the snapshot at index " << r.newest_snapshot->index
             << ", term " << r.newest_snapshot->term << '\n';
     }

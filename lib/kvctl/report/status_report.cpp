@@ -1,5 +1,6 @@
 #include "kvctl/report/status_report.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
@@ -12,6 +13,29 @@ namespace {
 template <class T>
 Json number(const std::optional<T>& n) {
     return n ? Json(*n) : Json(nullptr);
+}
+
+Json etcd_json(const EtcdStatus& e) {
+    const auto text = [](const std::optional<std::string>& s) {
+        return s ? Json(utf8_text(*s)) : Json(nullptr);
+    };
+    Json members = Json::array();
+    for (const EtcdStatus::Member& m : e.members)
+        members.push_back({{"id", hex(m.id)}, {"name", utf8_text(m.name)}, {"learner", m.learner}});
+    Json alarms = Json::array();
+    for (const EtcdStatus::Alarm& a : e.alarms)
+        alarms.push_back({{"member", hex(a.member)}, {"type", a.type}});
+    Json buckets = Json::array();
+    for (const EtcdStatus::Bucket& b : e.buckets) {
+        buckets.push_back(
+            {{"name", utf8_text(b.name)}, {"keys", b.keys}, {"bytes", b.bytes}, {"pages", b.pages}});
+    }
+    return {{"cluster_version", text(e.cluster_version)},
+            {"storage_version", text(e.storage_version)},
+            {"members", std::move(members)},
+            {"alarms", std::move(alarms)},
+            {"leases", {{"count", e.leases}, {"ttl_min", number(e.ttl_min)}, {"ttl_max", number(e.ttl_max)}}},
+            {"buckets", std::move(buckets)}};
 }
 
 Json status_json(const StatusReport& r) {
@@ -53,10 +77,55 @@ Json status_json(const StatusReport& r) {
            {"holders", std::move(holders)},
            {"hints", std::move(hints)}};
     if (r.store.layout == "kine") j["counts"]["gaps"] = r.gaps;
+    if (r.etcd) j["etcd"] = etcd_json(*r.etcd);
     Json meta = Json::object();
     for (const auto& [name, value] : r.meta) meta[utf8_text(name)] = value;
     j["meta"] = std::move(meta);
     return j;
+}
+
+std::string seconds(const EtcdStatus& e) {
+    if (!e.ttl_min) return {};
+    std::string text = ", TTL " + std::to_string(*e.ttl_min);
+    if (*e.ttl_max != *e.ttl_min) text += " to " + std::to_string(*e.ttl_max);
+    return text + " s";
+}
+
+// Where the space is: buckets by their pages, those that are inline last by their bytes.
+template <class Bytes>
+std::vector<std::string> bucket_lines(const EtcdStatus& e, const Bytes& bytes) {
+    std::vector<const EtcdStatus::Bucket*> order;
+    for (const EtcdStatus::Bucket& b : e.buckets) {
+        if (b.keys > 0) order.push_back(&b);
+    }
+    std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+        return std::pair(a->pages, a->bytes) > std::pair(b->pages, b->bytes);
+    });
+    std::vector<std::string> lines;
+    for (const EtcdStatus::Bucket* b : order) {
+        lines.push_back(escape(b->name) + ": " + grouped(b->keys) + (b->keys == 1 ? " key, " : " keys, ") +
+                        bytes(b->bytes) +
+                        (b->pages == 0 ? std::string(", inline")
+                                       : " in " + grouped(b->pages) + (b->pages == 1 ? " page" : " pages")));
+    }
+    return lines;
+}
+
+template <class Row, class Bytes>
+void write_etcd(const EtcdStatus& e, const Row& row, const Bytes& bytes) {
+    std::string versions;
+    if (e.cluster_version) versions = "cluster " + escape(*e.cluster_version);
+    if (e.storage_version)
+        versions += (versions.empty() ? "storage " : ", storage ") + escape(*e.storage_version);
+    if (!versions.empty()) row("etcd", versions);
+    for (std::size_t i = 0; i < e.members.size(); ++i) {
+        const EtcdStatus::Member& m = e.members[i];
+        row(i == 0 ? "members" : "", (m.name.empty() ? "without a name" : escape(m.name)) + " (" + hex(m.id) +
+                                         ")" + (m.learner ? ", a learner" : ""));
+    }
+    for (const EtcdStatus::Alarm& a : e.alarms) row("alarm", escape(a.text));
+    const std::vector<std::string> buckets = bucket_lines(e, bytes);
+    for (std::size_t i = 0; i < buckets.size(); ++i) row(i == 0 ? "buckets" : "", buckets[i]);
 }
 
 }  // namespace
@@ -89,7 +158,8 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
     row("keys", grouped(r.keys) + ", " + grouped(r.live_keys) + " of them live");
     row("bytes", bytes(r.live_bytes) + " live, " + bytes(r.history_bytes) + " history, " +
                      bytes(r.tombstone_bytes) + " tombstones");
-    if (r.leases > 0) row("leases", grouped(r.leases));
+    if (r.leases > 0) row("leases", grouped(r.leases) + (r.etcd ? seconds(*r.etcd) : std::string()));
+    if (r.etcd) write_etcd(*r.etcd, row, bytes);
     if (r.consistent_index) row("applied", "raft index " + std::to_string(*r.consistent_index));
     if (r.raft_log) {
         const raft::Layout& l = r.raft_log->after.after;
@@ -99,8 +169,7 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
                                            : std::string()) +
                             ", behind " + std::to_string(l.snapshot.index.value()));
     }
-    if (r.pending)
-        row("pending", "a compaction to " + std::to_string(r.scheduled.value_or(0)) + " was cut short");
+    if (r.pending) row("pending", r.pending_text);
     for (const auto& [pid, command] : r.in_use_by)
         row("in use by", "pid " + std::to_string(pid) + " " + escape(command));
     t.write(out);

@@ -11,6 +11,34 @@
 
 namespace kvctl::report {
 
+/// What an etcd db holds beside the rows of its keys.
+struct EtcdStatus {
+    struct Member {
+        std::uint64_t id = 0;
+        std::string name;
+        bool learner = false;
+    };
+    struct Alarm {
+        std::uint64_t member = 0;
+        std::string type;
+        std::string text;  ///< for people: type and member
+    };
+    struct Bucket {
+        std::string name;
+        std::uint64_t keys = 0;
+        std::uint64_t bytes = 0;
+        std::uint64_t pages = 0;
+    };
+    std::optional<std::string> cluster_version;
+    std::optional<std::string> storage_version;
+    std::vector<Member> members;
+    std::vector<Alarm> alarms;
+    std::uint64_t leases = 0;
+    std::optional<std::int64_t> ttl_min;
+    std::optional<std::int64_t> ttl_max;
+    std::vector<Bucket> buckets;
+};
+
 struct StatusReport {
     StoreFacts store;
     std::uint64_t wal_bytes = 0;
@@ -34,6 +62,8 @@ struct StatusReport {
     std::optional<LogFacts> raft_log;
     std::optional<std::uint64_t> consistent_index;
     bool pending = false;
+    std::string pending_text;  ///< what is pending, when something is
+    std::optional<EtcdStatus> etcd;
     std::vector<std::pair<int, std::string>> in_use_by;  ///< pid and command
     std::vector<std::pair<std::string, std::int64_t>> meta;
     std::vector<Hint> hints;

@@ -14,7 +14,7 @@ void write_text(std::ostream& out, const VacuumReport& r, const TextStyle& style
     out << (r.executed ? "" : "dry run: ") << escape(r.store.path) << ": " << bytes(r.file_before)
         << " before, " << bytes(r.file_after) << (r.executed ? " now" : " then (predicted)") << '\n';
     if (style.verbose) out << "  took " << r.duration_ms << " ms\n";
-    if (!r.command.empty()) out << "\nTo do it:\n  " << r.command << '\n';
+    write_end(out, r.refusal, r.command, style);
 }
 
 void write_json(std::ostream& out, const VacuumReport& r, bool lines) {
@@ -26,6 +26,7 @@ void write_json(std::ostream& out, const VacuumReport& r, bool lines) {
         {"size", {{"file_before", r.file_before}, {"file_after", r.file_after}, {"predicted", !r.executed}}},
         {"duration_ms", r.duration_ms}};
     put_notes(j, r.notes);
+    put_refusal(j, r.refusal);
     if (lines) {
         out << j.dump() << '\n';
     } else {

@@ -14,6 +14,7 @@ struct VacuumReport {
     std::uint64_t file_after = 0;
     std::int64_t duration_ms = 0;
     std::string command;  ///< what would do it; only for a forecast
+    Refusal refusal;      ///< why that would be refused
     Notes notes;
 };
 

@@ -2,19 +2,22 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/slot_cursor.hpp"
 
 namespace kvctl::store {
 
 Conversion::Conversion(Store& store, TargetKind to)
-    : store_(store), to_(to), leases_(store.leases()), current_(store.head().current) {}
+    : store_(store), to_(to), leases_(store.leases()), current_(store.head().current) {
+    for (Finding& f : store.notices()) warnings_.push_back(std::move(f.what));
+}
 
 std::string Conversion::rows_text(std::uint64_t n) {
     return std::to_string(n) + (n == 1 ? " row" : " rows");
 }
 
 mvcc::TreeIndex Conversion::survey(Damage damage, Progress* progress) {
-    mvcc::TreeIndex index = store_.load(rules_for(store_, std::nullopt), findings_, progress);
+    mvcc::TreeIndex index = store_.load(choose_rules(store_, std::nullopt).rules, findings_, progress);
     const mvcc::Tally& total = index.total();
     bytes_ = total.bytes;
     if (damage == Damage::refused) {

@@ -69,7 +69,7 @@ class Conversion {
     [[nodiscard]] TargetKind target() const noexcept { return to_; }
     void add_found_lease(const Lease& lease) { found_leases_.push_back(lease); }
     void set_meta(Meta meta) { meta_ = std::move(meta); }
-    void add_meta(const char* name, std::int64_t value) { meta_.emplace_back(name, value); }
+    void add_meta(std::string name, std::int64_t value) { meta_.emplace_back(std::move(name), value); }
     void set_current(MainRevision current) noexcept { current_ = current; }
     void warn(std::string sentence) { warnings_.push_back(std::move(sentence)); }
     /// "1 row", "2 rows".

@@ -92,7 +92,8 @@ std::unique_ptr<Store> open_file(const std::string& path, const std::string& fil
             throw Error(ErrorKind::not_a_store, path + ": an etcd db (bbolt), not a " +
                                                     std::string(name_of(*options.layout)) + " store");
         }
-        return std::make_unique<BboltStore>(path, file);
+        return std::make_unique<BboltStore>(
+            path, file, options.without_lock ? bbolt::File::Lock::none : bbolt::File::Lock::shared);
     }
     const StoreInfo info = inspect_file(path, file);
     return make_sqlite_store(info, open_for_reading(info, options.timeout_ms), options);

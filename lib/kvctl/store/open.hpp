@@ -15,6 +15,9 @@ struct OpenOptions {
     /// A writer waits that long also for processes that have a WAL-mode store open and do nothing, as a
     /// server does that never lets go; else it gives up at once.
     bool waits_for_idle = false;
+    /// An etcd db is read without its lock, so that a server starts meanwhile: whoever asks looks at
+    /// Store::changed().
+    bool without_lock = false;
     Progress* waiting = nullptr;  ///< a writer that waits says for whom
 };
 

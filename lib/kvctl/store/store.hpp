@@ -17,6 +17,8 @@
 #include "kvctl/mvcc/record.hpp"
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
+#include "kvctl/store/cluster.hpp"
+#include "kvctl/store/etcd_facts.hpp"
 
 namespace kvctl::sqlite {
 class Database;
@@ -61,6 +63,7 @@ struct MemberChange {
 struct LogPlace {
     sqlite::Database* table = nullptr;  ///< the database that may hold it
     std::string folder;
+    bool wal = false;  ///< it is a directory of etcd's, which may lie anywhere
 };
 
 /// The file itself, read from the file system and the header; no row is touched for it.
@@ -97,9 +100,14 @@ struct StoreHead {
     std::optional<Term> term;
     bool bookkeeping_row_missing = false;  ///< kine without a compact row
     std::uint64_t bookkeeping_rows = 0;    ///< kine: compact rows (1 in a sound store)
+    /// The row at `scheduled` is one that `snapshot restore --bump-revision --mark-compacted` adds.
+    bool marked_by_restore = false;
 
-    /// scheduled above finished: a compaction was cut short.
+    /// scheduled above finished: a compaction was cut short, or a restore marked the revision, which the
+    /// server carries out at its first start.
     [[nodiscard]] bool pending() const noexcept { return scheduled && *scheduled > compacted; }
+    /// Pending, and said as what it is: a sentence without an end mark.
+    [[nodiscard]] std::string pending_text() const;
 };
 
 struct Lease {
@@ -122,6 +130,18 @@ class Store {
     [[nodiscard]] virtual const Traits& traits() const noexcept = 0;
     [[nodiscard]] virtual StoreHead head() = 0;
     [[nodiscard]] virtual LogPlace log_place() = 0;
+    /// Throws damaged where what tells cannot be read.
+    [[nodiscard]] virtual Cluster cluster() { return {}; }
+    /// The release of etcd that wrote the store, where it says so ("3.6.0").
+    [[nodiscard]] virtual std::optional<std::string> storage_version() { return std::nullopt; }
+
+    /// What the file itself shows before any row is read, and every command tells: an older transaction in
+    /// place of a newer one that cannot be read.
+    [[nodiscard]] virtual Findings notices() { return {}; }
+    /// The release of etcd that the rows are of, as far as the store tells; kine: nullopt.
+    [[nodiscard]] virtual std::optional<mvcc::EtcdRelease> release() { return std::nullopt; }
+    /// Only an etcd db has any; complete behind load().
+    [[nodiscard]] virtual std::optional<EtcdFacts> etcd_facts() { return std::nullopt; }
 
     /// Reads every revision (no values) into an index for `rules` and seals it; damage goes to `findings`,
     /// and reading goes on where it can. One pass over the rows.
@@ -152,8 +172,16 @@ class Store {
                                                                   const mvcc::CompactionRules& rules,
                                                                   Findings& findings) = 0;
 
+    /// Revisions that the server itself keeps whatever its age: a hint asks for no less.
+    [[nodiscard]] virtual std::int64_t kept_by_server() { return 1000; }
+
     /// Ascending by id. A kine store has none: its leases are TTLs on rows.
     [[nodiscard]] virtual std::vector<Lease> leases() = 0;
+
+    /// Whether the file was written since it was opened, as far as its size and times tell.
+    [[nodiscard]] virtual bool changed() const { return false; }
+    /// What is read is of one moment whoever writes meanwhile.
+    [[nodiscard]] virtual bool reads_snapshot() const noexcept { return false; }
 
     /// Every counter by its stored name (native: table meta; bbolt: bucket meta; kine: none), unknown ones
     /// included.
@@ -190,10 +218,5 @@ class Store {
   private:
     std::shared_ptr<const void> kept_;
 };
-
-/// The rules a store is judged by: its layout's own, else what was asked for, else etcd's classic ones.
-/// Throws usage where rules are asked for that the layout does not leave to choose.
-[[nodiscard]] mvcc::CompactionRules rules_for(const Store& store,
-                                              const std::optional<mvcc::CompactionRules>& asked);
 
 }  // namespace kvctl::store

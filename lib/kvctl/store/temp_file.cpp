@@ -119,12 +119,13 @@ void copy_to_new_file(const SourceFile& from, const std::string& to) {
     TempFile file(to);
     const struct stat before = stat_of(from);
     std::vector<char> buffer(std::size_t{1} << 20);
-    for (;;) {
+    for (off_t at = 0;;) {
         check_interrupt();
-        const ssize_t n = ::read(from.descriptor(), buffer.data(), buffer.size());
+        const ssize_t n = ::pread(from.descriptor(), buffer.data(), buffer.size(), at);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) throw io_error(from.path(), "cannot read", errno);
         if (n == 0) break;
+        at += n;
         for (ssize_t done = 0; done < n;) {
             const ssize_t w =
                 ::write(file.descriptor(), buffer.data() + done, static_cast<std::size_t>(n - done));

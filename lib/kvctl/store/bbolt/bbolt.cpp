@@ -4,15 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <climits>
 #include <cstdlib>
-#include <filesystem>
 #include <sstream>
 
-#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/interrupt.hpp"
-#include "kvctl/base/proto.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/compaction_model.hpp"
 #include "kvctl/store/locate.hpp"
@@ -58,7 +54,7 @@ BboltStore::BboltStore(const std::string& path, bbolt::File::Lock lock)
     : BboltStore(path, resolved(locate_store(path)), lock) {}
 
 BboltStore::BboltStore(const std::string& path, const std::string& file, bbolt::File::Lock lock)
-    : file_(file, lock, locate_store(path)) {
+    : seen_(fingerprint(file)), file_(file, lock, locate_store(path)) {
     info_.path = path;
     info_.real_path = file;
     info_.layout = Layout::bbolt;
@@ -70,6 +66,10 @@ BboltStore::BboltStore(const std::string& path, const std::string& file, bbolt::
     if (!rows)
         throw Error(ErrorKind::not_a_store, file_.path() + ": is a bbolt file, but has no bucket \"key\"");
     rows_ = *rows;
+}
+
+bool BboltStore::changed() const {
+    return file_.changed() || fingerprint(info_.real_path) != seen_;
 }
 
 namespace {
@@ -88,11 +88,12 @@ LogPlace BboltStore::log_place() {
         struct stat st {};
         return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
     };
-    if (!is_directory(info_.path)) return {};
+    if (!is_directory(info_.path)) return {.table = nullptr, .folder = {}, .wal = true};
     // The db of a data dir, whichever of its folders was named, or a folder above it.
     const std::string member = folder_of(folder_of(info_.real_path));
-    if (!info_.real_path.ends_with("/member/snap/db") || !is_directory(member + "/wal")) return {};
-    return {nullptr, is_directory(info_.path + "/member/wal") ? info_.path : folder_of(member)};
+    const bool own = info_.real_path.ends_with("/member/snap/db") && is_directory(member + "/wal");
+    const std::string folder = is_directory(info_.path + "/member/wal") ? info_.path : folder_of(member);
+    return {.table = nullptr, .folder = own ? folder : std::string(), .wal = true};
 }
 
 // --- rows
@@ -101,7 +102,9 @@ std::optional<mvcc::Record> BboltStore::decode(std::string_view row_key, std::st
                                                std::string_view& fault) const {
     const auto at = mvcc::decode_revision(row_key);
     if (!at) {
-        fault = "its key is no revision";
+        const bool negative = row_key.size() >= 17 && (static_cast<unsigned char>(row_key[0]) & 0x80) != 0;
+        fault = negative ? "its revision is negative, as a restore with too large a --bump-revision makes it"
+                         : "its key is no revision";
         return std::nullopt;
     }
     mvcc::KeyValue kv;
@@ -128,7 +131,8 @@ std::optional<mvcc::Record> BboltStore::decode(std::string_view row_key, std::st
 
 Error BboltStore::damaged(std::string_view row_key, std::string_view fault) const {
     file_.check_readable();  // zeros in place of a lost page are no damage
-    return {ErrorKind::damaged, file_.path() + ": " + row_name(row_key) + ": " + std::string(fault)};
+    return {ErrorKind::damaged, file_.path() + ": " + row_name(row_key) + ": " + std::string(fault) +
+                                    " ('kvctl check' names all such rows)"};
 }
 
 namespace {
@@ -148,14 +152,15 @@ mvcc::IndexRow index_row(const mvcc::Record& r, std::size_t row_key_bytes) {
 
 }  // namespace
 
-bool BboltStore::fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progress) {
+bool BboltStore::fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progress, Damage damage) {
     constexpr std::uint64_t k_step = 1 << 16;
-    bbolt::Cursor cursor(file_, rows_, &log);
+    bbolt::Cursor cursor(file_, rows_, damage == Damage::stops ? nullptr : &log);
     mvcc::RowBatch batch;
-    std::uint64_t rows = 0;
+    EtcdFacts::Bucket use{"key"};
     index.add_segments(1);
     for (bool more = cursor.first(); more; more = cursor.next()) {
-        if (++rows % k_step == 0) {
+        use.bytes += cursor.key().size() + cursor.value().size();
+        if (++use.keys % k_step == 0) {
             check_interrupt();
             if (progress != nullptr) progress->update("reading pages", cursor.pages_entered(), info_.pages);
         }
@@ -170,28 +175,39 @@ bool BboltStore::fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progres
         if (r && !batch.push(index_row(*r, cursor.key().size()))) index.add(0, batch);
     }
     index.add(0, batch);
-    rows_read_ = rows;
-    if (!file_.stored_free_pages()) count_free_pages(cursor.pages_entered(), log);
+    use.pages = cursor.pages_entered();
+    measure_buckets(use, log);
     return index.seal();
 }
 
 // What no bucket reaches is free, as etcd's own "in use" counts it.
-void BboltStore::count_free_pages(std::uint64_t pages_of_rows, FindingLog& log) {
-    std::uint64_t used = 2 + pages_of_rows;
+void BboltStore::measure_buckets(const EtcdFacts::Bucket& rows, FindingLog& log) {
+    buckets_.clear();
     bbolt::Cursor names(file_, file_.root(), &log);
+    std::uint64_t used = 2 + rows.pages;
     for (bool more = names.first(); more; more = names.next()) {
-        if (!names.is_bucket() || names.key() == "key") continue;
+        if (!names.is_bucket()) continue;
+        if (names.key() == "key") {
+            buckets_.push_back(rows);
+            continue;
+        }
+        EtcdFacts::Bucket use{std::string(names.key())};
         try {
             bbolt::Cursor other(file_, file_.decode_bucket(names.value(), names.page()), &log);
-            for (bool next = other.first(); next;) next = other.next();
-            used += other.pages_entered();
+            for (bool next = other.first(); next; next = other.next()) {
+                if ((++use.keys & 0xFFFF) == 0) check_interrupt();
+                use.bytes += other.key().size() + other.value().size();
+            }
+            use.pages = other.pages_entered();
         } catch (const bbolt::PageError& e) {
             log.add({Severity::error, "bbolt-bucket",
                      file_.path() + ": page " + std::to_string(e.page().value()), e.fault()});
         }
+        used += use.pages;
+        buckets_.push_back(std::move(use));
     }
     used += names.pages_entered();
-    info_.free_pages = info_.pages - std::min(used, info_.pages);
+    if (!file_.stored_free_pages()) info_.free_pages = info_.pages - std::min(used, info_.pages);
 }
 
 // Only for a damaged tree: its rows in the order the bucket should have had.
@@ -217,6 +233,16 @@ void BboltStore::fill_sorted(mvcc::TreeIndex& index) {
 }
 
 mvcc::TreeIndex BboltStore::load(const mvcc::CompactionRules& rules, Findings& findings, Progress* progress) {
+    return load(rules, findings, progress, Damage::stops);
+}
+
+mvcc::TreeIndex BboltStore::load_past_damage(const mvcc::CompactionRules& rules, Findings& findings,
+                                             Progress* progress) {
+    return load(rules, findings, progress, Damage::is_told);
+}
+
+mvcc::TreeIndex BboltStore::load(const mvcc::CompactionRules& rules, Findings& findings, Progress* progress,
+                                 Damage damage) {
     if (file_.locked()) {
         findings.push_back(
             {Severity::warning, "in-use", file_.path(),
@@ -225,7 +251,18 @@ mvcc::TreeIndex BboltStore::load(const mvcc::CompactionRules& rules, Findings& f
     }
     mvcc::TreeIndex index(rules);
     FindingLog log;
-    const bool ordered = fill(index, log, progress);
+    const bool ordered = [&] {
+        try {
+            return fill(index, log, progress, damage);
+        } catch (const bbolt::PageError&) {
+            // A server takes pages again that it gave up since the file was opened.
+            if (!file_.changed()) throw;
+            throw Error(ErrorKind::in_use,
+                        info_.path +
+                            ": a running server wrote to it while it was read; stop the server, or read "
+                            "a snapshot or a copy");
+        }
+    }();
     for (Finding& f : log.take()) findings.push_back(std::move(f));
     if (!ordered) {
         findings.push_back({Severity::error, "row-order", file_.path(),
@@ -277,133 +314,17 @@ std::optional<mvcc::TreeIndex> BboltStore::load_key(std::string_view /*key*/,
     return std::nullopt;
 }
 
-// --- counters and leases
-
-std::optional<std::string_view> BboltStore::meta_bytes(std::string_view name) const {
-    const auto bucket = file_.bucket("meta");
-    if (!bucket) return std::nullopt;
-    bbolt::Cursor cursor(file_, *bucket);
-    if (!cursor.seek(name) || cursor.key() != name || cursor.is_bucket()) return std::nullopt;
-    return cursor.value();
-}
-
-namespace {
-
-std::optional<std::uint64_t> number_of(const std::optional<std::string_view>& value) {
-    if (!value || value->size() != 8) return std::nullopt;
-    return bbolt::load_be64(value->data());
-}
-
-std::optional<MainRevision> revision_of(const std::optional<std::string_view>& value) {
-    const auto d = value ? mvcc::decode_revision(*value) : std::nullopt;
-    if (!d) return std::nullopt;
-    return MainRevision(d->revision.main);
-}
-
-}  // namespace
-
-void BboltStore::check_meta(Findings& findings) const {
-    const auto check = [&](std::string_view name, bool sound, const char* what) {
-        if (!sound) {
-            findings.push_back({Severity::error, "malformed-meta",
-                                file_.path() + ": bucket meta, " + std::string(name), what});
-        }
-    };
-    for (const std::string_view name : {"scheduledCompactRev", "finishedCompactRev"}) {
-        const auto value = meta_bytes(name);
-        check(name, !value || revision_of(value), "is no revision; it is taken as absent");
-    }
-    for (const std::string_view name : {"consistent_index", "term"}) {
-        const auto value = meta_bytes(name);
-        check(name, !value || number_of(value), "is no 8-byte number; it is taken as absent");
-    }
-}
-
-// A member that was far behind gets a whole db from its leader, as <raft index>.snap.db beside its own.
-void BboltStore::check_received(Findings& findings) const {
-    constexpr std::string_view k_suffix = ".snap.db";
-    constexpr std::size_t k_digits = 16;
-    const std::filesystem::path own(info_.real_path);
-    if (own.filename() != "db") return;
-    const std::uint64_t applied = number_of(meta_bytes("consistent_index")).value_or(0);
-    std::error_code unreadable;
-    for (const auto& entry : std::filesystem::directory_iterator(own.parent_path(), unreadable)) {
-        const std::string name = entry.path().filename().string();
-        if (name.size() != k_digits + k_suffix.size() || !name.ends_with(k_suffix)) continue;
-        std::uint64_t index = 0;
-        const auto [end, fault] = std::from_chars(name.data(), name.data() + k_digits, index, 16);
-        if (fault != std::errc{} || end != name.data() + k_digits || index <= applied) continue;
-        findings.push_back({Severity::warning, "newer-snapshot-db", name,
-                            "a db received from a leader, at raft index " + std::to_string(index) +
-                                "; this one is at " + std::to_string(applied) +
-                                ", and a server that starts from that snapshot replaces it"});
-    }
-}
-
-StoreHead BboltStore::head() {
-    StoreHead head;
-    head.scheduled = revision_of(meta_bytes("scheduledCompactRev"));
-    head.finished = revision_of(meta_bytes("finishedCompactRev"));
-    if (const auto index = number_of(meta_bytes("consistent_index")))
-        head.consistent_index = LogIndex(*index);
-    if (const auto term = number_of(meta_bytes("term")); term && *term != 0) head.term = Term(*term);
-    if (head.finished) head.compacted = *head.finished;
-
+// The last row of all, as a rule. Behind damage, rows whose keys are no revisions may stand anywhere.
+MainRevision BboltStore::last_readable() const {
+    MainRevision last{1};
     FindingLog known;  // load() tells them
     bbolt::Cursor cursor(file_, rows_, &known);
-    MainRevision last{1};
-    if (cursor.last()) {
-        if (const auto d = mvcc::decode_revision(cursor.key()))
-            last = std::max(last, MainRevision(d->revision.main));
-    }
-    head.current = std::max({last, head.scheduled.value_or(last), head.finished.value_or(last)});
-    return head;
-}
-
-std::optional<Lease> decode_lease(std::string_view key, std::string_view value) {
-    if (key.size() != 8) return std::nullopt;
-    Lease lease;
-    proto::Reader r(value);
-    while (r.next()) {
-        if (r.field() == 1) lease.id = r.signed_number();
-        if (r.field() == 2) lease.ttl = r.signed_number();
-    }
-    if (r.bad()) return std::nullopt;
-    return lease;
-}
-
-std::vector<Lease> BboltStore::leases() {
-    std::vector<Lease> leases;
-    const auto bucket = file_.bucket("lease");
-    if (!bucket) return leases;
-    bbolt::Cursor cursor(file_, *bucket);
+    if (!cursor.last()) return last;
+    if (const auto main = row_main(cursor.key())) return std::max(last, MainRevision(*main));
     for (bool more = cursor.first(); more; more = cursor.next()) {
-        const auto lease = cursor.is_bucket() ? std::nullopt : decode_lease(cursor.key(), cursor.value());
-        if (!lease) {
-            throw Error(ErrorKind::damaged, file_.path() + ": page " + std::to_string(cursor.page().value()) +
-                                                ", element " + std::to_string(cursor.position()) +
-                                                ": is no lease");
-        }
-        leases.push_back(*lease);
+        if (const auto main = row_main(cursor.key())) last = std::max(last, MainRevision(*main));
     }
-    std::sort(leases.begin(), leases.end(), [](const Lease& a, const Lease& b) { return a.id < b.id; });
-    return leases;
-}
-
-std::vector<std::pair<std::string, std::int64_t>> BboltStore::meta() {
-    std::vector<std::pair<std::string, std::int64_t>> result;
-    const auto bucket = file_.bucket("meta");
-    if (!bucket) return result;
-    bbolt::Cursor cursor(file_, *bucket);
-    for (bool more = cursor.first(); more; more = cursor.next()) {
-        if (cursor.is_bucket()) continue;
-        if (const auto revision = revision_of(cursor.value())) {
-            result.emplace_back(cursor.key(), revision->value());
-        } else if (const auto number = number_of(cursor.value())) {
-            result.emplace_back(cursor.key(), static_cast<std::int64_t>(*number));
-        }
-    }
-    return result;
+    return last;
 }
 
 }  // namespace kvctl::store

@@ -1,10 +1,13 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/bbolt/file.hpp"
+#include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {
@@ -17,8 +20,9 @@ namespace kvctl::store {
 
 /// An etcd `db`: bbolt with etcd's buckets. Read-only by type.
 ///
-/// A row that cannot be read (its key is no revision, its value no KeyValue) is a finding of load() and takes
-/// no part in the index; each_record() stops at it with a `damaged` Error.
+/// A page that cannot be read stops every reader with a `damaged` Error: rows would be missing. A row that
+/// cannot be read (its key is no revision, its value no KeyValue) is a finding `malformed-row` of load() and
+/// takes no part in the index; each_record() stops at it.
 class BboltStore : public Store {
   public:
     /// `path` may be an etcd data dir, a db or a snapshot file. Throws as bbolt::File does, and `not_a_store`
@@ -28,12 +32,19 @@ class BboltStore : public Store {
     BboltStore(const std::string& path, const std::string& file,
                bbolt::File::Lock lock = bbolt::File::Lock::shared);
 
-    /// free_pages is what the file's freelist says; etcd stores none, and then it is known only after load().
+    /// free_pages is what no bucket reaches, once load() has walked them; before that what the freelist says.
     [[nodiscard]] const StoreInfo& info() const override { return info_; }
     [[nodiscard]] const Traits& traits() const noexcept override;
+    /// The current revision is that of the last row that can be read, where the last one cannot.
     [[nodiscard]] StoreHead head() override;
+    [[nodiscard]] Findings notices() override;
+    /// By storageVersion, else the cluster version.
+    [[nodiscard]] std::optional<mvcc::EtcdRelease> release() override;
+    [[nodiscard]] std::optional<EtcdFacts> etcd_facts() override;
     /// member/wal of the data dir that `path` was.
     [[nodiscard]] LogPlace log_place() override;
+    /// The way out of each alarm.
+    [[nodiscard]] std::vector<Hint> advice(const StoreHead& head, const mvcc::TreeIndex& index) override;
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress) override;
     void each_record(MainRevision from, MainRevision to,
@@ -47,6 +58,9 @@ class BboltStore : public Store {
     /// The bucket "meta" by its own names; values that are no number (confState, storageVersion) are left
     /// out.
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
+    /// Of the buckets `members` and `members_removed`; names that are no ids are passed over.
+    [[nodiscard]] Cluster cluster() override;
+    [[nodiscard]] std::optional<std::string> storage_version() override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
     [[nodiscard]] Findings structure_faults(Progress* progress) override;
     void check_member_change(const MemberChange& change) override;
@@ -55,26 +69,47 @@ class BboltStore : public Store {
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
     [[nodiscard]] std::unique_ptr<Conversion> conversion(TargetKind to, Progress* progress) override;
 
+    [[nodiscard]] bool changed() const override;
+    /// As load(), but goes on behind pages that cannot be read; each is a finding.
+    [[nodiscard]] mvcc::TreeIndex load_past_damage(const mvcc::CompactionRules& rules, Findings& findings,
+                                                   Progress* progress);
+    /// The alarms that are on, each with its member's name. Throws `damaged`.
+    [[nodiscard]] std::vector<EtcdFacts::Alarm> alarms() const;
+    /// For a data dir's db that is behind the newest raft snapshot beside it while the db that belongs to
+    /// that is missing.
+    [[nodiscard]] std::optional<Finding> missing_snapshot_db() const;
+    /// The file could be a snapshot (it is no data dir's own db, and as long as one), but has no digest.
+    [[nodiscard]] bool may_lack_digest() const;
+
     /// A value of the bucket "meta" as it is stored.
     [[nodiscard]] std::optional<std::string_view> meta_bytes(std::string_view name) const;
     [[nodiscard]] const bbolt::File& file() const noexcept { return file_; }
-    /// Elements of bucket "key" that load() met, those no index takes included.
-    [[nodiscard]] std::uint64_t rows_read() const noexcept { return rows_read_; }
+    /// The buckets as load() met them, elements of "key" that no index takes included.
+    [[nodiscard]] const std::vector<EtcdFacts::Bucket>& buckets() const noexcept { return buckets_; }
 
   private:
     [[nodiscard]] std::optional<mvcc::Record> decode(std::string_view row_key, std::string_view value,
                                                      std::string_view& fault) const;
     [[nodiscard]] Error damaged(std::string_view row_key, std::string_view fault) const;
-    [[nodiscard]] bool fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progress);
-    void count_free_pages(std::uint64_t pages_of_rows, FindingLog& log);
+    enum class Damage { stops, is_told };
+    [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
+                                       Progress* progress, Damage damage);
+    [[nodiscard]] bool fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progress, Damage damage);
+    void measure_buckets(const EtcdFacts::Bucket& rows, FindingLog& log);
+    [[nodiscard]] MainRevision last_readable() const;
+    /// The value of `key` in a bucket of the root.
+    [[nodiscard]] std::optional<std::string_view> value_of(std::string_view bucket,
+                                                           std::string_view key) const;
+    [[nodiscard]] std::vector<EtcdFacts::Member> members() const;
     void fill_sorted(mvcc::TreeIndex& index);
     void check_meta(Findings& findings) const;
     void check_received(Findings& findings) const;
 
     StoreInfo info_;
+    Fingerprint seen_;  // before file_ is opened
     bbolt::File file_;
     bbolt::Bucket rows_;
-    std::uint64_t rows_read_ = 0;
+    std::vector<EtcdFacts::Bucket> buckets_;  // as load() measured them
 };
 
 }  // namespace kvctl::store

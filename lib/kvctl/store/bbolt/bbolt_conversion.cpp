@@ -2,6 +2,7 @@
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
 #include "kvctl/store/conversion.hpp"
+#include "kvctl/store/native/native.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -24,6 +25,7 @@ class BboltConversion final : public Conversion {
             add_meta("consistent_index", static_cast<std::int64_t>(head.consistent_index->value()));
         }
         if (head.term) add_meta("term", static_cast<std::int64_t>(head.term->value()));
+        for (const auto& [name, value] : member_rows(store().cluster())) add_meta(name, value);
         if (db_.file().has_digest() && !db_.file().digest_matches()) {
             throw Error(ErrorKind::damaged, store().info().path +
                                                 ": the SHA-256 at its end is not that of the snapshot before "
@@ -34,15 +36,27 @@ class BboltConversion final : public Conversion {
             const auto found = db_.file().bucket(bucket);
             if (!found) return false;
             bbolt::Cursor cursor(db_.file(), *found);
-            if (key.empty()) return cursor.first();
             return cursor.seek(key) && cursor.key() == key && cursor.value() == std::string_view("\x01");
         };
         if (is_on("auth", "authEnabled")) {
             warn("authentication is on in this db; a " + std::string(name_of(target())) +
                  " store holds no users and roles");
         }
-        if (is_on("alarm", ""))
-            warn("an alarm is on in this db; a " + std::string(name_of(target())) + " store holds none");
+        for (const EtcdFacts::Alarm& alarm : db_.alarms())
+            warn("an alarm is on in this db, " + alarm.text() + "; a " + std::string(name_of(target())) +
+                 " store holds none");
+        take_versions();
+    }
+
+    // The rules that the rows follow (choose_rules).
+    void take_versions() {
+        const EtcdFacts facts = *db_.etcd_facts();
+        const auto take = [&](const char* name, const std::optional<std::string>& text) {
+            const auto release = text ? mvcc::EtcdRelease::parse(*text) : std::nullopt;
+            if (release) add_meta(name, release->number());
+        };
+        take(k_storage_version, facts.storage_version);
+        take(k_cluster_version, facts.cluster_version);
     }
 
     void each_row(const std::function<void(const mvcc::Record&)>& f) override {
@@ -60,7 +74,7 @@ class BboltConversion final : public Conversion {
         }
     }
 
-    const BboltStore& db_;
+    BboltStore& db_;
 };
 
 }  // namespace

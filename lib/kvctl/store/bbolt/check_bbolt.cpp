@@ -80,7 +80,7 @@ void check_bbolt(BboltStore& store, const CheckRequest& request, CheckResult& re
     });
     attempt(log, "bbolt-bucket", store.file().path(), [&] {
         Findings rows;
-        (void)store.load(request.rules, rows, request.progress);
+        (void)store.load_past_damage(request.rules, rows, request.progress);
         for (Finding& f : rows) {
             // The audit of the rows names each; structure was walked already.
             if (f.code == "duplicate-revision" || f.code.starts_with("bbolt-") || f.code == "in-use")
@@ -90,10 +90,24 @@ void check_bbolt(BboltStore& store, const CheckRequest& request, CheckResult& re
     });
     for (Finding& f : found) log.add(std::move(f));
     if (head.pending()) {
-        log.add(finding(Severity::warning, "pending-compaction", "bucket meta",
-                        "a compaction to revision " + std::to_string(head.scheduled->value()) +
-                            " was cut short; the server finishes it at its next start"));
+        const bool restored = head.marked_by_restore;
+        log.add(
+            finding(restored ? Severity::info : Severity::warning,
+                    restored ? "restore-mark" : "pending-compaction", "bucket meta",
+                    head.pending_text() + (restored ? "" : "; the server finishes it at its next start")));
     }
+    if (auto missing = store.missing_snapshot_db()) log.add(std::move(*missing));
+    if (store.may_lack_digest()) {
+        log.add(
+            finding(Severity::info, "no-digest", store.file().path(),
+                    "no SHA-256 at its end: a db copied from a data dir, or a transfer that ended early; to "
+                    "restore it takes --skip-hash-check"));
+    }
+    attempt(log, "malformed-alarm", "bucket alarm", [&] {
+        for (const EtcdFacts::Alarm& alarm : store.alarms())
+            log.add(finding(Severity::warning, "alarm", "bucket alarm",
+                            alarm.text() + ": " + k_way_out_of_alarm));
+    });
     std::unordered_set<std::int64_t> leases;
     attempt(log, "malformed-lease", "bucket lease", [&] {
         for (const Lease& lease : store.leases()) {

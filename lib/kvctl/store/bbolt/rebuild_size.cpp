@@ -67,7 +67,10 @@ bool knows_sizes(const BboltStore& store, const mvcc::TreeIndex& index) {
                     c.overhead[i] != std::numeric_limits<std::uint8_t>::max();
         }
     });
-    return known && rows == store.rows_read();
+    for (const EtcdFacts::Bucket& bucket : store.buckets()) {
+        if (bucket.name == "key") return known && rows == bucket.keys;
+    }
+    return false;
 }
 
 }  // namespace

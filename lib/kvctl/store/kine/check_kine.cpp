@@ -29,6 +29,11 @@ void check_indexes(const KineStore& store, FindingLog& log) {
         bool unique;
         bool first_release;  // in every kine there ever was; the others came later, and old files lack them
     };
+    // k8s-dqlite drops kine's indexes on purpose and has one of its own.
+    if (std::any_of(store.table().indexes.begin(), store.table().indexes.end(),
+                    [](const IndexInfo& i) { return i.name == k_dqlite_index; })) {
+        return;
+    }
     const std::array<Wanted, 6> wanted{{
         {"kine_name_index", {"name"}, false, true},
         {"kine_name_prev_revision_uindex", {"name", "prev_revision"}, true, true},
@@ -123,7 +128,12 @@ CompactRows check_compact_rows(KineStore& store, std::int64_t newest, FindingLog
             }
         }
     });
-    if (rows.ids.empty()) {
+    if (rows.ids.empty() && store.lost_its_wal()) {
+        log.add(finding(
+            Severity::error, "wal-left-behind", "table kine",
+            "in WAL mode, without a -wal beside it and without a row: was its -wal left behind when it was "
+            "copied? Copy both, or the store once its server has stopped"));
+    } else if (rows.ids.empty()) {
         log.add(finding(Severity::error, "compact-row-missing", "table kine",
                         "no row holds the compact revision: kine's compaction fails until its next start"));
     } else if (rows.ids.size() > 1) {
@@ -184,6 +194,17 @@ class Chains {
                              std::to_string(holes_) + " ids above the compact revision have no row; a server "
                                                       "fills them with gap rows"));
         }
+        if (newer_ != 0) {
+            note(Severity::info, "needs-kine-0.17.3", newer_,
+                 "this row and others hold no create_revision, as kine writes them since 0.17.3; an older "
+                 "kine does "
+                 "not start on the store");
+        }
+        for (const auto& [name, key] : keys_) {
+            if (!key.valueless) continue;
+            note(Severity::error, "null-value", key.last,
+                 "the value of this key's newest row is NULL: the API server cannot decode it");
+        }
         for (const auto& [id, by] : unreferenced_) {
             if (jumped_to_.contains(id)) continue;
             note(Severity::warning, "orphan-row", id,
@@ -199,6 +220,7 @@ class Chains {
         std::int64_t last = 0;
         std::int64_t created = 0;  // id of the row that created the key
         bool deleted = false;
+        bool valueless = false;  // a put whose value is NULL
     };
     struct Hash {
         using is_transparent = void;
@@ -241,6 +263,11 @@ class Chains {
         std::string wrong;
         for (int i = 0; i < 5; ++i) {
             const Type type = s.type(3 + i);
+            // A row that creates a key holds no create_revision since kine 0.17.3.
+            if (i == 2 && type == Type::null && creates(s)) {
+                if (newer_ == 0) newer_ = id;
+                continue;
+            }
             std::string& list = type == Type::null ? null : wrong;
             if (type == Type::integer) continue;
             if (!list.empty()) list += ", ";
@@ -253,6 +280,11 @@ class Chains {
         // The chain of its key goes on behind it, unjudged.
         if (!s.null(1)) keys_.erase(std::string(s.bytes(1)));
         return false;
+    }
+
+    static bool creates(const sqlite::Statement& s) {
+        return s.type(3) == Type::integer && s.integer(3) != 0 && s.type(4) == Type::integer &&
+               s.integer(4) == 0;
     }
 
     void follow(const sqlite::Statement& s, std::int64_t id, std::string_view name) {
@@ -277,7 +309,7 @@ class Chains {
                  "its create_revision is " + std::to_string(create_revision) +
                      " where its key was created at " + std::to_string(key.created));
         }
-        key = {id, created, deleted};
+        key = {id, created, deleted, !deleted && s.integer(8) != 0};
     }
 
     void check_pointer(std::int64_t id, std::int64_t prev, std::string_view name) {
@@ -316,6 +348,7 @@ class Chains {
     bool complete_;
     std::optional<sqlite::Statement> target_;
     std::uint64_t rows_ = 0;
+    std::int64_t newer_ = 0;  // the first row that kine before 0.17.3 cannot read
     std::int64_t newest_ = 0;
     std::int64_t gap_first_ = 0;
     std::uint64_t holes_ = 0;
@@ -333,9 +366,10 @@ void check_kine(KineStore& store, const CheckRequest& request, FindingLog& log) 
     attempt(log, "unreadable-rows", "table kine", [&] {
         newest = store.db().integer("SELECT max(id) FROM kine NOT INDEXED").value_or(0);
         if (const auto rows = store.legacy_rows()) {
-            log.add(finding(
-                Severity::info, "legacy-table", "table key_value",
-                std::to_string(*rows) + " rows from before kine had its own table; nothing reads them"));
+            log.add(finding(Severity::info, "legacy-table", "table key_value",
+                            std::to_string(*rows) + " rows from before kine had its own table; nothing reads "
+                                                    "them, and kine since 0.17.3 does not "
+                                                    "take them over either"));
         }
     });
     check_sequence(store, newest, log);

@@ -1,8 +1,10 @@
 #include "kvctl/store/kine/kine.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
+#include "kvctl/base/text.hpp"
 #include "kvctl/store/sqlite/size_model.hpp"
 
 namespace kvctl::store {
@@ -20,7 +22,7 @@ mvcc::Record record_of(const sqlite::Statement& s) {
     r.key = s.bytes(1);
     r.tombstone = s.integer(2) != 0;
     if (!r.tombstone) {
-        // The creating row stores 0: it is its own create revision.
+        // The creating row stores 0, or NULL since kine 0.17.3: it is its own create revision.
         r.create_revision = s.integer(5) == 0 ? s.integer(0) : s.integer(5);
         r.lease = s.integer(6);
         r.value = s.bytes(7);
@@ -37,6 +39,18 @@ IndexRow::Kind kind_of(const Row& row, std::int64_t value_length) {
     const bool gap = row[2].integer() != 0 && row[3].integer() == 0 && value_length == 0 &&
                      name.starts_with("gap-") && name.substr(4) == std::to_string(row[0].integer());
     return gap ? IndexRow::Kind::gap : IndexRow::Kind::keyed;
+}
+
+// Whether SQLite makes a number of a text where a column asks for numbers.
+bool looks_like_number(std::string_view text) {
+    const auto blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+    while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+    while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+    if (!text.empty() && (text.front() == '+' || text.front() == '-')) text.remove_prefix(1);
+    if (text.empty() || (text.front() != '.' && (text.front() < '0' || text.front() > '9'))) return false;
+    double number = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return end == text.data() + text.size() && code != std::errc::invalid_argument;
 }
 
 // A key (?1 as text, ?2 as a blob) in every way a row of `table` can hold it: affinity makes numbers of some
@@ -67,11 +81,14 @@ KineStore::KineStore(StoreInfo info, Connection connection, std::optional<TableI
     }
     refuse_odd_columns(*kine, info_.path, k_kine_columns);
     set_table(std::move(*kine));
+    name_affinity_ = affinity_of(table().column("name")->type);
     if (legacy_rows().value_or(0) > 0 && !db().integer("SELECT 1 FROM kine LIMIT 1")) {
-        throw Error(ErrorKind::refused,
-                    info_.path +
-                        ": rows stand in key_value and none in kine: the store has not been "
-                        "migrated; start a kine or k3s once, which does it");
+        throw Error(
+            ErrorKind::refused,
+            info_.path +
+                ": rows stand in key_value and none in kine: the store has not been "
+                "migrated; start a kine before 0.17.3, or a k3s with one, once, which does it (a newer "
+                "one starts as an empty cluster beside them)");
     }
 }
 
@@ -126,12 +143,29 @@ void KineStore::check_head(const mvcc::TreeIndex& /*index*/) {
 }
 
 std::string KineStore::scan_columns() const {
-    return "id, name, deleted, prev_revision, create_revision, lease, length(value), length(old_value)";
+    return "id, name, deleted, prev_revision, create_revision, lease, length(value), length(old_value), "
+           "created";
 }
 
 void KineStore::take_row(const sqlite::Values& row, Sink& sink) const {
-    if (row[1].type() == Type::text && row[1].bytes() == k_compact_row_name) ++compact_rows_seen_;
+    const Type name = row[1].type();
+    if (name == Type::text && row[1].bytes() == k_compact_row_name) ++compact_rows_seen_;
+    if (name_affinity_ == Affinity::text ? name == Type::integer || name == Type::real
+                                         : name == Type::text && name_affinity_ == Affinity::numeric &&
+                                               looks_like_number(row[1].bytes())) {
+        ++misfit_names_;
+    }
     place(row, sink);
+}
+
+std::string KineStore::why_not_copied() const {
+    const std::uint64_t names = misfit_names_;
+    if (names == 0) return {};
+    return many(names, "name") +
+           " that look like numbers are stored as another type than the table's column asks for, as "
+           "KINE_SCHEMA_MIGRATION leaves them; a copy would change them, and two that become the same "
+           "collide in "
+           "the unique index";
 }
 
 template <class Row>
@@ -164,7 +198,9 @@ void KineStore::place(const Row& row, Sink& sink) {
         wrong = "deleted is not an integer: the row is never removed";
     } else if (r.kind == IndexRow::Kind::gap) {
         // NULL where kine would refuse it in another row does no harm.
-    } else if (row[3].null() || row[4].null() || row[5].null()) {
+    } else if (row[3].null() || row[5].null() ||
+               (row[4].null() && (row[8].type() != Type::integer || row[8].integer() == 0 || r.tombstone))) {
+        // A row that creates a key holds no create_revision since kine 0.17.3.
         wrong = "prev_revision, create_revision or lease is NULL: kine cannot read such a row";
         code = "null-column";
     } else if (row[3].type() != Type::integer) {
@@ -221,6 +257,8 @@ bool KineStore::place_all(std::string_view key, const std::string& where, Sink& 
 std::optional<mvcc::TreeIndex> KineStore::load_key(std::string_view key, const mvcc::CompactionRules& rules,
                                                    Findings& findings) {
     if (!table().indexed_by("name")) return std::nullopt;
+    // The index finds the texts alone, and a row of the key may hold a number.
+    if (name_affinity_ == Affinity::text && looks_like_number(key)) return std::nullopt;
     mvcc::TreeIndex index(rules, true);
     FindingLog log;
     const auto place_rows = [&](const std::string& where) {

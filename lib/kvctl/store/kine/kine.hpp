@@ -37,6 +37,13 @@ class KineStore final : public SqliteStore {
     [[nodiscard]] std::vector<std::int64_t> compact_rows();
     /// Rows of the table key_value that kine read before it had its own; nullopt: there is no such table.
     [[nodiscard]] std::optional<std::int64_t> legacy_rows();
+    [[nodiscard]] std::string why_not_copied() const override;
+    /// Whether Litestream replicates it: its tables, or its hidden folder.
+    [[nodiscard]] bool has_litestream();
+    /// It says that it is in WAL mode, has no -wal beside it, and holds no row: as a copy of the main file of
+    /// a running kine looks.
+    [[nodiscard]] bool lost_its_wal();
+    [[nodiscard]] std::int64_t kept_by_server() override;
     /// The table kine, if it is there with all its columns.
     [[nodiscard]] static std::optional<TableInfo> find_table(const sqlite::Database& db);
 
@@ -46,7 +53,10 @@ class KineStore final : public SqliteStore {
     [[nodiscard]] bool with_prev_revision() const noexcept override { return true; }
     [[nodiscard]] std::size_t identity_columns() const noexcept override { return 1; }
     void check_head(const mvcc::TreeIndex& index) override;
-    void begin_scan() override { compact_rows_seen_ = 0; }
+    void begin_scan() override {
+        compact_rows_seen_ = 0;
+        misfit_names_ = 0;
+    }
 
   private:
     /// take_row for either kind of row: sqlite::Values or sqlite::Row.
@@ -54,6 +64,8 @@ class KineStore final : public SqliteStore {
     static void place(const Row& row, Sink& sink);
     [[nodiscard]] bool place_all(std::string_view key, const std::string& where, Sink& sink);
     mutable std::atomic<std::uint64_t> compact_rows_seen_{0};  // by the last scan, which two threads share
+    mutable std::atomic<std::uint64_t> misfit_names_{0};       // of another type than a copy would give them
+    Affinity name_affinity_ = Affinity::text;
     std::optional<sqlite::Statement> by_revision_;
 };
 

@@ -1,11 +1,52 @@
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "kvctl/store/kine/kine.hpp"
 
 namespace kvctl::store {
 
+bool KineStore::has_litestream() {
+    if (db().integer("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name IN ('_litestream_seq', "
+                     "'_litestream_lock')")) {
+        return true;
+    }
+    const std::string& path = info_.real_path;
+    const std::size_t name = path.rfind('/') == std::string::npos ? 0 : path.rfind('/') + 1;
+    struct stat st {};
+    return ::stat((path.substr(0, name) + "." + path.substr(name) + "-litestream").c_str(), &st) == 0 &&
+           S_ISDIR(st.st_mode);
+}
+
+bool KineStore::lost_its_wal() {
+    struct stat st {};
+    return info_.wal_mode && ::stat((info_.real_path + "-wal").c_str(), &st) != 0 &&
+           !db().integer("SELECT 1 FROM kine LIMIT 1");
+}
+
+std::int64_t KineStore::kept_by_server() {
+    const bool dqlite = std::any_of(table().indexes.begin(), table().indexes.end(),
+                                    [](const IndexInfo& i) { return i.name == k_dqlite_index; }) ||
+                        db().integer("PRAGMA user_version").value_or(0) != 0;
+    return dqlite ? 100 : 1000;
+}
+
 std::vector<Hint> KineStore::advice(const StoreHead& head, const mvcc::TreeIndex& index) {
     std::vector<Hint> hints;
+    if (lost_its_wal()) {
+        return {
+            {"wal-left-behind",
+             "in WAL mode, without a -wal beside it and without a row: was its -wal left behind when it was "
+             "copied?",
+             {}}};
+    }
+    if (has_litestream()) {
+        hints.push_back(
+            {"litestream",
+             "Litestream replicates this store: stop it before a compaction or vacuum and start it again "
+             "behind it, when it takes a new snapshot",
+             {}});
+    }
     if (head.bookkeeping_rows != 1) {
         hints.push_back(
             {"compact-row",
@@ -32,7 +73,7 @@ std::vector<Hint> KineStore::advice(const StoreHead& head, const mvcc::TreeIndex
                  " revisions above the compact revision have no row; a server fills them with gap rows",
              {}});
     }
-    if (table().indexes.size() < 5) {
+    if (kept_by_server() == 1000 && table().indexes.size() < 5) {
         hints.push_back({"missing-index",
                          "some of kine's indexes are missing; the next start of a newer kine makes them",
                          {}});

@@ -6,6 +6,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/mvcc/revision_audit.hpp"
 #include "kvctl/store/check_parts.hpp"
+#include "kvctl/store/cluster.hpp"
 #include "kvctl/store/native/native.hpp"
 
 namespace kvctl::store {
@@ -34,9 +35,11 @@ void check_layout(const NativeStore& store, FindingLog& log) {
 enum class Name { revision, bits, unknown };
 Name kind_of(std::string_view name) {
     constexpr std::array<std::string_view, 2> k_revisions{"scheduled_compact_rev", "finished_compact_rev"};
-    constexpr std::array<std::string_view, 7> k_bits{"consistent_index",   "term",      "raft_snapshot_index",
-                                                     "raft_snapshot_term", "raft_term", "raft_vote",
-                                                     "raft_commit"};
+    constexpr std::array<std::string_view, 12> k_bits{
+        "consistent_index", "term",          "raft_snapshot_index", "raft_snapshot_term",
+        "raft_term",        "raft_vote",     "raft_commit",         "raft_member_id",
+        "raft_cluster_id",  "members_index", k_storage_version,     k_cluster_version};
+    if (id_of_member_row(name)) return Name::bits;
     if (std::find(k_revisions.begin(), k_revisions.end(), name) != k_revisions.end()) return Name::revision;
     return std::find(k_bits.begin(), k_bits.end(), name) != k_bits.end() ? Name::bits : Name::unknown;
 }
@@ -69,9 +72,15 @@ Counters check_meta(NativeStore& store, CheckResult& result, FindingLog& log) {
         }
     });
     if (c.scheduled && *c.scheduled > c.finished) {
-        log.add(finding(Severity::warning, "pending-compaction", "table meta",
-                        "a compaction to revision " + std::to_string(c.scheduled->value()) +
-                            " was cut short; the next kvctl compact finishes it"));
+        StoreHead head;
+        head.scheduled = c.scheduled;
+        attempt(log, "malformed-row", "table revision",
+                [&] { head.marked_by_restore = store.is_marked_by_restore(*c.scheduled); });
+        const bool restored = head.marked_by_restore;
+        log.add(finding(restored ? Severity::info : Severity::warning,
+                        restored ? "restore-mark" : "pending-compaction", "table meta",
+                        head.pending_text() + (restored ? ", or the next kvctl compact"
+                                                        : "; the next kvctl compact finishes it")));
     } else if (c.scheduled && *c.scheduled < c.finished) {
         log.add(finding(Severity::warning, "finished-above-scheduled", "table meta",
                         "compaction " + std::to_string(c.finished.value()) +

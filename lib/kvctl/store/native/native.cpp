@@ -73,6 +73,17 @@ NativeStore::NativeStore(StoreInfo info, Connection connection, std::optional<Na
     set_table(std::move(tables->revision));
 }
 
+Cluster NativeStore::cluster() {
+    Cluster c;
+    for (const auto& [name, value] : meta()) {
+        if (name == "raft_cluster_id") c.cluster_id = static_cast<std::uint64_t>(value);
+        if (name == "members_index") c.members_at = LogIndex{static_cast<std::uint64_t>(value)};
+        if (const auto id = id_of_member_row(name); id && value >= -1 && value <= 1)
+            c.members[*id] = static_cast<Standing>(value);
+    }
+    return c;
+}
+
 const Traits& NativeStore::traits() const noexcept {
     static const Traits k_traits{.own_rules = {}, .journal = true};
     return k_traits;
@@ -90,7 +101,26 @@ StoreHead NativeStore::head() {
     const std::int64_t last = db().integer(k_last_revision).value_or(1);
     head.current = std::max(
         {MainRevision(1), MainRevision(last), head.compacted, head.scheduled.value_or(MainRevision(1))});
+    head.marked_by_restore = head.pending() && is_marked_by_restore(*head.scheduled);
     return head;
+}
+
+bool NativeStore::is_marked_by_restore(MainRevision at) {
+    sqlite::Statement s = db().prepare(
+        "SELECT 1 FROM revision WHERE main = ?1 AND sub = 0 AND tombstone = 0 AND length(key) = 0 AND "
+        "create_revision = 0 AND version = 0");
+    s.bind(1, at.value());
+    return s.step();
+}
+
+std::optional<mvcc::EtcdRelease> NativeStore::release() {
+    for (const char* const name : {k_storage_version, k_cluster_version}) {
+        sqlite::Statement s = db().prepare(
+            std::string("SELECT value FROM meta WHERE typeof(value) = 'integer' AND name = '") + name + "'");
+        if (!s.step()) continue;
+        if (const auto release = mvcc::EtcdRelease::of_number(s.integer(0))) return release;
+    }
+    return std::nullopt;
 }
 
 void NativeStore::check_head(const mvcc::TreeIndex& index) {

@@ -19,6 +19,11 @@ struct NativeTables {
 };
 
 /// etcd's buckets as SQLite tables (kvctl-store(5)).
+/// Counters that hold what `import` found in an etcd db: mvcc::EtcdRelease::number() of its storageVersion
+/// and of its cluster version.
+inline constexpr const char* k_storage_version = "etcd_storage_version";
+inline constexpr const char* k_cluster_version = "etcd_cluster_version";
+
 class NativeStore final : public SqliteStore {
   public:
     /// Of what find_tables() found there. Throws not_a_store when that is nothing or something is odd about
@@ -27,7 +32,13 @@ class NativeStore final : public SqliteStore {
 
     [[nodiscard]] const Traits& traits() const noexcept override;
     [[nodiscard]] StoreHead head() override;
+    /// As `import` found it in an etcd db.
+    [[nodiscard]] std::optional<mvcc::EtcdRelease> release() override;
+    /// Whether a row that a bumped restore adds stands at `at`.
+    [[nodiscard]] bool is_marked_by_restore(MainRevision at);
     [[nodiscard]] LogPlace log_place() override { return {&db(), {}}; }
+    /// What `import` remembered of the db it read.
+    [[nodiscard]] Cluster cluster() override;
     void each_record(MainRevision from, MainRevision to,
                      const std::function<void(const mvcc::Record&)>& f) override;
     /// Throws damaged where rows stand in no order and the primary key's index names others than the table.

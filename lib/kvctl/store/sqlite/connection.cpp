@@ -19,31 +19,12 @@
 namespace kvctl::store {
 namespace {
 
-std::int64_t ns_of(const timespec& t) noexcept {
-    return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
 std::uint64_t size_of(const std::string& path) noexcept {
     struct stat st {};
     return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
 }
 
 }  // namespace
-
-Fingerprint fingerprint(const std::string& path) {
-    Fingerprint f;
-    struct stat st {};
-    if (::stat(path.c_str(), &st) == 0) {
-        f.inode = st.st_ino;
-        f.size = st.st_size;
-        f.modified_ns = ns_of(st.st_mtim);
-    }
-    if (::stat((path + "-wal").c_str(), &st) == 0) {
-        f.wal_size = st.st_size;
-        f.wal_modified_ns = ns_of(st.st_mtim);
-    }
-    return f;
-}
 
 StoreInfo inspect_file(const std::string& given_path, const std::string& real_path) {
     const int fd = ::open(real_path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -135,6 +116,8 @@ Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
         throw Error(ErrorKind::busy, info.path + ": locked by " + sqlite::describe(now.locking) +
                                          "; gave up after " + std::to_string(timeout_ms) + " ms");
     }
+    // Nobody can write now; a moment ago somebody could.
+    if (access == Connection::Access::shared) c.seen = fingerprint(info.real_path);
     return c;
 }
 

@@ -7,23 +7,13 @@
 #include <string_view>
 
 #include "kvctl/sqlite/database.hpp"
+#include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {
 
 /// What an SQLite database begins with.
 inline constexpr std::string_view k_sqlite_magic{"SQLite format 3\0", 16};
-
-/// A file and its -wal as the file system sees them; two that are equal mean that nobody wrote in between.
-struct Fingerprint {
-    std::uint64_t inode = 0;
-    std::int64_t size = 0;
-    std::int64_t modified_ns = 0;
-    std::int64_t wal_size = -1;  ///< -1: there is none
-    std::int64_t wal_modified_ns = 0;
-    friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
-};
-[[nodiscard]] Fingerprint fingerprint(const std::string& path);
 
 /// Checks from the header alone that `path` is a whole SQLite database, and fills in a StoreInfo but for the
 /// layout. Throws not_a_store, damaged or io.

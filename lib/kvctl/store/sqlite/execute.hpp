@@ -23,6 +23,13 @@ void execute_in_place(SqliteWritable& writable, const mvcc::TreeIndex& index,
                       const mvcc::CompactionPlan& plan, const Execution& execution,
                       std::optional<std::int64_t> batch);
 
+/// Behind a load(): throws refused where the rows cannot be copied into a new table as they are.
+void check_copyable(const SqliteStore& store);
+
+/// Whether deleting in place in one transaction drops the indexes and builds them again behind the deletes:
+/// from a tenth of the rows on that is cheaper than to keep them.
+[[nodiscard]] bool rebuilds_indexes(const mvcc::CompactionPlan& plan) noexcept;
+
 /// Copies the survivors into a new file, checks it against the plan, and renames it over the store, which is
 /// closed. Until the rename the store is as it was.
 void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,

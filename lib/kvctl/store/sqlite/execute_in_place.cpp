@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <limits>
+#include <span>
 #include <vector>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/store/sqlite/batches.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
 
@@ -12,8 +15,7 @@ namespace {
 using mvcc::Slot;
 using mvcc::SlotSet;
 
-// From this share of the rows on, an index is cheaper to build again than to keep while deleting.
-constexpr std::uint64_t k_rebuild_indexes_from = 10;  // one in ten
+constexpr std::int64_t k_lowest_revision = std::numeric_limits<std::int64_t>::min();
 
 // Ranges of kine ids that go, each without a row in between that stays.
 class DoomedRanges {
@@ -75,8 +77,21 @@ std::uint64_t delete_kine(sqlite::Database& db, const mvcc::TreeIndex& index, co
     return ranges.finish();
 }
 
+// The same for the rows of a batch alone, without a look at all the others.
+std::uint64_t delete_kine(sqlite::Database& db, const mvcc::TreeIndex& index, std::vector<Slot> batch) {
+    std::sort(batch.begin(), batch.end());
+    DoomedRanges ranges(db, compact_row_ids(db));
+    Slot expected = mvcc::k_no_slot;
+    for (const Slot s : batch) {
+        if (s != expected) ranges.stays();
+        ranges.goes(index.revision(s).main);
+        expected = s + 1;
+    }
+    return ranges.finish();
+}
+
 std::uint64_t delete_native(sqlite::Database& db, const mvcc::TreeIndex& index, const SlotSet& doomed,
-                            MainRevision upto, bool in_order) {
+                            MainRevision from, MainRevision upto, bool in_order) {
     SlotCursor cursor(index);
     const auto goes = [&](std::int64_t main, std::int64_t sub) {
         const Slot s = cursor.at({main, sub});
@@ -85,16 +100,28 @@ std::uint64_t delete_native(sqlite::Database& db, const mvcc::TreeIndex& index, 
     db.add_predicate("kvctl_goes", 2, goes);
     std::string sql = "DELETE FROM revision NOT INDEXED WHERE main <= " + std::to_string(upto.value());
     if (in_order) {
-        // Where the rows stand in revision order, those beyond the compact revision need not be looked at.
+        // Where the rows stand in revision order, those beyond either end need not be looked at.
         const auto last =
             db.integer("SELECT rowid FROM revision WHERE main <= " + std::to_string(upto.value()) +
                        " ORDER BY main DESC, sub DESC LIMIT 1");
         if (last) sql += " AND rowid <= " + std::to_string(*last);
+        const auto first =
+            db.integer("SELECT rowid FROM revision WHERE main >= " + std::to_string(from.value()) +
+                       " ORDER BY main, sub LIMIT 1");
+        if (first) sql += " AND rowid >= " + std::to_string(*first);
     }
     db.exec(sql + " AND kvctl_goes(main, sub)");
     const auto deleted = static_cast<std::uint64_t>(db.changes());
     db.add_predicate("kvctl_goes", 2, [](std::int64_t, std::int64_t) { return false; });
     return deleted;
+}
+
+std::uint64_t delete_native_batch(sqlite::Database& db, const mvcc::TreeIndex& index,
+                                  std::span<const Slot> rows, MainRevision upto, bool in_order) {
+    if (rows.empty()) return 0;
+    SlotSet doomed(rows.back() + 1);
+    for (const Slot s : rows) doomed.insert(s);
+    return delete_native(db, index, doomed, MainRevision(index.revision(rows.front()).main), upto, in_order);
 }
 
 std::uint64_t count_rows(const sqlite::Database& db, const std::string& table) {
@@ -184,21 +211,6 @@ class Statistics {
     std::vector<std::string> tables_;
 };
 
-// The revision at which each removed row may go: its own for a tombstone or gap, else that of the row that
-// replaced it.
-std::vector<Slot> removable_from(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan) {
-    std::vector<Slot> from(plan.above, mvcc::k_no_slot);
-    std::vector<Slot> newest(index.key_count(), mvcc::k_no_slot);
-    index.for_each_row(0, plan.above, [&](Slot s) {
-        from[s] = s;
-        const mvcc::KeyId key = index.key_of(s);
-        if (key >= mvcc::k_gap_key) return;
-        if (newest[key] != mvcc::k_no_slot && !index.is_tombstone(newest[key])) from[newest[key]] = s;
-        newest[key] = s;
-    });
-    return from;
-}
-
 void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution) {
     SqliteStore& store = writable.store();
@@ -206,8 +218,7 @@ void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, con
     const bool kine = store.info().layout == Layout::kine;
     sqlite::Transaction transaction(db, sqlite::Transaction::Kind::immediate);
     const std::vector<IndexInfo> indexes = droppable_indexes(store.table());
-    const bool rebuild =
-        !indexes.empty() && plan.removed.revisions * k_rebuild_indexes_from > plan.before.revisions;
+    const bool rebuild = !indexes.empty() && rebuilds_indexes(plan);
     // Every index that stays is as good as its table, or nothing is done: a delete finds its way by them.
     store.check_indexes(rebuild ? IndexChoice::by_constraint : IndexChoice::all);
     Verification verification(store, index, plan, !execution.drop_old_values);
@@ -219,7 +230,8 @@ void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, con
     if (execution.progress != nullptr) execution.progress->update("deleting", 0, 0);
     const std::uint64_t deleted =
         kine ? delete_kine(db, index, plan.removed_slots, plan.above)
-             : delete_native(db, index, plan.removed_slots, plan.compacted_after, store.in_order());
+             : delete_native(db, index, plan.removed_slots, MainRevision(k_lowest_revision),
+                             plan.compacted_after, store.in_order());
     if (deleted != plan.removed.revisions) {
         throw Error(ErrorKind::damaged, store.info().path + ": not committed: " + std::to_string(deleted) +
                                             " rows deleted where the plan removes " +
@@ -249,45 +261,26 @@ void run_batches(SqliteWritable& writable, const mvcc::TreeIndex& index, const m
     const bool kine = store.info().layout == Layout::kine;
     // The store is this process's alone from before the first batch to behind the last: once is enough.
     store.check_indexes(IndexChoice::all);
-    std::vector<Slot> doomed;
-    index.for_each_row(0, plan.above, [&](Slot s) {
-        if (plan.removed_slots.contains(s)) doomed.push_back(s);
-    });
-    std::vector<Slot> from;
-    if (kine) {
-        // Every batch is a compaction of its own: rows go in the order in which a rising compact revision
-        // releases them.
-        from = removable_from(index, plan);
-        std::stable_sort(doomed.begin(), doomed.end(), [&](Slot a, Slot b) { return from[a] < from[b]; });
-    } else {
+    const Batches batches(index, plan, store.info().layout, batch);
+    if (!kine) {
         writable.note_change();
         if (plan.kind == mvcc::CompactionPlan::Kind::compact)
             record_scheduled_revision(db, plan.compacted_after);
     }
-    std::size_t at = 0;
+    std::size_t done = 0;
     do {
-        std::size_t end = std::min(doomed.size(), at + static_cast<std::size_t>(batch));
-        // What one kine revision releases goes together with the compact revision that says so.
-        while (kine && end > 0 && end < doomed.size() && from[doomed[end]] == from[doomed[end - 1]]) ++end;
-        const bool last = end == doomed.size();
-        SlotSet part(plan.above);
-        Slot limit = 0;
-        for (std::size_t i = at; i < end; ++i) {
-            part.insert(doomed[i]);
-            limit = std::max(limit, doomed[i] + 1);
-        }
-        if (execution.progress != nullptr) execution.progress->update("deleting", at, doomed.size());
+        const std::span<const Slot> rows = batches.from(done);
+        const bool last = done + rows.size() == batches.rows();
+        if (execution.progress != nullptr) execution.progress->update("deleting", done, batches.rows());
         check_interrupt();  // the statements of a small batch end before SQLite asks
         sqlite::Transaction transaction(db, sqlite::Transaction::Kind::immediate);
-        const MainRevision reached =
-            end > at ? MainRevision(index.revision(kine ? from[doomed[end - 1]] : doomed[end - 1]).main)
-                     : plan.compacted_after;
-        const std::uint64_t deleted = kine ? delete_kine(db, index, part, limit)
-                                           : delete_native(db, index, part, reached, store.in_order());
-        if (deleted != end - at) {
+        const MainRevision reached = rows.empty() ? plan.compacted_after : batches.reached_by(rows);
+        const std::uint64_t deleted = kine ? delete_kine(db, index, {rows.begin(), rows.end()})
+                                           : delete_native_batch(db, index, rows, reached, store.in_order());
+        if (deleted != rows.size()) {
             throw Error(ErrorKind::damaged, store.info().path + ": a batch deleted " +
                                                 std::to_string(deleted) + " rows where the plan removes " +
-                                                std::to_string(end - at));
+                                                std::to_string(rows.size()));
         }
         if (last) {
             if (execution.drop_old_values) drop_old_values(db, plan.compacted_after);
@@ -300,11 +293,15 @@ void run_batches(SqliteWritable& writable, const mvcc::TreeIndex& index, const m
         }
         writable.note_change();
         transaction.commit();
-        at = end;
-    } while (at < doomed.size());
+        done += rows.size();
+    } while (done < batches.rows());
 }
 
 }  // namespace
+
+bool rebuilds_indexes(const mvcc::CompactionPlan& plan) noexcept {
+    return plan.removed.revisions * 10 > plan.before.revisions;
+}
 
 void execute_in_place(SqliteWritable& writable, const mvcc::TreeIndex& index,
                       const mvcc::CompactionPlan& plan, const Execution& execution,
@@ -314,6 +311,8 @@ void execute_in_place(SqliteWritable& writable, const mvcc::TreeIndex& index,
     db.exec("PRAGMA secure_delete=FAST");
     db.exec("PRAGMA cache_size=-65536");
     if (batch) {
+        // A -wal then never grows beyond one batch: each is moved into the file before the next begins.
+        db.exec("PRAGMA wal_autocheckpoint=1");
         run_batches(writable, index, plan, execution, *batch);
     } else {
         run_transaction(writable, index, plan, execution);

@@ -108,6 +108,9 @@ void build(const TempFile& file, SqliteStore& store, const mvcc::TreeIndex& inde
     const EarlySync early(file);
     db.exec("BEGIN");
     copy_tables(db);
+    // What is copied from here on is what SQLite shows now, and the plan was made from what it showed then.
+    // Of kine all rows are compared with the plan, and a server that writes on is no reason to stop.
+    if (!detached && store.info().layout != Layout::kine && store.changed()) throw_changed(store.info().path);
     // Planning read the table's pages with this check on; a mapped page is checked whenever it is met again,
     // which took a third of the time that few rows among many take.
     db.exec("PRAGMA cell_size_check=OFF");
@@ -177,10 +180,9 @@ void in_the_name_of(const SqliteStore& store, const TempFile& file, F f) {
     }
 }
 
-// A store of a layout that is never written: its survivors become a native store.
-void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                  const std::string& output) {
-    NativeWriter writer(output, {});
+// The survivors of any store, and its counters.
+void add_survivors(NativeWriter& writer, Store& store, const mvcc::TreeIndex& index,
+                   const mvcc::CompactionPlan& plan) {
     SlotCursor cursor(index);
     std::uint64_t copied = 0;
     store.each_record(MainRevision(std::numeric_limits<std::int64_t>::min()), plan.current,
@@ -204,13 +206,28 @@ void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::Compac
         writer.set_meta("scheduled_compact_rev", plan.compacted_after.value());
         writer.set_meta("finished_compact_rev", plan.compacted_after.value());
     }
+}
+
+// A store of a layout that is never written: its survivors become a native store.
+void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                  const std::string& output) {
+    NativeWriter writer(output, {});
+    copy_one_moment(store, [&] { add_survivors(writer, store, index, plan); });
     writer.finish();
 }
 
 }  // namespace
 
+void check_copyable(const SqliteStore& store) {
+    const std::string why = store.why_not_copied();
+    if (why.empty()) return;
+    throw Error(ErrorKind::refused, store.info().path + ": cannot be copied: " + why +
+                                        "; --strategy in-place works, and --vacuum with it");
+}
+
 void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution) {
+    check_copyable(writable.store());
     SqliteStore& store = writable.store();
     Replacement replacement = writable.begin_replacement();
     TempFile& file = replacement.file();
@@ -233,10 +250,13 @@ void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::Com
         return;
     }
     SqliteStore& store = *sqlite_store;
+    check_copyable(store);
     TempFile file(output);
-    in_the_name_of(store, file, [&] {
-        build(file, store, index, plan, execution, store.detached());
-        verify(file.path(), store, index, plan, execution);
+    copy_one_moment(store, [&] {
+        in_the_name_of(store, file, [&] {
+            build(file, store, index, plan, execution, store.detached());
+            verify(file.path(), store, index, plan, execution);
+        });
     });
     if (store.info().wal_mode) mark_wal_mode(file);
     file.take_identity_of(store.info().real_path);

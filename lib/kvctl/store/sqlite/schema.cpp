@@ -18,6 +18,20 @@ bool IndexInfo::is_on(const std::vector<std::string_view>& wanted) const noexcep
     return std::equal(columns.begin(), columns.end(), wanted.begin(), wanted.end(), same_name);
 }
 
+Affinity affinity_of(std::string_view declared_type) noexcept {
+    const auto holds = [&](std::string_view part) {
+        for (std::size_t i = 0; i + part.size() <= declared_type.size(); ++i) {
+            if (same_name(declared_type.substr(i, part.size()), part)) return true;
+        }
+        return false;
+    };
+    if (holds("INT")) return Affinity::numeric;
+    if (holds("CHAR") || holds("CLOB") || holds("TEXT")) return Affinity::text;
+    if (holds("BLOB") || declared_type.empty()) return Affinity::blob;
+    if (holds("REAL") || holds("FLOA") || holds("DOUB")) return Affinity::real;
+    return Affinity::numeric;
+}
+
 const Column* TableInfo::column(std::string_view wanted) const noexcept {
     const auto c = std::find_if(columns.begin(), columns.end(),
                                 [&](const Column& x) { return same_name(x.name, wanted); });

@@ -14,6 +14,9 @@ namespace kvctl::store {
 /// The name of the row of table kine that holds the compact revision.
 inline constexpr std::string_view k_compact_row_name = "compact_rev_key";
 
+/// The one index of a table kine in k8s-dqlite's stores.
+inline constexpr std::string_view k_dqlite_index = "k8s_dqlite_name_del_index";
+
 struct Column {
     std::string name;
     std::string type;
@@ -49,6 +52,10 @@ struct TableInfo {
     /// Quoted and comma-separated, generated ones left out.
     [[nodiscard]] std::string column_list() const;
 };
+
+/// What SQLite makes of a value that is stored in a column of a declared type.
+enum class Affinity { text, blob, real, numeric };
+[[nodiscard]] Affinity affinity_of(std::string_view declared_type) noexcept;
 
 /// Names of columns as SQLite compares them: ASCII letters in either case are the same.
 [[nodiscard]] bool same_name(std::string_view a, std::string_view b) noexcept;

@@ -42,9 +42,13 @@ void SqliteStore::refresh_info() {
     info_.shrinks_itself = auto_vacuum == 1;
 }
 
+bool SqliteStore::changed() const {
+    return connection_.access != Connection::Access::owned &&
+           fingerprint(info_.real_path) != connection_.seen;
+}
+
 void SqliteStore::check_unchanged() const {
-    if (connection_.access == Connection::Access::detached &&
-        fingerprint(info_.real_path) != connection_.seen) {
+    if (connection_.access == Connection::Access::detached && changed()) {
         throw Error(ErrorKind::busy,
                     info_.path + ": was changed by another process while it was read; try again");
     }
@@ -209,8 +213,7 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
                          std::nullopt});
             }
         }
-        if (connection_.access == Connection::Access::detached &&
-            fingerprint(info_.real_path) != connection_.seen) {
+        if (connection_.access == Connection::Access::detached && changed()) {
             if (attempt == 3) check_unchanged();
             connection_.db.close();
             connection_ = open_for_reading(inspect_file(info_.path, info_.real_path), timeout_ms_);

@@ -39,11 +39,18 @@ class SqliteStore : public Store {
     /// can hide rows from a search by rowid: whoever copies it counts again.
     [[nodiscard]] std::uint64_t rows_read() const noexcept { return rows_read_; }
 
+    /// Behind a load(): why its rows cannot be copied into a new table as they are; empty: they can.
+    [[nodiscard]] virtual std::string why_not_copied() const { return {}; }
+
     [[nodiscard]] sqlite::Database& db() noexcept { return connection_.db; }
     [[nodiscard]] const TableInfo& table() const noexcept { return table_; }
     /// Read without locks, because nobody had the WAL-mode file open.
     [[nodiscard]] bool detached() const noexcept {
         return connection_.access == Connection::Access::detached;
+    }
+    [[nodiscard]] bool changed() const override;
+    [[nodiscard]] bool reads_snapshot() const noexcept override {
+        return connection_.access == Connection::Access::live;
     }
     /// From now on load() also gathers what the indexes must hold, for check_indexes(). For whoever is going
     /// to change the store.

@@ -21,6 +21,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// One look may fall between two transactions of a process that is about to end.
+constexpr int k_idle_looks = 5;
+
 void pause() {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     check_interrupt();
@@ -67,11 +70,17 @@ bool take_lock(sqlite::Database& db) {
 
 }  // namespace
 
+std::string in_use_by(const std::string& path, const std::vector<pid_t>& pids) {
+    return path + ": in use by " + sqlite::describe(pids) +
+           ": stop it first (a k3s or kine server keeps its store open)";
+}
+
 SqliteWritable SqliteWritable::open(const std::string& path, const OpenOptions& options) {
     const std::string real_path = resolve_path(path);
     StoreInfo info = inspect_file(path, real_path);
     TempFile::remove_abandoned(real_path);
     const Clock::time_point deadline = Clock::now() + std::chrono::milliseconds(options.timeout_ms);
+    int idle_looks = 0;
     for (;;) {
         // Before SQLite opens the file: closing a descriptor of it later would drop this process's own locks.
         const sqlite::Holders holders = sqlite::find_holders(real_path, true);
@@ -96,17 +105,16 @@ SqliteWritable SqliteWritable::open(const std::string& path, const OpenOptions& 
                 return w;
             }
         }
-        if (Clock::now() >= deadline) {
-            std::vector<pid_t> pids = holders.locking;
-            if (pids.empty()) pids = holders.open;
-            const std::string waited = "; waited " + std::to_string(options.timeout_ms) + " ms (--timeout)";
-            if (info.wal_mode) {
-                throw Error(ErrorKind::in_use,
-                            path + ": in use by " + sqlite::describe(pids) +
-                                ": stop it first (a k3s or kine server keeps its store open)" + waited);
-            }
-            throw Error(ErrorKind::busy, path + ": locked by " + sqlite::describe(pids) + waited);
+        idle_looks = info.wal_mode && holders.idle ? idle_looks + 1 : 0;
+        const bool in_vain = idle_looks >= k_idle_looks && !options.waits_for_idle;
+        if (in_vain || Clock::now() >= deadline) {
+            const std::string waited =
+                in_vain ? "" : "; waited " + std::to_string(options.timeout_ms) + " ms (--timeout)";
+            if (info.wal_mode) throw Error(ErrorKind::in_use, in_use_by(path, holders.pids()) + waited);
+            throw Error(ErrorKind::busy, path + ": locked by " + sqlite::describe(holders.pids()) + waited);
         }
+        if (options.waiting != nullptr)
+            options.waiting->update("waiting for " + sqlite::describe(holders.pids()), 0, 0);
         pause();
     }
 }

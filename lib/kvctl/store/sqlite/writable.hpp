@@ -15,10 +15,10 @@ namespace kvctl::store {
 /// A store in an SQLite file, held by an exclusive lock.
 class SqliteWritable final : public WritableStore {
   public:
-    /// Waits up to the timeout. Throws in_use when a WAL-mode store is open elsewhere, busy when somebody
-    /// holds a rollback-journal lock, both with the pids the system shows. Removes temporary files of runs
-    /// that were killed, and rolls back a transaction that was cut short, as SQLite does. An empty file is
-    /// never made.
+    /// Waits up to the timeout, for idle holders of a WAL-mode store only where the options say so. Throws
+    /// in_use when a WAL-mode store is open elsewhere, busy when somebody holds a rollback-journal lock, both
+    /// with the pids the system shows. Removes temporary files of runs that were killed, and rolls back a
+    /// transaction that was cut short, as SQLite does. An empty file is never made.
     [[nodiscard]] static SqliteWritable open(const std::string& path, const OpenOptions& options);
 
     [[nodiscard]] SqliteStore& store() noexcept override { return *store_; }
@@ -62,6 +62,9 @@ class SqliteWritable final : public WritableStore {
     bool changed_ = false;
     bool pages_sound_ = false;
 };
+
+/// What a writer says that finds a WAL-mode store open elsewhere.
+[[nodiscard]] std::string in_use_by(const std::string& path, const std::vector<pid_t>& pids);
 
 /// Throws refused when the revision table has a trigger, a generated column, or a column that is not the
 /// layout's and has no default: what a write would do then is not known.

@@ -1,0 +1,49 @@
+#include "kvctl/raft/belonging.hpp"
+
+#include <utility>
+
+#include "kvctl/base/bytes.hpp"
+
+namespace kvctl::raft {
+
+Belonging::Belonging(Store store, const Log& log) : store_(std::move(store)), log_(log) {}
+
+void Belonging::see(const EntryView& entry, const Request& request) {
+    if (std::exchange(first_, false)) whole_ = entry.index == LogIndex{1};
+    switch (request.kind) {
+        case RequestKind::put:
+        case RequestKind::delete_range:
+        case RequestKind::txn:
+        case RequestKind::lease_revoke:
+            if (entry.index <= store_.applied) ++writes_;
+            break;
+        case RequestKind::conf_change: {
+            // A cluster's first entries, of term 1, name its founders; only a later one adds a member.
+            const auto change = decode_conf_change(entry.data);
+            joins_ = joins_ || (change && entry.index > store_.members_at && entry.term > Term{1} &&
+                                change->node_id == log_.member_id);
+            break;
+        }
+        default:
+            break;
+    }
+}
+
+std::optional<std::string> Belonging::fault() const {
+    if (log_.cluster_id && store_.cluster_id && *log_.cluster_id != *store_.cluster_id) {
+        return "is the log of cluster " + hex(*log_.cluster_id) + ", the store is of cluster " +
+               hex(*store_.cluster_id);
+    }
+    if (log_.member_id && !store_.members.empty() && !store_.members.contains(*log_.member_id) && !joins_) {
+        return "is the log of member " + hex(*log_.member_id) + ", which is none of the store's members";
+    }
+    if (whole_ && store_.current.value() > 1 + writes_) {
+        return "has " + std::to_string(writes_) + (writes_ == 1 ? " request" : " requests") +
+               " up to the store's consistent index " + std::to_string(store_.applied.value()) +
+               " that can have made a revision, but the store is at revision " +
+               std::to_string(store_.current.value());
+    }
+    return std::nullopt;
+}
+
+}  // namespace kvctl::raft
