@@ -237,7 +237,10 @@ void read_raft_log(store::Store& store, const CompactOptions& options, Decision&
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && options.output && store.info().layout == store::Layout::bbolt)
-        d.notes.warnings.emplace_back("the raft log is left out; 'kvctl import' takes it over");
+        d.notes.warnings.emplace_back(
+            "the raft log is left out: the new file is a db that belongs to this WAL ('kvctl import' takes "
+            "the "
+            "log over)");
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (Finding& f : reading.findings) {
         if (f.severity == Finding::Severity::info) continue;

@@ -31,7 +31,8 @@ std::string why_in_place(const Surroundings& around, const store::StoreInfo& inf
 report::Refusal held_refusal(const store::StoreInfo& info, const sqlite::Holders& holders,
                              report::Refusal otherwise) {
     // A rollback-journal lock lasts as long as a transaction: the writer waits for it.
-    if (!info.wal_mode || !holders.any()) return otherwise;
+    // An etcd server has its db locked as long as it lives.
+    if ((!info.wal_mode && info.layout != store::Layout::bbolt) || !holders.any()) return otherwise;
     report::Refusal r;
     r.reason = store::in_use_by(info.path, holders.pids());
     r.kind = kind_name(ErrorKind::in_use);

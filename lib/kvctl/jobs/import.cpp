@@ -14,6 +14,7 @@
 #include "kvctl/store/archive.hpp"
 #include "kvctl/store/conversion.hpp"
 #include "kvctl/store/convert.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/history_file.hpp"
 #include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/one_moment.hpp"
@@ -166,7 +167,7 @@ void import_buckets(const ImportRequest& o, store::Store& source, Progress* prog
         throw Error(ErrorKind::damaged, source.info().path + ": " + f.where + ": " + f.what);
     store::copy_buckets(source, target_of(o, false), progress);
     const mvcc::TreeIndex index =
-        source.load(store::rules_for(source, std::nullopt), report.notes.findings, progress);
+        source.load(store::choose_rules(source, std::nullopt).rules, report.notes.findings, progress);
     report.revisions = index.total().revisions;
     report.tombstones = index.total().tombstones;
     report.bytes = index.total().bytes;
