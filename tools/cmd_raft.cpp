@@ -126,7 +126,7 @@ class Beside {
         if (!h.start_up) return;
         // The log is what was asked about: a db that cannot be read says nothing, and `check` says why.
         try {
-            const auto db = store::open_store(h.start_up->folder + "/db", {.layout = store::Layout::bbolt, .member = {}});
+            const auto db = store::open_store(h.start_up->folder + "/db", {store::Layout::bbolt});
             applied_ = db->head().consistent_index;
             release_ = jobs::release_of(*db, o.version);
         } catch (const Error& e) {

@@ -267,7 +267,7 @@ TEST_CASE("conversions: keys that kine gives a meaning of its own") {
     CHECK(has(run_cli({"get", "compact_rev_key_apiserver", dir.file("kine")}).out,
               "compact_rev_key_apiserver"));
     REQUIRE(run_cli({"import", dir.file("kine"), "-o", dir.file("db"), "--to", "bbolt"}).code == 0);
-    CHECK(get_all(dir.file("db"), 3) == get_all(dir.file("a"), 3));
+    CHECK(get_all(dir.file("db"), 3) == get_all(dir.file("kine"), 3));
     history.put("gap-7", "x");
     history.end();
     make_native(dir.file("b"), history.row_list());

@@ -9,9 +9,9 @@
 namespace kvctl::store {
 
 struct OpenOptions {
-    std::optional<Layout> layout;       ///< nullopt: recognised by content
-    std::optional<std::string> member;  ///< of an archive with several stores: the one to open
-    int timeout_ms = 10000;             ///< how long to wait for a lock
+    std::optional<Layout> layout;         ///< nullopt: recognised by content
+    std::optional<std::string> member{};  ///< of an archive with several stores: the one to open
+    int timeout_ms = 10000;               ///< how long to wait for a lock
     /// A writer waits that long also for processes that have a WAL-mode store open and do nothing, as a
     /// server does that never lets go; else it gives up at once.
     bool waits_for_idle = false;

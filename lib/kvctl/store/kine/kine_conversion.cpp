@@ -65,7 +65,6 @@ class KineConversion final : public Conversion {
         std::uint64_t recreated = 0;
         store().each_record(k_first, k_last, [&](const mvcc::Record& stored) {
             mvcc::Record r = stored;
-            if (to_etcd() && r.key == "compact_rev_key_apiserver") r.key = "compact_rev_key";
             if (r.lease != 0) ttls.insert(r.lease);
             const auto known = versions.find(r.key);
             if (r.tombstone) {

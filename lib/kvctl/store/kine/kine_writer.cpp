@@ -89,6 +89,18 @@ std::int64_t KineWriter::moved(std::int64_t main) const {
     return after == moves_.begin() ? main : main + std::prev(after)->second;
 }
 
+std::optional<std::int64_t> KineWriter::gone_id(std::int64_t near, std::int64_t below) const {
+    constexpr std::int64_t k_first = 2;  // 1 is the compact row's
+    std::int64_t id = std::min(near, below - 1);
+    auto used = std::upper_bound(ids_.begin(), ids_.end(), id);
+    for (; used != ids_.begin() && *std::prev(used) == id; --used) --id;
+    if (id >= k_first) return id;
+    id = std::max(near, k_first);
+    for (used = std::lower_bound(ids_.begin(), ids_.end(), id); used != ids_.end() && *used == id; ++used)
+        ++id;
+    return id < below ? std::optional(id) : std::nullopt;
+}
+
 void KineWriter::add(const mvcc::Record& record) {
     if (record.key.empty()) {
         ++markers_;
@@ -125,15 +137,23 @@ void KineWriter::add(const mvcc::Record& record) {
         if (row.created) {
             last.create = row.id;
         } else if (last.id == 0) {
-            // What it replaced went with a compaction: so will have the row that created the key.
+            // What it replaced went with a compaction: so will have the row that created the key. It must not
+            // name another key's row, which kine would delete for it.
             last.create = moved(record.create_revision);
-            row.previous = last.create;
+            if (const auto gone = gone_id(last.create, row.id)) {
+                row.previous = *gone;
+            } else {
+                row.created = true;
+                last.create = row.id;
+                ++created_anew_;
+            }
         }
         row.create = row.created ? 0 : last.create;
     }
     last.id = row.id;
     last.live = !record.tombstone;
     id_ = row.id;
+    ids_.push_back(row.id);
     first_id_taken_ = first_id_taken_ || row.id == 1;
     insert(row);
 }
@@ -189,6 +209,7 @@ std::vector<std::string> KineWriter::warnings() const {
     say(renamed_, "row", " of the key compact_rev_key are of compact_rev_key_apiserver now, as kine has it");
     say(markers_, "row", " of the empty key, which a restore left as marks, left out");
     say(lost_leases_, "row", " name a lease that is not there; they do not expire");
+    say(created_anew_, "row", " stand for the creation of their key: nothing older is left to point at");
     say(orphans_, "tombstone", " of keys that nothing else is left of, left out");
     return all;
 }

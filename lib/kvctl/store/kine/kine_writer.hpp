@@ -51,6 +51,8 @@ class KineWriter final : public Target {
     };
     [[nodiscard]] std::int64_t id_for(mvcc::Revision revision);
     [[nodiscard]] std::int64_t moved(std::int64_t main) const;
+    /// An id below `below` that no row has, as close under `near` as can be; nullopt: there is none.
+    [[nodiscard]] std::optional<std::int64_t> gone_id(std::int64_t near, std::int64_t below) const;
     [[nodiscard]] std::int64_t ttl_of(std::int64_t lease);
     void insert(const Row& row);
 
@@ -72,6 +74,8 @@ class KineWriter final : public Target {
     std::uint64_t renamed_ = 0;
     std::uint64_t lost_leases_ = 0;
     std::uint64_t orphans_ = 0;
+    std::uint64_t created_anew_ = 0;
+    std::vector<std::int64_t> ids_;  // of the rows so far
 };
 
 /// An empty table as kine 0.16.3 and later make it, and its indexes once the rows are there.
