@@ -106,8 +106,8 @@ int report(const Args& args, Io& io, ErrorKind kind, const std::string& message)
     return code;
 }
 
-// What a refusal for damage ends with where its message does not say it: the command that names all of it, and
-// the one that takes what can be had.
+// What a refusal for damage ends with where its message does not say it: the command that names all of it,
+// and the one that takes what can be had.
 std::string way_out(const Args& args, const Error& e) {
     const std::string_view message = e.what();
     const auto says = [&](std::string_view part) { return message.find(part) != std::string_view::npos; };

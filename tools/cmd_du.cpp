@@ -52,7 +52,7 @@ int du(const Args& args, Io& io) {
     if (const auto rev = parsed.value("rev")) target = parse_revision("--rev", *rev);
 
     const auto progress = make_progress(output, io);
-    OpenedStore opened = open_for_command(parsed, parsed.operands().front());
+    jobs::OpenedStore opened = open_for_command(parsed, parsed.operands().front());
     if (target) refuse_future(opened, *target);
     report::DuReport report;
     const mvcc::TreeIndex index = load_keys(opened, std::nullopt, progress.get(), report.notes);
@@ -66,7 +66,7 @@ int du(const Args& args, Io& io) {
     report.usage = &usage;
     report.plan = &plan;
     report.under = request.under;
-    note_lost_revisions(plan, report.notes);
+    jobs::note_lost_revisions(plan, report.notes);
     note_open_choice(opened, index, plan.compacted_after, report.notes);
     write_notes(report.notes, opened.store->info().path, output, io);
     return write_report(report, output, io);

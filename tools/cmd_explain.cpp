@@ -50,7 +50,7 @@ int explain(const Args& args, Io& io) {
         rev ? std::optional(parse_revision("--rev", *rev)) : std::nullopt;
 
     const auto progress = make_progress(output, io);
-    OpenedStore opened = open_behind_key(parsed);
+    jobs::OpenedStore opened = open_behind_key(parsed);
     for (const auto& asked : {target, revision ? std::optional(revision->main) : std::nullopt}) {
         if (asked) refuse_future(opened, *asked);
     }
@@ -68,7 +68,7 @@ int explain(const Args& args, Io& io) {
     } else if (const auto id = mvcc::find_stored_key(index, *report.key)) {
         report.rows = mvcc::explain_key(index, plan, *id);
     }
-    note_lost_revisions(plan, report.notes);
+    jobs::note_lost_revisions(plan, report.notes);
     const auto stands_there = [&](const mvcc::Explained& row) {
         return index.is_tombstone(row.slot) && index.revision(row.slot).main == plan.compacted_after.value();
     };

@@ -112,7 +112,7 @@ int get(const Args& args, Io& io) {
     GetOptions options = parse_get(args, io);
     const Parsed parsed = parse(get_options(), args);
     const auto progress = make_progress(options.output, io);
-    OpenedStore opened = open_behind_key(parsed);
+    jobs::OpenedStore opened = open_behind_key(parsed);
     mvcc::RangeRequest& request = options.request;
     if (request.at == MainRevision{0}) {
         request.at = opened.head.current;

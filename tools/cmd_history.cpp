@@ -39,7 +39,7 @@ int history(const Args& args, Io& io) {
     const Output output = output_of(parsed, io);
     parsed.expect_operands(2, 2, "KEY STORE");
     const auto progress = make_progress(output, io);
-    OpenedStore opened = open_behind_key(parsed);
+    jobs::OpenedStore opened = open_behind_key(parsed);
     report::HistoryReport report;
     report.key = parsed.operands().front();
     report.values = parsed.has("values");

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/text.hpp"
 #include "tools/commands.hpp"
 #include "tools/shared_options.hpp"
+#include "tools/values.hpp"
 
 namespace kvctl::cli {
 
@@ -76,7 +78,8 @@ std::vector<std::string> work_of(const Parsed& parsed) {
     return given;
 }
 
-void check_combinations(const CompactOptions& o, const Parsed& parsed) {
+void check_combinations(const CompactOptions& options, const Parsed& parsed) {
+    const jobs::CompactRequest& o = options.request;
     parsed.at_most_one_of({"rev", "keep-last", "target-size"});
     if (parsed.has("batch") && o.output) throw usage("--batch and --output exclude each other");
     if (parsed.has("batch") && o.strategy == store::Strategy::rewrite) {
@@ -90,7 +93,7 @@ void check_combinations(const CompactOptions& o, const Parsed& parsed) {
     if (o.to && !o.output) throw usage("--to goes with --output: a store never changes its layout in place");
     if (o.renumber && o.to != store::TargetKind::kine) throw usage("--renumber goes with --to kine");
     if (parsed.has("raft-keep") && !o.raft_index_auto) throw usage("--raft-keep goes with --raft-index auto");
-    if (o.raft_log && o.compacts_raft() && !o.dry_run) {
+    if (o.raft_log && o.compacts_raft() && !options.dry_run) {
         throw usage(
             "--raft-log is only read: with --raft-index it needs --dry-run ('kvctl raft compact' writes "
             "logs)");
@@ -107,20 +110,21 @@ std::string CompactOptions::command_with(const std::vector<std::string>& without
         if (std::find(without.begin(), without.end(), name) == without.end()) words += " " + option;
     }
     if (!more.empty()) words += " " + more;
-    return words + (path.starts_with('-') ? " -- " : " ") + shell_quoted(path);
+    return words + (request.path.starts_with('-') ? " -- " : " ") + shell_quoted(request.path);
 }
 
 CompactOptions parse_compact(const Args& args, const Io& io) {
     const Parsed parsed = parse(compact_options(), args);
-    CompactOptions o;
-    o.output_style = output_of(parsed, io);
+    CompactOptions options;
+    options.display = output_of(parsed, io);
+    jobs::CompactRequest& o = options.request;
     parsed.expect_operands(1, 1, "STORE");
     o.path = parsed.operands().front();
     if (const auto v = parsed.value("rev")) o.rev = parse_revision("--rev", *v);
     if (const auto v = parsed.value("keep-last"))
         o.keep_last = static_cast<std::uint64_t>(parse_i64("--keep-last", *v));
     if (const auto v = parsed.value("target-size")) o.target_size = parse_size("--target-size", *v);
-    o.dry_run = parsed.has("dry-run");
+    options.dry_run = parsed.has("dry-run");
     o.vacuum = parsed.has("vacuum");
     const std::string strategy = parsed.value_or("strategy", "auto");
     if (strategy == "in-place") o.strategy = store::Strategy::in_place;
@@ -133,7 +137,7 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
         o.batch = parse_i64("--batch", *v);
         if (*o.batch == 0) throw usage("--batch: a batch holds at least one revision");
     }
-    o.list = parsed.has("list");
+    options.list = parsed.has("list");
     o.list_file = parsed.value("list");
     parsed.at_most_one_of({"raft-log", "wal-dir"});
     o.raft_log = parsed.value("raft-log");
@@ -147,13 +151,12 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     o.drop_old_values = parsed.has("drop-old-values");
     o.disarm = parsed.has("disarm");
     o.all_members = parsed.has("all-members");
-    o.exit_code = parsed.has("exit-code");
+    options.exit_code = parsed.has("exit-code");
     o.rules = rules_of(parsed);
     o.open = open_options_of(parsed);
-    check_combinations(o, parsed);
-    o.given = work_of(parsed);
-    if (o.dry_run) o.command = o.command_with({}, "");
-    return o;
+    check_combinations(options, parsed);
+    options.given = work_of(parsed);
+    return options;
 }
 
 }  // namespace kvctl::cli

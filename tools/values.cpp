@@ -106,8 +106,6 @@ std::optional<std::uint64_t> factor_of(const std::array<Unit, N>& units, std::st
     return std::nullopt;
 }
 
-constexpr std::uint64_t k_full_share = 100'000'000;  // 100 % in millionths of a per cent
-
 }  // namespace
 
 MainRevision parse_revision(std::string_view option, std::string_view text) {
@@ -134,16 +132,10 @@ std::uint64_t parse_size(std::string_view option, std::string_view text) {
     return *bytes;
 }
 
-std::uint64_t SizeOrPercent::of(std::uint64_t whole) const noexcept {
-    if (millionths_ == 0) return bytes_;
-    const std::uint64_t rest = whole % k_full_share * millionths_;
-    return whole / k_full_share * millionths_ + rest / k_full_share + (rest % k_full_share != 0 ? 1 : 0);
-}
-
 SizeOrPercent parse_size_or_percent(std::string_view option, std::string_view text) {
     if (!text.ends_with('%')) return SizeOrPercent::bytes(parse_size(option, text));
     const auto d = split_decimal(text);
-    const auto share = d && d->unit == "%" ? times(*d, 1'000'000, k_full_share) : std::nullopt;
+    const auto share = d && d->unit == "%" ? times(*d, 1'000'000, SizeOrPercent::k_whole) : std::nullopt;
     if (!share) throw bad_value(option, text, "is not a share from 0% to 100%");
     return SizeOrPercent::millionths(*share);
 }

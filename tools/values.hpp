@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "kvctl/base/size_or_percent.hpp"
 #include "kvctl/base/strong.hpp"
 
 namespace kvctl::cli {
@@ -19,21 +20,6 @@ namespace kvctl::cli {
 
 /// Bytes: "512", "64K", "1.5GiB" (powers of 1024), "10MB" (powers of 1000).
 [[nodiscard]] std::uint64_t parse_size(std::string_view option, std::string_view text);
-
-/// Bytes, or a share of something whose size is known later.
-class SizeOrPercent {
-  public:
-    static SizeOrPercent bytes(std::uint64_t bytes) noexcept { return {bytes, 0}; }
-    static SizeOrPercent millionths(std::uint64_t share) noexcept { return {0, share}; }
-    /// The bytes meant when the whole is `whole` bytes, rounded up.
-    [[nodiscard]] std::uint64_t of(std::uint64_t whole) const noexcept;
-    friend bool operator==(const SizeOrPercent&, const SizeOrPercent&) = default;
-
-  private:
-    SizeOrPercent(std::uint64_t bytes, std::uint64_t millionths) : bytes_(bytes), millionths_(millionths) {}
-    std::uint64_t bytes_;
-    std::uint64_t millionths_;
-};
 
 /// A size, or "12.5%" (0 to 100).
 [[nodiscard]] SizeOrPercent parse_size_or_percent(std::string_view option, std::string_view text);

@@ -9,45 +9,18 @@ NAME is the server's program, VARIABLE an environment variable that may name it 
 77 without them."""
 import os
 import random
-import re
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from peerlib.common import Kvctl, Server, find_etcdctl, find_kvctl, find_peer, free_port, main  # noqa: E402
+from peerlib.common import Kvctl, find_etcdctl, find_kvctl, find_peer, main  # noqa: E402
 from peerlib.etcd_history import KEYS, Observed, Writer  # noqa: E402
+from peerlib.etcd_peer import empty_store, make_server, rule_of  # noqa: E402
 
 WRITES, SAMPLES = 130, 16
-
-EMPTY_STORE = """
-PRAGMA application_id = 1802920820; PRAGMA user_version = 1;
-CREATE TABLE revision (main INTEGER NOT NULL, sub INTEGER NOT NULL, tombstone INTEGER NOT NULL, key BLOB NOT NULL,
-  create_revision INTEGER NOT NULL, version INTEGER NOT NULL, lease INTEGER NOT NULL, value BLOB,
-  PRIMARY KEY (main, sub));
-CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE lease (id INTEGER PRIMARY KEY, ttl INTEGER NOT NULL);
-"""
-
-
-def rule_of(program):
-    """Releases from 3.4.34 and 3.5.16 on keep a tombstone that sits exactly at the compact revision."""
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
-    version = tuple(int(n) for n in re.search(r"etcd Version: (\d+)\.(\d+)\.(\d+)", said).groups())
-    print("etcd %d.%d.%d" % version)
-    newest_classic = {(3, 4): 33, (3, 5): 15}.get(version[:2], -1 if version >= (3, 6) else 10**6)
-    return "classic" if version[2] <= newest_classic else "keep-at-rev"
-
-
-def make_server(program, folder, etcdctl):
-    client, peer = ("http://127.0.0.1:%d" % free_port() for _ in range(2))
-    return Server([program, "--name", "m", "--data-dir", os.path.join(folder, "data"), "--listen-client-urls", client,
-                   "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-                   "--initial-cluster", "m=" + peer], client, etcdctl, folder)
-
 
 def tombstone_between(writer, low, high):
     """A revision in the upper half at which a key is deleted: where the two rules differ."""
@@ -141,9 +114,7 @@ class Judge:
 
     def replay(self):
         new = os.path.join(self.folder, "replayed.sqlite")
-        with sqlite3.connect(new) as db:
-            db.executescript(EMPTY_STORE)
-        db.close()
+        empty_store(new)
         done = self.kvctl.run("replay", *self.rule, os.path.join(self.dir_a, "member", "wal"), new)
         self.checks.equal((done.returncode, done.stderr[:300]), (0, b""), "replay")
         self.hashes(new, self.a, "replayed")

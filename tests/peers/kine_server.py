@@ -5,7 +5,8 @@ It is written through etcdctl, stopped (once cleanly, then killed so that its wr
 compacted by kvctl at revision N, and it is started again. It must then give the same answers at every revision from N on,
 replay the same events from N + 1 on, refuse older ones as compacted, and go on with the next revision.
 
-Needs $KVCTL, a kine (install.sh, or $KVCTL_KINE) and etcdctl; exits 77 without them."""
+kine_server.py NAME. Needs $KVCTL, a kine (install.sh builds some, kine-0.17 is one; or $KVCTL_KINE) and etcdctl; exits 77
+without them."""
 import json
 import os
 import random
@@ -14,67 +15,10 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from peerlib.common import (Failure, Kvctl, Server, find_etcdctl, find_kvctl, find_peer, free_port, main)  # noqa: E402
+from peerlib.common import Kvctl, find_etcdctl, find_kvctl, find_peer, main  # noqa: E402
+from peerlib.kine_history import KEYS, Writer, answers, events_after, listing, make_kine  # noqa: E402
 
-KEYS = ["/registry/%s/ns-%d/obj-%d" % (kind, i % 2, i) for kind in ("pods", "leases", "configmaps") for i in range(5)]
-WRITES = 70         # each round
 OLDER = 4           # refused revisions asked for, each round
-
-
-class Writer:
-    """Writes the three shapes of transaction that an API server sends, which are all that kine takes."""
-
-    def __init__(self, etcdctl, dice):
-        self.etcdctl, self.dice, self.modified, self.revision = etcdctl, dice, {}, 0
-
-    def put(self, key, lease=0):
-        value = "value-%d-%s" % (self.dice.randrange(10**6), "x" * self.dice.randrange(80))
-        known = self.modified.get(key, 0)
-        put = "put %s %s%s" % (key, value, " --lease=%x" % lease if lease else "")
-        self.done(self.etcdctl.txn(['mod("%s") = "%d"' % (key, known)], [put], ["get " + key] if known else []))
-        self.modified[key] = self.revision
-
-    def delete(self, key):
-        known = self.modified.pop(key)
-        self.done(self.etcdctl.txn(['mod("%s") = "%d"' % (key, known)], ["del " + key], ["get " + key]))
-
-    def done(self, answer):
-        succeeded, revision = answer
-        if not succeeded:
-            raise Failure("kine refused a write at revision %d" % revision)
-        self.revision = revision
-
-    def round(self):
-        for _ in range(WRITES):
-            key = self.dice.choice(KEYS)
-            if key in self.modified and self.dice.random() < 0.25:
-                self.delete(key)
-            else:
-                self.put(key, lease=3600 if self.dice.random() < 0.1 else 0)
-
-    def expiring(self, key):
-        """A key whose time runs out: the server writes the delete itself."""
-        self.etcdctl.run("lease", "grant", "1")
-        self.put(key, lease=1)
-        events, refusal = self.etcdctl.watch_until(self.revision, self.revision + 1, key)
-        if not events or events[-1]["type"] != 1:
-            raise Failure("the lease did not run out: " + refusal)
-        del self.modified[key]
-        self.revision = events[-1]["mod_revision"]
-
-
-def listing(etcdctl, revision):
-    answer = etcdctl.json("get", "/registry/", "--prefix", "--rev", str(revision))
-    return answer.get("kvs", []), answer.get("count", 0)
-
-
-def answers(etcdctl, first, last):
-    return {r: listing(etcdctl, r) for r in range(first, last + 1)}
-
-
-def events_after(etcdctl, target, last):
-    """What a watch from target + 1 replays, and how it was refused. Nothing is there to wait for at the newest one."""
-    return etcdctl.watch_until(target + 1, last, "/registry/") if target < last else ([], "")
 
 
 def one_round(checks, kvctl, server, writer, database, how):
@@ -126,11 +70,8 @@ def one_round(checks, kvctl, server, writer, database, how):
 
 def test(folder, checks):
     kvctl = Kvctl(find_kvctl())
-    kine, etcdctl = find_peer("KVCTL_KINE", "kine"), find_etcdctl()
-    address = "127.0.0.1:%d" % free_port()
-    server = Server([kine, "--listen-address", "tcp://" + address, "--metrics-bind-address", "0"], "http://" + address,
-                    etcdctl, folder)
-    database = os.path.join(folder, "db", "state.db")
+    kine, etcdctl = find_peer("KVCTL_KINE", sys.argv[1]), find_etcdctl()
+    server, database = make_kine(kine, folder, etcdctl)
     try:
         server.start()
         writer = Writer(server.etcdctl, random.Random(7))
@@ -143,4 +84,6 @@ def test(folder, checks):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: kine_server.py NAME")
     main(test)

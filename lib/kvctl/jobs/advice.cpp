@@ -21,24 +21,25 @@ std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, cons
                          const report::StatusReport& status, const Findings& findings) {
     const store::StoreInfo& info = store.info();
     std::vector<Hint> hints;
-    // Whether a run that writes would be let do it just now is for its dry run to say, which always answers.
-    const std::string dry_run = " --dry-run" + operand(info.path);
-    const bool written = info.layout != store::Layout::bbolt;
+    // Whether a run that writes would be let do it just now is for its forecast to say, which always answers.
+    const std::string forecast = " --dry-run" + operand(info.path);
+    const bool written = store.traits().in_place;
     if (head.pending() && !head.marked_by_restore) {
-        const std::string to = "kvctl compact --rev " + std::to_string(head.scheduled->value()) + dry_run;
+        const std::string to = "kvctl compact --rev " + std::to_string(head.scheduled->value()) + forecast;
         hints.push_back(
             {"pending-compaction", "a compaction was cut short; what finishing it takes: " + to, to});
     }
     if (written && status.free_bytes * 4 > info.file_bytes && status.free_bytes > k_mib) {
         hints.push_back({"free-space",
                          format_bytes(status.free_bytes) +
-                             " are free inside the file; what giving them back takes: kvctl vacuum" + dry_run,
-                         "kvctl vacuum" + dry_run});
+                             " are free inside the file; what giving them back takes: kvctl vacuum" +
+                             forecast,
+                         "kvctl vacuum" + forecast});
     }
     const std::int64_t keeps = store.kept_by_server();
     const std::int64_t span = head.current.value() - std::max<std::int64_t>(0, head.compacted.value());
     if (status.history_bytes > status.live_bytes && span > keeps && status.revisions > 2000) {
-        const std::string compact = "kvctl compact --keep-last " + std::to_string(keeps) + dry_run;
+        const std::string compact = "kvctl compact --keep-last " + std::to_string(keeps) + forecast;
         hints.push_back({"history", "more history than live data; what would be freed: " + compact, compact});
     }
     if (info.wal_bytes > info.file_bytes / 2 && info.wal_bytes > 64 * k_mib) {

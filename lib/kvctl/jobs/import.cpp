@@ -19,7 +19,7 @@
 #include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/salvage.hpp"
-#include "kvctl/store/sqlite/execute.hpp"
+#include "kvctl/store/space.hpp"
 #include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::jobs {

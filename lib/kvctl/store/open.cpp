@@ -13,6 +13,7 @@
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/store/archive.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
+#include "kvctl/store/bbolt/hold.hpp"
 #include "kvctl/store/bbolt/writable.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/locate.hpp"
@@ -92,8 +93,13 @@ std::unique_ptr<Store> open_file(const std::string& path, const std::string& fil
             throw Error(ErrorKind::not_a_store, path + ": an etcd db (bbolt), not a " +
                                                     std::string(name_of(*options.layout)) + " store");
         }
-        return std::make_unique<BboltStore>(
+        std::shared_ptr<const BboltHold> hold;
+        if (options.against_writers)
+            hold = std::make_shared<const BboltHold>(path, file, BboltHold::Kind::shared, options);
+        auto store = std::make_unique<BboltStore>(
             path, file, options.without_lock ? bbolt::File::Lock::none : bbolt::File::Lock::shared);
+        if (hold) store->keep(std::move(hold));
+        return store;
     }
     const StoreInfo info = inspect_file(path, file);
     return make_sqlite_store(info, open_for_reading(info, options.timeout_ms), options);

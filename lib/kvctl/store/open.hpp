@@ -18,6 +18,8 @@ struct OpenOptions {
     /// An etcd db is read without its lock, so that a server starts meanwhile: whoever asks looks at
     /// Store::changed().
     bool without_lock = false;
+    /// An etcd db is held against writers as long as the Store lives: in_use where a server has it.
+    bool against_writers = false;
     Progress* waiting = nullptr;  ///< a writer that waits says for whom
 };
 

@@ -20,6 +20,9 @@
 #include "kvctl/store/cluster.hpp"
 #include "kvctl/store/etcd_facts.hpp"
 
+namespace kvctl::mvcc {
+struct CompactionPlan;
+}
 namespace kvctl::sqlite {
 class Database;
 }
@@ -31,6 +34,7 @@ class Conversion;
 enum class TargetKind;
 struct CheckRequest;
 struct CheckResult;
+struct Execution;
 
 enum class Layout { native, kine, bbolt };
 /// The words of --layout.
@@ -45,9 +49,10 @@ struct Traits {
         own_rules{};       ///< nobody chooses others; nullopt: etcd's, as asked for
     bool versions = true;  ///< versions and sub-revisions are stored: history tells them, HashKV covers them
     bool old_values = false;  ///< a row also holds the value before it
-    bool journal = false;     ///< written through a journal or a -wal
-    bool etcd_log = true;     ///< the writes came through a raft log of etcd's
-    /// The db of an etcd member: only ever written anew, whole; it may hold alarms, and have others like it.
+    bool in_place = true;  ///< rows can be changed where they stand; else the file is only ever written anew
+    bool journal = false;  ///< written through a journal or a -wal
+    bool etcd_log = true;  ///< the writes came through a raft log of etcd's
+    /// The db of an etcd member: it may hold alarms, and have others like it.
     bool member = false;
 };
 
@@ -79,8 +84,9 @@ struct StoreInfo {
     std::uint64_t wal_bytes = 0;      ///< of a -wal beside it, 0 when there is none
     std::uint64_t journal_bytes = 0;  ///< of a -journal beside it
     bool wal_mode = false;
-    bool auto_vacuum = false;     ///< keeps pages of back pointers
-    bool shrinks_itself = false;  ///< auto_vacuum is full: each commit gives its free pages back
+    bool locked_for_life = false;  ///< a server has it locked as long as it has it open
+    bool auto_vacuum = false;      ///< keeps pages of back pointers
+    bool shrinks_itself = false;   ///< auto_vacuum is full: each commit gives its free pages back
 
     /// Bytes of a page that SQLite itself may fill.
     [[nodiscard]] std::uint64_t usable_size() const noexcept { return page_size - reserved_bytes; }
@@ -204,6 +210,13 @@ class Store {
     virtual void check_member_change(const MemberChange& /*change*/) {}
     /// Whether an alarm is on that a disarming compaction takes away.
     [[nodiscard]] virtual bool space_alarm() { return false; }
+
+    /// Throws where no compaction of the store can be planned, whatever its target.
+    virtual void check_compactable(const StoreHead& /*head*/) const {}
+
+    /// Writes what the plan leaves, a copy of the store that is only read, to the new file `output`.
+    virtual void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                                 const Execution& execution, const std::string& output) = 0;
 
     /// Throws where no executor may change this store, and why: read_only_layout, or refused, which is then
     /// also a finding `not-executable`.

@@ -58,6 +58,7 @@ BboltStore::BboltStore(const std::string& path, const std::string& file, bbolt::
     info_.path = path;
     info_.real_path = file;
     info_.layout = Layout::bbolt;
+    info_.locked_for_life = true;
     info_.file_bytes = file_.file_bytes();
     info_.page_size = file_.page_size();
     info_.pages = file_.pages();
@@ -72,14 +73,8 @@ bool BboltStore::changed() const {
     return file_.changed() || fingerprint(info_.real_path) != seen_;
 }
 
-namespace {
-
-// Nothing executes on an etcd db; a copy of its survivors is a native store, whose size is not foretold.
-
-}  // namespace
-
 const Traits& BboltStore::traits() const noexcept {
-    static const Traits k_traits{.own_rules = {}, .member = true};
+    static const Traits k_traits{.own_rules = {}, .in_place = false, .member = true};
     return k_traits;
 }
 

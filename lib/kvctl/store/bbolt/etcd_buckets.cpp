@@ -123,7 +123,7 @@ std::optional<Finding> BboltStore::missing_snapshot_db() const {
         }
     }
     if (newest <= applied || received.contains(newest)) return std::nullopt;
-    return Finding{Severity::error, "missing-snap-db", info_.real_path,
+    return Finding{Severity::error, "snap-db-missing", info_.real_path,
                    "it is at raft index " + std::to_string(applied) + ", the newest raft snapshot at " +
                        std::to_string(newest) +
                        ", and the .snap.db that belongs to that is not there: no server starts on it; as far "

@@ -162,7 +162,7 @@ std::string KineStore::why_not_copied() const {
     const std::uint64_t names = misfit_names_;
     if (names == 0) return {};
     return many(names, "name") +
-           " that look like numbers are stored as another type than the table's column asks for, as "
+           " that reads as a number: stored as another type than the table's column asks for, as "
            "KINE_SCHEMA_MIGRATION leaves them; a copy would change them, and two that become the same "
            "collide in "
            "the unique index";

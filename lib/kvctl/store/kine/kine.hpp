@@ -29,7 +29,10 @@ class KineStore final : public SqliteStore {
                                                           Findings& findings) override;
     [[nodiscard]] std::vector<Lease> leases() override { return {}; }
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override { return {}; }
+    /// Damaged where the current revision is the largest there can be.
+    void check_compactable(const StoreHead& head) const override;
     [[nodiscard]] std::vector<Hint> advice(const StoreHead& head, const mvcc::TreeIndex& index) override;
+    [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
     [[nodiscard]] std::unique_ptr<Conversion> conversion(TargetKind to, Progress* progress) override;
 

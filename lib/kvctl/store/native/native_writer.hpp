@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/mvcc/record.hpp"
 #include "kvctl/sqlite/database.hpp"
 #include "kvctl/store/store.hpp"
@@ -42,6 +43,10 @@ class NativeWriter final : public Target {
     std::optional<sqlite::Statement> insert_;
     std::optional<sqlite::Statement> insert_entry_;
 };
+
+/// Builds a native store of what the plan leaves of a store of any layout, its counters included.
+void write_survivors(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                     const std::string& output);
 
 /// The tables of an empty native store, in `db`.
 void create_native_tables(const sqlite::Database& db, bool raft_table);

@@ -1,17 +1,13 @@
-#include "tools/replay_sink.hpp"
+#include "kvctl/jobs/replay_sink.hpp"
 
 #include <algorithm>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/mvcc/compaction.hpp"
-#include "kvctl/store/sqlite/execute.hpp"
+#include "kvctl/mvcc/refusals.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 namespace {
-
-std::string text(mvcc::Revision r) {
-    return "revision " + std::to_string(r.main) + "." + std::to_string(r.sub);
-}
 
 // As for `compact`: damage that the plan touches and live revisions that etcd's rule would lose stop it.
 void check_plan(const store::StoreInfo& info, const mvcc::TreeIndex& index, const Findings& findings,
@@ -28,20 +24,18 @@ void check_plan(const store::StoreInfo& info, const mvcc::TreeIndex& index, cons
     }
     for (const mvcc::Slot s : index.version_breaks()) {
         if (index.revision(s).main > plan.compacted_after.value()) continue;
-        damaged(text(index.revision(s)) + ": its version does not follow from the key's revision before it");
+        damaged(mvcc::revision_text(index.revision(s)) +
+                ": its version does not follow from the key's revision before it");
     }
-    if (!plan.lost_live.empty()) {
-        throw Error(ErrorKind::refused, info.path + ": etcd's keep-at-rev rule would delete the live " +
-                                            text(plan.lost_live.front()) + " in the compaction to revision " +
-                                            std::to_string(plan.compacted_after.value()) +
-                                            "; --tombstones classic compacts without losing it");
-    }
+    if (!plan.lost_live.empty())
+        throw mvcc::lost_live_error(info.path, plan.lost_live.front(), plan.compacted_after);
 }
 
-std::string stored_value(store::SqliteStore& store, std::string_view key, const raft::LiveKey& row) {
-    auto value = store::value_at(store, {row.main, row.sub});
+std::string stored_value(const std::string& path, store::ReplayRows& rows, std::string_view key,
+                         const raft::LiveKey& row) {
+    auto value = rows.value_at({row.main, row.sub});
     if (value) return std::move(*value);
-    throw Error(ErrorKind::damaged, store.info().path + ": " + text({row.main, row.sub}) + " of a key of " +
+    throw Error(ErrorKind::damaged, path + ": " + mvcc::revision_text({row.main, row.sub}) + " of a key of " +
                                         std::to_string(key.size()) + " bytes is gone");
 }
 
@@ -57,15 +51,15 @@ void StoreSink::write(const raft::Applied& applied) {
         r.version = c.version;
         r.lease = c.lease;
         r.value = c.value;
-        writer_.add(r);
+        writer_->add(r);
     }
-    if (applied.granted) writer_.grant({applied.granted->id, applied.granted->ttl});
-    if (applied.revoked) writer_.revoke(*applied.revoked);
+    if (applied.granted) writer_->grant({applied.granted->id, applied.granted->ttl});
+    if (applied.revoked) writer_->revoke(*applied.revoked);
 }
 
 template <class Schedule>
 void StoreSink::run(MainRevision at, Schedule schedule) {
-    store::SqliteStore& store = writable_.store();
+    store::Store& store = writable_.store();
     Findings findings;
     const store::StoreHead head = store.head();
     const mvcc::TreeIndex index = store.load(rules_, findings, progress_);
@@ -75,14 +69,14 @@ void StoreSink::run(MainRevision at, Schedule schedule) {
     schedule();
     store::Execution execution;
     execution.progress = progress_;
-    store::execute_in_place(writable_, index, plan, execution, std::nullopt);
+    writable_.execute(index, plan, store::Strategy::in_place, std::nullopt, execution);
     removed_.push_back(plan.removed.revisions);
 }
 
 void StoreSink::compact(MainRevision at, LogIndex index, Term term) {
     run(at, [&] {
-        writer_.schedule(at);
-        writer_.commit(index, term);
+        writer_->schedule(at);
+        writer_->commit(index, term);
     });
 }
 
@@ -91,7 +85,7 @@ void StoreSink::finish_pending(MainRevision at) {
 }
 
 std::string StoreSink::value(std::string_view key, const raft::LiveKey& row) {
-    return stored_value(writable_.store(), key, row);
+    return stored_value(writable_.info().path, *rows_, key, row);
 }
 
 bool ForecastSink::is_read(std::string_view key) const {
@@ -119,7 +113,7 @@ void ForecastSink::write(const raft::Applied& applied) {
 }
 
 std::string ForecastSink::value(std::string_view key, const raft::LiveKey& row) {
-    if (row.main <= stored_.current.value()) return stored_value(store_, key, row);
+    if (row.main <= stored_.current.value()) return stored_value(store_.info().path, *stored_rows_, key, row);
     const auto found = values_.find(key);
     if (found == values_.end()) throw Error(ErrorKind::internal, "a new value is read that was not kept");
     return found->second;
@@ -144,7 +138,7 @@ std::vector<std::uint64_t> ForecastSink::removed() {
         row.bytes = key.size() + value_bytes;
         if (!batch.push(row)) index.add(0, batch);
     };
-    store::each_row(store_, [&](const mvcc::Record& r, std::uint64_t value_bytes) {
+    stored_rows_->each([&](const mvcc::Record& r, std::uint64_t value_bytes) {
         push(r.revision, r.tombstone, r.key, r.create_revision, r.version, value_bytes);
     });
     for (const Row& r : rows_) {
@@ -165,4 +159,4 @@ std::vector<std::uint64_t> ForecastSink::removed() {
     return counts;
 }
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs

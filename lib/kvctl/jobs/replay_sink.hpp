@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "kvctl/base/progress.hpp"
+#include "kvctl/jobs/replay_survey.hpp"
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/raft/apply.hpp"
-#include "kvctl/store/native/replay.hpp"
-#include "tools/replay_survey.hpp"
+#include "kvctl/store/replay.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 
 /// Where replayed requests leave their mark: a store, or the forecast of one.
 class ReplaySink {
@@ -33,28 +33,36 @@ class ReplaySink {
     [[nodiscard]] virtual std::string value(std::string_view key, const raft::LiveKey& row) = 0;
     /// Rows that each compaction removed, in their order.
     [[nodiscard]] virtual std::vector<std::uint64_t> removed() = 0;
+    /// The file as it is now.
+    [[nodiscard]] virtual store::StoreInfo info_now() = 0;
 };
 
 /// Writes into the store. A compaction is recorded as scheduled, then carried out and finished at once, each
 /// in a transaction of its own, as in etcd.
 class StoreSink final : public ReplaySink {
   public:
-    StoreSink(store::SqliteWritable& writable, const mvcc::CompactionRules& rules, Progress* progress)
-        : writable_(writable), writer_(writable), rules_(rules), progress_(progress) {}
+    StoreSink(store::WritableStore& writable, const mvcc::CompactionRules& rules, Progress* progress)
+        : writable_(writable),
+          rows_(store::replay_rows(writable.store())),
+          writer_(store::replay_writer(writable)),
+          rules_(rules),
+          progress_(progress) {}
 
     void write(const raft::Applied& applied) override;
-    void commit(LogIndex index, Term term) override { writer_.commit(index, term); }
+    void commit(LogIndex index, Term term) override { writer_->commit(index, term); }
     void compact(MainRevision at, LogIndex index, Term term) override;
     void finish_pending(MainRevision at) override;
     [[nodiscard]] std::string value(std::string_view key, const raft::LiveKey& row) override;
     [[nodiscard]] std::vector<std::uint64_t> removed() override { return removed_; }
+    [[nodiscard]] store::StoreInfo info_now() override { return writer_->info_now(); }
 
   private:
     template <class Schedule>
     void run(MainRevision at, Schedule schedule);
 
-    store::SqliteWritable& writable_;
-    store::ReplayWriter writer_;
+    store::WritableStore& writable_;
+    std::unique_ptr<store::ReplayRows> rows_;
+    std::unique_ptr<store::ReplayWriter> writer_;
     mvcc::CompactionRules rules_;
     Progress* progress_;
     std::vector<std::uint64_t> removed_;
@@ -64,9 +72,10 @@ class StoreSink final : public ReplaySink {
 /// those that a later request reads.
 class ForecastSink final : public ReplaySink {
   public:
-    ForecastSink(store::SqliteStore& store, const mvcc::CompactionRules& rules, const ReplaySurvey& survey,
+    ForecastSink(store::Store& store, const mvcc::CompactionRules& rules, const ReplaySurvey& survey,
                  bool compacts)
         : store_(store),
+          stored_rows_(store::replay_rows(store)),
           rules_(rules),
           reads_(survey.value_reads),
           compacts_(compacts),
@@ -78,6 +87,7 @@ class ForecastSink final : public ReplaySink {
     void finish_pending(MainRevision at) override { compactions_.push_back(at); }
     [[nodiscard]] std::string value(std::string_view key, const raft::LiveKey& row) override;
     [[nodiscard]] std::vector<std::uint64_t> removed() override;
+    [[nodiscard]] store::StoreInfo info_now() override { return store_.info(); }
 
   private:
     struct Row {
@@ -90,7 +100,8 @@ class ForecastSink final : public ReplaySink {
     };
     [[nodiscard]] bool is_read(std::string_view key) const;
 
-    store::SqliteStore& store_;
+    store::Store& store_;
+    std::unique_ptr<store::ReplayRows> stored_rows_;
     mvcc::CompactionRules rules_;
     std::vector<std::pair<std::string, std::string>> reads_;
     bool compacts_;
@@ -100,4 +111,4 @@ class ForecastSink final : public ReplaySink {
     std::vector<MainRevision> compactions_;
 };
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs

@@ -1,9 +1,9 @@
-#include "tools/raft_store.hpp"
+#include "kvctl/jobs/store_view.hpp"
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/store/etcd_rules.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 namespace {
 
 using Severity = Finding::Severity;
@@ -85,4 +85,4 @@ void StoreView::check_tombstones() {
     });
 }
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs

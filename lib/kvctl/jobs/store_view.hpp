@@ -10,7 +10,7 @@
 #include "kvctl/report/raft_report.hpp"
 #include "kvctl/store/open.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 
 /// The store a raft log is held against (--store).
 class StoreView {
@@ -43,4 +43,4 @@ class StoreView {
     FindingLog findings_;
 };
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs

@@ -11,7 +11,7 @@
 #include "kvctl/report/notes.hpp"
 #include "kvctl/store/cluster.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 
 /// What a log asks for, read once before anything is written, so that a log that cannot be applied as a whole
 /// is refused while the store is as it was.
@@ -45,4 +45,4 @@ struct ReplayBase {
 [[nodiscard]] ReplaySurvey survey_log(raftlog::Source& source, const std::string& log, const ReplayBase& base,
                                       std::optional<LogIndex> until);
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs

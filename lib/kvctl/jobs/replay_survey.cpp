@@ -1,4 +1,4 @@
-#include "tools/replay_survey.hpp"
+#include "kvctl/jobs/replay_survey.hpp"
 
 #include <algorithm>
 #include <set>
@@ -9,7 +9,7 @@
 #include "kvctl/raft/auth_watch.hpp"
 #include "kvctl/raft/belonging.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 namespace {
 
 std::string number(LogIndex index) {
@@ -192,11 +192,11 @@ ReplaySurvey survey_log(raftlog::Source& source, const std::string& log, const R
     });
     survey.finish(out);
     Findings findings = raftlog::findings_of(source, survey.committed(), base.applied);
-    jobs::refuse_corrupt(findings, log, "such a log is not replayed, and nothing was changed");
+    refuse_corrupt(findings, log, "such a log is not replayed, and nothing was changed");
     for (Finding& f : findings) {
         if (f.severity != Finding::Severity::info) out.notes.findings.push_back(std::move(f));
     }
     return out;
 }
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs
