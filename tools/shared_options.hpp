@@ -7,6 +7,7 @@
 #include "kvctl/base/progress.hpp"
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/store/open.hpp"
+#include "kvctl/store/target.hpp"
 #include "tools/commands.hpp"
 #include "tools/options.hpp"
 
@@ -58,6 +59,8 @@ struct Output {
 [[nodiscard]] std::chrono::milliseconds timeout_of(const Parsed& parsed);
 /// Both.
 [[nodiscard]] store::OpenOptions open_options_of(const Parsed& parsed);
+/// --to; nullopt when it was not given.
+[[nodiscard]] std::optional<store::TargetKind> target_of(const Parsed& parsed);
 
 /// --wal-dir.
 [[nodiscard]] Option wal_dir_option();
