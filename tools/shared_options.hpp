@@ -5,9 +5,9 @@
 #include <optional>
 
 #include "kvctl/base/progress.hpp"
+#include "kvctl/jobs/import.hpp"
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/store/open.hpp"
-#include "kvctl/store/target.hpp"
 #include "tools/commands.hpp"
 #include "tools/options.hpp"
 

@@ -11,7 +11,6 @@
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/store/convert.hpp"
 #include "kvctl/store/etcd_rules.hpp"
-#include "kvctl/store/kine/kine_limits.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -163,8 +162,9 @@ bool converts(const store::Store& store, const CompactRequest& request) noexcept
 void check_request(store::Store& store, const CompactRequest& request, const Decision& d) {
     store.check_member_change(
         {!request.output, d.kind == Decision::Kind::compact, request.disarm, request.all_members});
-    if (converts(store, request) && request.to == store::TargetKind::kine)
-        store::KineLimits::of(*d.index, &d.plan.removed_slots).check(request.path, request.renumber);
+    if (converts(store, request))
+        store::check_target({*request.to, {}, false, false, request.renumber}, *d.index, d.plan,
+                            request.path);
 }
 
 Decision decide(store::Store& store, const CompactRequest& request, bool executes, Progress* progress) {

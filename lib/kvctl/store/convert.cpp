@@ -3,6 +3,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/store/bbolt/bbolt_writer.hpp"
 #include "kvctl/store/bbolt/writable.hpp"
+#include "kvctl/store/kine/kine_limits.hpp"
 #include "kvctl/store/kine/kine_writer.hpp"
 #include "kvctl/store/native/native_writer.hpp"
 
@@ -33,6 +34,12 @@ std::unique_ptr<Target> make_target(const TargetRequest& request, const TargetSo
     options.key_index = request.key_index;
     options.raft_table = request.raft_table;
     return std::make_unique<NativeWriter>(request.output, options);
+}
+
+void check_target(const TargetRequest& request, const mvcc::TreeIndex& index,
+                  const mvcc::CompactionPlan& plan, const std::string& path) {
+    if (request.to == TargetKind::kine)
+        KineLimits::of(index, &plan.removed_slots).check(path, request.renumber);
 }
 
 bool keeps_buckets(const Store& store, TargetKind to) noexcept {

@@ -31,6 +31,10 @@ struct TargetSource {
 [[nodiscard]] std::unique_ptr<Target> make_target(const TargetRequest& request, const Conversion& conversion,
                                                   const std::string& path);
 
+/// Throws refused where a layout cannot hold what a plan leaves of the store at `path`.
+void check_target(const TargetRequest& request, const mvcc::TreeIndex& index,
+                  const mvcc::CompactionPlan& plan, const std::string& path);
+
 /// Whether an etcd db becomes an etcd db: then every bucket goes over as it is, not only rows and leases.
 [[nodiscard]] bool keeps_buckets(const Store& store, TargetKind to) noexcept;
 

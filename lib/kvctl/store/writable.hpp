@@ -15,7 +15,6 @@ namespace kvctl::store {
 struct Execution {
     bool drop_old_values =
         false;            ///< kine: old_value of survivors at or below the compact revision becomes NULL
-    bool disarm = false;  ///< bbolt: NOSPACE alarms go
     std::optional<LogIndex> raft_compact_to;  ///< native: the log's new dummy entry; entries up to it go
     Progress* progress = nullptr;
     bool disarm = false;  ///< bbolt: NOSPACE alarms go
