@@ -16,6 +16,9 @@ OptionTable compact_options() {
            {
                word("rev", "N", "compact to revision N: what a reader at N or later sees stays"),
                word("keep-last", "N", "compact to the current revision minus N"),
+               word("keep-within", "TIME",
+                    "compact to the newest revision at least TIME (7d, 36h) before the newest time in the "
+                    "store"),
                word("target-size", "SIZE", "the smallest compaction whose file, once shrunk, fits into SIZE"),
            }},
           {"Work",
@@ -25,11 +28,18 @@ OptionTable compact_options() {
                choice("strategy", "auto|in-place|rewrite",
                       "delete rows, or copy the survivors into a new file (default auto)"),
                file("output", "FILE", "leave STORE alone, write the compacted store to the new FILE", 'o'),
+               choice("to", "native|kine|bbolt|snapshot",
+                      "with --output: the layout of FILE (default STORE's)"),
+               flag("renumber", "to kine: several keys of one revision get a revision each"),
+               word("voter", "ID",
+                    "dqlite: the new directory has this member alone; the others join it anew"),
                file("backup", "FILE", "first copy STORE to the new FILE"),
                word("batch", "N",
                     "delete in transactions of N revisions, resumable (default: all or nothing)"),
                word("min-gain", "SIZE|P%", "do nothing unless that much would be given back"),
                flag("drop-old-values", "kine: also clear old_value of surviving rows up to the revision"),
+               flag("disarm", "etcd with one member: also take the NOSPACE alarm away"),
+               flag("all-members", "etcd: all members are stopped, and each gets the same compaction"),
            }},
           {"Raft log",
            {
@@ -45,7 +55,7 @@ OptionTable compact_options() {
                flag("exit-code", "exit 3 when something would be, or was, removed"),
            }}},
          rules_options(),
-         store_options(),
+         newest_store_options(),
          output_options()});
 }
 
@@ -75,7 +85,7 @@ std::vector<std::string> work_of(const Parsed& parsed) {
 
 void check_combinations(const CompactOptions& options, const Parsed& parsed) {
     const jobs::CompactRequest& o = options.request;
-    parsed.at_most_one_of({"rev", "keep-last", "target-size"});
+    parsed.at_most_one_of({"rev", "keep-last", "keep-within", "target-size"});
     if (parsed.has("batch") && o.output) throw usage("--batch and --output exclude each other");
     if (parsed.has("batch") && o.strategy == store::Strategy::rewrite) {
         throw usage("--batch deletes in place; it does not go with --strategy rewrite");
@@ -85,6 +95,9 @@ void check_combinations(const CompactOptions& options, const Parsed& parsed) {
     if (o.output && o.backup) throw usage("--output leaves STORE alone; it does not go with --backup");
     if (o.output && o.vacuum)
         throw usage("--output writes a file without free space; it does not go with --vacuum");
+    if (o.to && !o.output) throw usage("--to goes with --output: a store never changes its layout in place");
+    if (o.renumber && o.to != store::TargetKind::kine) throw usage("--renumber goes with --to kine");
+    if (o.voter && (!o.output || o.to)) throw usage("--voter goes with -o NEWDIR of a dqlite directory");
     if (parsed.has("raft-keep") && !o.raft_index_auto) throw usage("--raft-keep goes with --raft-index auto");
     if (o.raft_log && o.compacts_raft() && !options.dry_run) {
         throw usage(
@@ -116,6 +129,7 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     if (const auto v = parsed.value("rev")) o.rev = parse_revision("--rev", *v);
     if (const auto v = parsed.value("keep-last"))
         o.keep_last = static_cast<std::uint64_t>(parse_i64("--keep-last", *v));
+    if (const auto v = parsed.value("keep-within")) o.keep_within = parse_span("--keep-within", *v);
     if (const auto v = parsed.value("target-size")) o.target_size = parse_size("--target-size", *v);
     options.dry_run = parsed.has("dry-run");
     o.vacuum = parsed.has("vacuum");
@@ -123,6 +137,9 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     if (strategy == "in-place") o.strategy = store::Strategy::in_place;
     if (strategy == "rewrite") o.strategy = store::Strategy::rewrite;
     o.output = parsed.value("output");
+    o.to = target_of(parsed);
+    o.renumber = parsed.has("renumber");
+    if (const auto id = parsed.value("voter")) o.voter = parse_u64("--voter", *id);
     o.backup = parsed.value("backup");
     if (const auto v = parsed.value("batch")) {
         o.batch = parse_i64("--batch", *v);
@@ -140,6 +157,8 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     if (const auto v = parsed.value("raft-keep")) o.raft_keep = parse_u64("--raft-keep", *v);
     if (const auto v = parsed.value("min-gain")) o.min_gain = parse_size_or_percent("--min-gain", *v);
     o.drop_old_values = parsed.has("drop-old-values");
+    o.disarm = parsed.has("disarm");
+    o.all_members = parsed.has("all-members");
     options.exit_code = parsed.has("exit-code");
     o.rules = rules_of(parsed);
     o.open = open_options_of(parsed);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "kvctl/base/progress.hpp"
+#include "kvctl/jobs/import.hpp"
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/store/open.hpp"
 #include "tools/commands.hpp"
@@ -51,13 +52,17 @@ struct Output {
 /// Draws on io.err when the options say so; else null.
 [[nodiscard]] std::unique_ptr<Progress> make_progress(const Output& output, Io& io);
 
-/// --layout, --timeout.
+/// --layout, --member, --timeout: of a store as it is now.
+[[nodiscard]] OptionTable newest_store_options();
+/// The same with --raft-index, for what only reads.
 [[nodiscard]] OptionTable store_options();
 /// nullopt: recognise it by content.
 [[nodiscard]] std::optional<store::Layout> layout_of(const Parsed& parsed);
 [[nodiscard]] std::chrono::milliseconds timeout_of(const Parsed& parsed);
 /// Both.
 [[nodiscard]] store::OpenOptions open_options_of(const Parsed& parsed);
+/// --to; nullopt when it was not given.
+[[nodiscard]] std::optional<store::TargetKind> target_of(const Parsed& parsed);
 
 /// --wal-dir.
 [[nodiscard]] Option wal_dir_option();

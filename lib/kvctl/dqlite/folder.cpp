@@ -137,11 +137,12 @@ bool is_dqlite(const std::string& path) {
 bool unchanged(const Folder& folder) {
     const Folder now = list_folder(folder.path);
     const auto same = [](const auto& a, const auto& b) {
-        return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                          [](const auto& x, const auto& y) { return x.name == y.name && x.bytes == y.bytes; });
+        return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+            return x.name == y.name && x.bytes == y.bytes;
+        });
     };
-    return now.metadata == folder.metadata && same(now.snapshots, folder.snapshots) && same(now.closed, folder.closed) &&
-           same(now.open, folder.open);
+    return now.metadata == folder.metadata && same(now.snapshots, folder.snapshots) &&
+           same(now.closed, folder.closed) && same(now.open, folder.open);
 }
 
 Folder list_folder(const std::string& path) {

@@ -13,17 +13,20 @@
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/store/compaction_model.hpp"
 #include "kvctl/store/open.hpp"
+#include "kvctl/store/target.hpp"
 
 namespace kvctl::jobs {
 
-/// A compaction as it is asked for. One of the three targets, else a usage Error names them.
+/// A compaction as it is asked for. One of the four targets, else a usage Error names them.
 struct CompactRequest {
     std::string path;
     store::OpenOptions open{};
     std::optional<mvcc::CompactionRules> rules{};  ///< nullopt: the store's own
 
     std::optional<MainRevision> rev{};
-    std::optional<std::uint64_t> keep_last{};    ///< the current revision minus so many
+    std::optional<std::uint64_t> keep_last{};  ///< the current revision minus so many
+    std::optional<std::int64_t>
+        keep_within{};  ///< so much time before the newest in the store, in microseconds
     std::optional<std::uint64_t> target_size{};  ///< the lowest revision whose file, once shrunk, fits
 
     bool vacuum = false;                        ///< give free space back as well
@@ -33,7 +36,11 @@ struct CompactRequest {
     std::optional<std::string> output{};        ///< a new file; the store is left alone
     std::optional<std::string> backup{};        ///< a new file: the store as it was
     bool drop_old_values = false;
-    std::optional<std::uint64_t> voter{};       ///< dqlite: the only member of the new directory
+    std::optional<std::uint64_t> voter{};   ///< dqlite: the only member of the new directory
+    bool disarm = false;                    ///< an etcd db's NOSPACE alarm goes, too
+    bool all_members = false;               ///< the operator's word that all are stopped and get the same
+    std::optional<store::TargetKind> to{};  ///< of the output: another layout than the store's
+    bool renumber = false;                  ///< to kine: several keys of one revision get one each
 
     std::optional<std::string> raft_log{};      ///< report on this log instead of the store's own
     std::optional<std::string> wal_dir{};       ///< where the log of an etcd db lies elsewhere

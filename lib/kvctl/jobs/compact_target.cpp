@@ -14,13 +14,16 @@ mvcc::CompactionInput input_of(const store::StoreHead& head) {
 MainRevision target_of(const store::StoreInfo& info, const CompactRequest& request,
                        const store::StoreHead& head) {
     if (!request.rev && !request.keep_last && !request.target_size) {
-        throw Error(ErrorKind::usage, info.path + ": no target given; the current revision is " +
-                                          std::to_string(head.current.value()) +
-                                          "; say --rev N, --keep-last N or --target-size SIZE");
+        throw Error(ErrorKind::usage,
+                    info.path + ": no target given; the current revision is " +
+                        std::to_string(head.current.value()) +
+                        "; say --rev N, --keep-last N, --keep-within TIME or --target-size SIZE");
     }
     if (request.target_size) return head.compacted;
     if (request.rev) {
-        if (*request.rev > head.current) throw mvcc::future_revision(info.path + ": --rev " + std::to_string(request.rev->value()), head.current);
+        if (*request.rev > head.current)
+            throw mvcc::future_revision(info.path + ": --rev " + std::to_string(request.rev->value()),
+                                        head.current);
         return *request.rev;
     }
     const auto span = static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
@@ -37,7 +40,8 @@ store::Strategy strategy_for(const Decision& d, const CompactRequest& request,
 
 std::optional<std::uint64_t> shrunk_bytes(const Decision& d, const CompactRequest& request,
                                           const mvcc::CompactionPlan& plan) {
-    return d.model->file_bytes(plan, {strategy_for(d, request, plan), request.drop_old_values});
+    return d.model->file_bytes(plan,
+                               {strategy_for(d, request, plan), request.drop_old_values, request.disarm});
 }
 
 // Sizes fall as revisions rise, so halving finds it.

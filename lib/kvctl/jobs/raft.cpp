@@ -165,7 +165,9 @@ report::RaftReport RaftLog::read(const Listing& listing, Progress* progress) {
                ++listed;
                report::RaftEntry e{item.facts, {}, {}, p.view != nullptr};
                if (p.view) e.revision = p.view->revision_of(item.facts.index);
-               if (listing.details) e.detail = item.text.empty() ? report::describe_request(item.entry()) : std::string(item.text);
+               if (listing.details)
+                   e.detail =
+                       item.text.empty() ? report::describe_request(item.entry()) : std::string(item.text);
                return listing.each(e);
            });
     if (listing.each) r.listed = listed;

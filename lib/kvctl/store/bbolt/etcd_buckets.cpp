@@ -154,25 +154,31 @@ StoreHead BboltStore::head() {
 
 // --- leases
 
+std::optional<Lease> decode_lease(std::string_view key, std::string_view value) {
+    if (key.size() != 8) return std::nullopt;
+    Lease lease;
+    proto::Reader r(value);
+    while (r.next()) {
+        if (r.field() == 1) lease.id = r.signed_number();
+        if (r.field() == 2) lease.ttl = r.signed_number();
+    }
+    if (r.bad()) return std::nullopt;
+    return lease;
+}
+
 std::vector<Lease> BboltStore::leases() {
     std::vector<Lease> leases;
     const auto bucket = file_.bucket("lease");
     if (!bucket) return leases;
     bbolt::Cursor cursor(file_, *bucket);
     for (bool more = cursor.first(); more; more = cursor.next()) {
-        Lease lease;
-        bool sound = !cursor.is_bucket() && cursor.key().size() == 8;
-        proto::Reader r(cursor.value());
-        while (sound && r.next()) {
-            if (r.field() == 1) lease.id = r.signed_number();
-            if (r.field() == 2) lease.ttl = r.signed_number();
-        }
-        if (!sound || r.bad()) {
+        const auto lease = cursor.is_bucket() ? std::nullopt : decode_lease(cursor.key(), cursor.value());
+        if (!lease) {
             throw Error(ErrorKind::damaged, file_.path() + ": page " + std::to_string(cursor.page().value()) +
                                                 ", element " + std::to_string(cursor.position()) +
                                                 ": is no lease");
         }
-        leases.push_back(lease);
+        leases.push_back(*lease);
     }
     std::sort(leases.begin(), leases.end(), [](const Lease& a, const Lease& b) { return a.id < b.id; });
     return leases;

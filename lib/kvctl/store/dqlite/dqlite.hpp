@@ -20,8 +20,8 @@ class DqliteStore final : public KineStore {
     [[nodiscard]] const Traits& traits() const noexcept override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
     /// A new directory `output` with the compacted database. The directory's lock is held meanwhile.
-    void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan, const Execution& execution,
-                         const std::string& output) override;
+    void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                         const Execution& execution, const std::string& output) override;
     [[nodiscard]] LogPlace log_place() override { return {nullptr, state_->folder.path}; }
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
     void check_executable(Findings& findings) override;

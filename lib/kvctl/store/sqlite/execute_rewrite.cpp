@@ -203,13 +203,13 @@ void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, con
     writable.replace_by(replacement);
 }
 
-void SqliteStore::copy_compacted(const TempFile& file, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                                 const Execution& execution) {
+void SqliteStore::copy_compacted(const TempFile& file, const mvcc::TreeIndex& index,
+                                 const mvcc::CompactionPlan& plan, const Execution& execution) {
     SqliteStore& store = *this;
     check_copyable(store);
     copy_one_moment(store, [&] {
         in_the_name_of(store, file, [&] {
-            build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
+            build(file, store, index, plan, execution, store.detached());
             verify(file.path(), store, index, plan, execution);
         });
     });

@@ -70,7 +70,8 @@ class SqliteStore : public Store {
     void refresh_info();
 
   protected:
-    /// Writes what the plan leaves into `file`, reads it back and compares it with the plan. The file is not yet synced.
+    /// Writes what the plan leaves into `file`, reads it back and compares it with the plan. The file is not
+    /// yet synced.
     void copy_compacted(const TempFile& file, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                         const Execution& execution);
     /// What a scan of one stretch hands each row to.
