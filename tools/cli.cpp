@@ -113,15 +113,20 @@ int report(const Args& args, Io& io, ErrorKind kind, const std::string& message)
     return code;
 }
 
-// What a refusal for damage ends with where its message does not say it: the command that names all of it.
+// What a refusal for damage ends with where its message does not say it: the command that names all of it,
+// and the one that takes what can be had.
 std::string way_out(const Args& args, const Error& e) {
+    const std::string_view message = e.what();
+    const auto says = [&](std::string_view part) { return message.find(part) != std::string_view::npos; };
     const bool about_a_store = !args.empty() && args.front() != "check" && args.front() != "raft" &&
                                find_command(args.front()) != nullptr;
-    if (e.kind() != ErrorKind::damaged || !about_a_store ||
-        std::string_view(e.what()).find("kvctl check") != std::string_view::npos) {
-        return {};
-    }
-    return "; 'kvctl check' tells what is wrong with it";
+    if (e.kind() != ErrorKind::damaged || !about_a_store || says("the archive is broken")) return {};
+    std::string text;
+    if (!says("kvctl check")) text = "; 'kvctl check' tells what is wrong with it";
+    const bool salvages = std::find(args.begin(), args.end(), "--salvage") != args.end();
+    if (args.front() != "replay" && !salvages && !says("--salvage"))
+        text += "; 'kvctl import --salvage -o NEW' takes what can be read of it";
+    return text;
 }
 
 constexpr const char* k_lost = "was cut short while it was read, or its disk fails";

@@ -28,11 +28,16 @@ OptionTable compact_options() {
                choice("strategy", "auto|in-place|rewrite",
                       "delete rows, or copy the survivors into a new file (default auto)"),
                file("output", "FILE", "leave STORE alone, write the compacted store to the new FILE", 'o'),
+               choice("to", "native|kine|bbolt|snapshot",
+                      "with --output: the layout of FILE (default STORE's)"),
+               flag("renumber", "to kine: several keys of one revision get a revision each"),
                file("backup", "FILE", "first copy STORE to the new FILE"),
                word("batch", "N",
                     "delete in transactions of N revisions, resumable (default: all or nothing)"),
                word("min-gain", "SIZE|P%", "do nothing unless that much would be given back"),
                flag("drop-old-values", "kine: also clear old_value of surviving rows up to the revision"),
+               flag("disarm", "etcd with one member: also take the NOSPACE alarm away"),
+               flag("all-members", "etcd: all members are stopped, and each gets the same compaction"),
            }},
           {"Raft log",
            {
@@ -88,6 +93,8 @@ void check_combinations(const CompactOptions& options, const Parsed& parsed) {
     if (o.output && o.backup) throw usage("--output leaves STORE alone; it does not go with --backup");
     if (o.output && o.vacuum)
         throw usage("--output writes a file without free space; it does not go with --vacuum");
+    if (o.to && !o.output) throw usage("--to goes with --output: a store never changes its layout in place");
+    if (o.renumber && o.to != store::TargetKind::kine) throw usage("--renumber goes with --to kine");
     if (parsed.has("raft-keep") && !o.raft_index_auto) throw usage("--raft-keep goes with --raft-index auto");
     if (o.raft_log && o.compacts_raft() && !options.dry_run) {
         throw usage(
@@ -127,6 +134,8 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     if (strategy == "in-place") o.strategy = store::Strategy::in_place;
     if (strategy == "rewrite") o.strategy = store::Strategy::rewrite;
     o.output = parsed.value("output");
+    o.to = target_of(parsed);
+    o.renumber = parsed.has("renumber");
     o.backup = parsed.value("backup");
     if (const auto v = parsed.value("batch")) {
         o.batch = parse_i64("--batch", *v);
@@ -144,6 +153,8 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     if (const auto v = parsed.value("raft-keep")) o.raft_keep = parse_u64("--raft-keep", *v);
     if (const auto v = parsed.value("min-gain")) o.min_gain = parse_size_or_percent("--min-gain", *v);
     o.drop_old_values = parsed.has("drop-old-values");
+    o.disarm = parsed.has("disarm");
+    o.all_members = parsed.has("all-members");
     options.exit_code = parsed.has("exit-code");
     o.rules = rules_of(parsed);
     o.open = open_options_of(parsed);

@@ -50,6 +50,8 @@ void kube_timeline(std::string_view bytes, Depth depth);
 
 /// A whole bbolt file. Both metas get a sound checksum in inputs of even length.
 void bbolt_file(std::string_view bytes, Depth depth);
+/// The same, written anew by a compaction where it reads as sound, and read back.
+void bbolt_rewrite(std::string_view bytes, Depth depth);
 
 /// A list of edits applied to a small store (sqlite_edit.hpp).
 void native_store(std::string_view bytes, Depth depth);

@@ -8,6 +8,7 @@
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/held.hpp"
 #include "kvctl/jobs/provisional.hpp"
+#include "kvctl/store/convert.hpp"
 #include "kvctl/store/holders.hpp"
 #include "kvctl/store/temp_file.hpp"
 #include "kvctl/store/writable.hpp"
@@ -88,6 +89,28 @@ void refuse_without_space(const store::StoreInfo& info, const Decision& d, const
 
 // --- a forecast
 
+struct Forecast {
+    std::unique_ptr<store::Store> store;
+    Decision decision;
+};
+
+// An etcd db is looked at without its lock. A server that commits meanwhile may pull pages away from under
+// the reader: then all begins again, some times.
+Forecast decide_beside_writers(const CompactRequest& request, Progress* progress) {
+    store::OpenOptions open = request.open;
+    open.without_lock = true;
+    for (int again = 10;; --again) {
+        std::unique_ptr<store::Store> store = store::open_store(request.path, open);
+        const bool last = store->traits().in_place || again == 0;
+        try {
+            Decision d = decide(*store, request, false, progress);
+            if (last || !store->changed()) return {std::move(store), std::move(d)};
+        } catch (const Error& e) {
+            if (last || e.kind() != ErrorKind::damaged || !store->changed()) throw;
+        }
+    }
+}
+
 // Why the real run would end without doing anything once nobody else has the store. Damage of rows is a
 // finding already.
 report::Refusal refusal_of_work(store::Store& store, const CompactRequest& request, Decision& d,
@@ -97,6 +120,7 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
     try {
         if (!request.output && (writes || !store.traits().in_place)) store.check_executable(d.notes.findings);
         check_decision(store.info(), d);
+        check_request(store, request, d);
         if (!writes) return r;
         if (request.output || (d.works() && d.strategy == store::Strategy::rewrite))
             d.model->check_copyable();
@@ -145,7 +169,7 @@ bool carry_out(store::WritableStore& writable, const CompactRequest& request, De
         }
         write_list(request, d, made);
         if (d.works()) {
-            const store::Execution execution{request.drop_old_values, d.raft_compact_to, progress};
+            const store::Execution execution{request.drop_old_values, d.raft_compact_to, progress, d.disarms};
             writable.execute(*d.index, d.plan, d.strategy, request.batch, execution);
             shrunk = d.strategy == store::Strategy::rewrite;
         }
@@ -168,6 +192,7 @@ CompactResult execute(const CompactRequest& request, Progress* progress) {
     d = decide(store, request, true, progress);
     const store::StoreInfo info = store.info();
     check_decision(info, d);
+    check_request(store, request, d);
     report::CompactionReport r = start_report(info, request, true);
     const std::string in_place = writable->why_in_place();
     stay_in_place(d, in_place);
@@ -185,17 +210,29 @@ CompactResult execute(const CompactRequest& request, Progress* progress) {
 
 CompactResult write_output(const CompactRequest& request, Progress* progress) {
     store::expect_new(*request.output);
-    const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
+    store::OpenOptions open = request.open;
+    open.against_writers = true;
+    const std::unique_ptr<store::Store> store = store::open_store(request.path, open);
     Decision d = decide(*store, request, true, progress);
     check_decision(store->info(), d);
+    check_request(*store, request, d);
     report::CompactionReport r = start_report(store->info(), request, true);
     r.output = *request.output;
     if (d.kind == Decision::Kind::below_min_gain) return finish(std::move(r), std::move(d));
     Provisional made;
     write_list(request, d, made);
     refuse_without_space(store->info(), d, request, false);
-    store->write_compacted(*d.index, d.plan, {request.drop_old_values, d.raft_compact_to, progress},
-                           *request.output);
+    if (converts(*store, request)) {
+        store::Converted done = store::convert_compacted(
+            *store, *d.index, d.plan, {*request.to, *request.output, false, false, request.renumber},
+            d.disarms, progress);
+        for (std::string& w : done.warnings) d.notes.warnings.push_back(std::move(w));
+        for (Finding& f : done.findings) d.notes.findings.push_back(std::move(f));
+    } else {
+        store->write_compacted(*d.index, d.plan,
+                               {request.drop_old_values, d.raft_compact_to, progress, d.disarms},
+                               *request.output);
+    }
     made.keep();
     r.predicted = false;
     r.file_after = r.file_after_vacuum = file_size(*request.output);
@@ -224,7 +261,9 @@ bool look_is_enough(const CompactRequest& request) {
         const std::unique_ptr<store::Store> store = store::open_store(request.path, at_once);
         const store::StoreHead head = store->head();
         if (request.rev && *request.rev > head.current) return true;
-        if (request.vacuum || request.compacts_raft() || request.target_size || head.pending()) return false;
+        if (request.vacuum || request.disarm || request.compacts_raft() || request.target_size ||
+            head.pending())
+            return false;
         if (request.rev) return *request.rev <= head.compacted;
         return *request.keep_last >=
                static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
@@ -250,12 +289,12 @@ CompactResult by_age(const CompactRequest& request, Progress* progress,
 CompactResult forecast_compaction(const CompactRequest& request, Progress* progress) {
     if (request.keep_within) return by_age(request, progress, forecast_compaction);
     const store::Surroundings around = store::look_around(request.path);
-    const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
-    Decision d = decide(*store, request, false, progress);
+    auto [store, d] = decide_beside_writers(request, progress);
     const store::StoreInfo& info = store->info();
     if (store->traits().in_place && !request.output) stay_in_place(d, store::why_in_place(around, info));
     report::CompactionReport r = start_report(info, request, false);
     foretell_size(info, request, d, r);
+    if (!store->traits().in_place) r.shrinks = d.changes(request.vacuum);
     if (request.output) store::refuse_existing(*request.output);
     if (request.backup && d.changes(request.vacuum)) store::refuse_existing(*request.backup);
     r.refusal = refusal(*store, request, d, around);
@@ -268,6 +307,7 @@ CompactResult forecast_compaction(const CompactRequest& request, Progress* progr
 CompactResult compact(const CompactRequest& request, Progress* progress) {
     if (request.keep_within) return by_age(request, progress, compact);
     if (request.output) return write_output(request, progress);
+    store::refuse_archive(request.path);
     if (look_is_enough(request)) return *by_a_look(request, false);
     try {
         return execute(request, progress);

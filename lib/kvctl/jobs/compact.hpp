@@ -13,6 +13,7 @@
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/store/compaction_model.hpp"
 #include "kvctl/store/open.hpp"
+#include "kvctl/store/target.hpp"
 
 namespace kvctl::jobs {
 
@@ -35,6 +36,10 @@ struct CompactRequest {
     std::optional<std::string> output{};        ///< a new file; the store is left alone
     std::optional<std::string> backup{};        ///< a new file: the store as it was
     bool drop_old_values = false;
+    bool disarm = false;                    ///< an etcd db's NOSPACE alarm goes, too
+    bool all_members = false;               ///< the operator's word that all are stopped and get the same
+    std::optional<store::TargetKind> to{};  ///< of the output: another layout than the store's
+    bool renumber = false;                  ///< to kine: several keys of one revision get one each
 
     std::optional<std::string> raft_log{};      ///< report on this log instead of the store's own
     std::optional<std::string> wal_dir{};       ///< where the log of an etcd db lies elsewhere

@@ -9,6 +9,7 @@
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/raftlog/open.hpp"
+#include "kvctl/store/convert.hpp"
 #include "kvctl/store/etcd_rules.hpp"
 
 namespace kvctl::jobs {
@@ -64,7 +65,10 @@ void read_raft_log(store::Store& store, const CompactRequest& request, bool exec
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && request.output && in_folder)
-        d.notes.warnings.emplace_back("the raft log is left out; 'kvctl import' takes it over");
+        d.notes.warnings.emplace_back(
+            "the raft log is left out: the new file is a db that belongs to this WAL ('kvctl import' takes "
+            "the "
+            "log over)");
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (const Finding& f : reading.findings) {
         if (f.severity == Finding::Severity::info) continue;
@@ -115,20 +119,69 @@ void count_old_values(const CompactRequest& request, Decision& d) {
     }
 }
 
+// What is never done to an etcd db, and what only to one.
+void check_options(const store::Store& store, const CompactRequest& request) {
+    const auto refuse = [&](bool given, const char* option, const char* why) {
+        if (given) throw Error(ErrorKind::usage, request.path + ": " + option + ": " + why);
+    };
+    const store::Traits& traits = store.traits();
+    if (!traits.in_place) {
+        refuse(request.batch.has_value(), "--batch", "such a store is written anew, in one go");
+        refuse(request.strategy == store::Strategy::in_place, "--strategy in-place",
+               "such a store is only ever written anew");
+    }
+    refuse(traits.member && request.compacts_raft() && !request.raft_log, "--raft-index",
+           "an etcd WAL is never written");
+    refuse(!traits.member && request.disarm, "--disarm", "only an etcd db holds alarms");
+    refuse(!traits.member && request.all_members, "--all-members", "only an etcd db has members");
+    refuse(request.target_size.has_value() && converts(store, request), "--target-size",
+           "how large a store of another layout becomes is not foretold");
+}
+
+// What a server on a data dir does with its log once the db is another.
+void note_log_behind(store::Store& store, const CompactRequest& request, Decision& d) {
+    if (!store.traits().member || !d.log || request.raft_log || request.output) return;
+    const std::uint64_t applied = d.head.consistent_index.value_or(LogIndex{0}).value();
+    const std::uint64_t last = d.log->before.last_index.value();
+    const std::uint64_t behind = last > applied ? last - applied : 0;
+    const std::string entries = behind == 1 ? "1 entry" : group_digits(behind) + " entries";
+    d.notes.warnings.push_back(
+        "the WAL stays as it is: a server applies " +
+        (behind == 0 ? "nothing of it again"
+                     : entries + " behind index " + std::to_string(applied) + " at its start"));
+    if (request.disarm && behind > 0)
+        d.notes.warnings.emplace_back("one of those entries may raise the alarm again");
+}
+
 }  // namespace
+
+bool converts(const store::Store& store, const CompactRequest& request) noexcept {
+    return request.to && (store.traits().member || name_of(*request.to) != name_of(store.info().layout));
+}
+
+void check_request(store::Store& store, const CompactRequest& request, const Decision& d) {
+    store.check_member_change(
+        {!request.output, d.kind == Decision::Kind::compact, request.disarm, request.all_members});
+    if (converts(store, request))
+        store::check_target({*request.to, {}, false, false, request.renumber}, *d.index, d.plan,
+                            request.path);
+}
 
 Decision decide(store::Store& store, const CompactRequest& request, bool executes, Progress* progress) {
     const store::StoreInfo& info = store.info();
     const store::RuleChoice choice = store::choose_rules(store, request.rules);
     if (request.drop_old_values && !store.traits().old_values)
         throw Error(ErrorKind::usage, info.path + ": --drop-old-values: only a kine store has old values");
+    check_options(store, request);
     Decision d;
     if (executes && !request.output && !store.traits().in_place) store.check_executable(d.notes.findings);
     d.head = store.head();
     const MainRevision target = target_of(info, request, d.head);
     store.check_compactable(d.head);
     d.index = std::make_unique<mvcc::TreeIndex>(store.load(choice.rules, d.notes.findings, progress));
+    for (Finding& f : store.structure_faults(progress)) d.notes.findings.push_back(std::move(f));
     d.model = store.model(*d.index);
+    d.disarms = request.disarm && store.space_alarm();
     if (request.target_size) {
         plan_for_size(info, request, d);
     } else {
@@ -137,12 +190,14 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
     if (d.kind == Decision::Kind::compact && d.plan.kind == mvcc::CompactionPlan::Kind::already_compacted)
         d.kind = Decision::Kind::already_compacted;
     d.shrunk_bytes = shrunk_bytes(d, request, d.plan);
+    if (converts(store, request)) d.shrunk_bytes.reset();  // another file than the model knows
     weigh_gain(info, request, d);
     count_old_values(request, d);
     d.strategy = strategy_for(d, request, d.plan);
     note_index_damage(d);
     read_raft_log(store, request, executes, d);
     warn(store, executes, d);
+    note_log_behind(store, request, d);
     if (d.kind == Decision::Kind::compact) {
         if (auto line = store::both_outcomes(choice, *d.index, d.plan.compacted_after))
             d.notes.warnings.push_back(std::move(*line));

@@ -40,7 +40,8 @@ store::Strategy strategy_for(const Decision& d, const CompactRequest& request,
 
 std::optional<std::uint64_t> shrunk_bytes(const Decision& d, const CompactRequest& request,
                                           const mvcc::CompactionPlan& plan) {
-    return d.model->file_bytes(plan, {strategy_for(d, request, plan), request.drop_old_values});
+    return d.model->file_bytes(plan,
+                               {strategy_for(d, request, plan), request.drop_old_values, request.disarm});
 }
 
 // Sizes fall as revisions rise, so halving finds it.

@@ -7,7 +7,7 @@ namespace kvctl::jobs {
 report::Refusal held_refusal(const store::StoreInfo& info, const store::Surroundings& around,
                              report::Refusal otherwise) {
     // A rollback-journal lock lasts as long as a transaction: the writer waits for it.
-    if (!info.wal_mode || !around.held) return otherwise;
+    if ((!info.wal_mode && !info.locked_for_life) || !around.held) return otherwise;
     report::Refusal r;
     r.reason = store::in_use_by(info.path, around.pids);
     r.kind = kind_name(ErrorKind::in_use);

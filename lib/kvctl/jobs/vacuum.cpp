@@ -24,6 +24,14 @@ struct Prediction {
     std::uint64_t bytes = 0;
 };
 
+// What a file that is written anew would hide.
+void refuse_damage(store::Store& store, Progress* progress) {
+    for (const Finding& f : store.structure_faults(progress)) {
+        throw Error(ErrorKind::damaged,
+                    store.info().path + ": " + f.where + ": " + f.what + "; nothing was changed");
+    }
+}
+
 Prediction predict(store::Store& store, Progress* progress) {
     Findings findings;
     Prediction p;
@@ -95,6 +103,7 @@ report::VacuumReport forecast_vacuum(const VacuumRequest& request, Progress* pro
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     report::VacuumReport r = start_report(*store, false);
     if (!store->traits().in_place) store->check_executable(r.notes.findings);
+    refuse_damage(*store, progress);
     if (request.backup) store::refuse_existing(*request.backup);
     const Prediction p = predict(*store, progress);
     r.file_after = p.bytes;
@@ -109,6 +118,7 @@ report::VacuumReport vacuum(const VacuumRequest& request, Progress* progress) {
     const std::unique_ptr<store::WritableStore> writable = store::open_writable(request.path, open);
     report::VacuumReport r = start_report(writable->store(), true);
     const std::string real_path = writable->info().real_path;
+    refuse_damage(writable->store(), progress);
     if (request.backup) store::expect_new(*request.backup);
     make_sure_of_space(*writable, request.backup, progress);
     Provisional::carry_out(*writable, [&](Provisional& made) {

@@ -48,6 +48,7 @@ class CompactionModel {
     struct Outcome {
         Strategy strategy = Strategy::in_place;
         bool drop_old_values = false;
+        bool disarm = false;
     };
     /// Bytes of the file once it holds only what the plan keeps and no free space; nullopt: not foretold.
     [[nodiscard]] virtual std::optional<std::uint64_t> file_bytes(const mvcc::CompactionPlan& plan,

@@ -13,9 +13,8 @@ namespace kvctl::store {
 std::vector<Holder> holders_of(const std::string& path) {
     const std::string real_path = resolve_path(path);
     struct stat st {};
-    if (::stat(real_path.c_str(), &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) return {};
-    const sqlite::Holders holders =
-        sqlite::find_holders(S_ISDIR(st.st_mode) ? real_path + "/member/snap/db" : real_path, true);
+    if (::stat(real_path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return {};
+    const sqlite::Holders holders = sqlite::find_holders(real_path, true);
     std::vector<pid_t> pids = holders.locking;
     for (const pid_t pid : holders.open) {
         if (std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);

@@ -31,6 +31,7 @@ namespace kvctl::store {
 
 class CompactionModel;
 class Conversion;
+enum class TargetKind;
 struct CheckRequest;
 struct CheckResult;
 struct Execution;
@@ -52,6 +53,16 @@ struct Traits {
     bool lease_is_ttl = false;  ///< the lease of a row is its time to live in seconds, no id of one
     bool journal = false;       ///< written through a journal or a -wal
     bool etcd_log = true;       ///< the writes came through a raft log of etcd's
+    /// The db of an etcd member: it may hold alarms, and have others like it.
+    bool member = false;
+};
+
+/// What is to be done to one member of what may be a cluster, and what its operator says of the others.
+struct MemberChange {
+    bool in_place = false;     ///< the member itself changes, not a copy
+    bool compacts = false;     ///< its compact revision moves
+    bool disarms = false;      ///< its NOSPACE alarm goes
+    bool all_members = false;  ///< all are stopped and get the same revision
 };
 
 /// Where a store's raft log lies: a table, a folder as raftlog::open() takes it, or nowhere.
@@ -74,8 +85,9 @@ struct StoreInfo {
     std::uint64_t wal_bytes = 0;      ///< of a -wal beside it, 0 when there is none
     std::uint64_t journal_bytes = 0;  ///< of a -journal beside it
     bool wal_mode = false;
-    bool auto_vacuum = false;     ///< keeps pages of back pointers
-    bool shrinks_itself = false;  ///< auto_vacuum is full: each commit gives its free pages back
+    bool locked_for_life = false;  ///< a server has it locked as long as it has it open
+    bool auto_vacuum = false;      ///< keeps pages of back pointers
+    bool shrinks_itself = false;   ///< auto_vacuum is full: each commit gives its free pages back
 
     /// Bytes of a page that SQLite itself may fill.
     [[nodiscard]] std::uint64_t usable_size() const noexcept { return page_size - reserved_bytes; }
@@ -120,6 +132,8 @@ class Store {
     virtual ~Store() = default;
 
     [[nodiscard]] virtual const StoreInfo& info() const = 0;
+    /// What has to stay as long as the store does: the file that it was unpacked into.
+    void keep(std::shared_ptr<const void> what) { kept_ = std::move(what); }
     [[nodiscard]] virtual const Traits& traits() const noexcept = 0;
     [[nodiscard]] virtual StoreHead head() = 0;
     [[nodiscard]] virtual LogPlace log_place() = 0;
@@ -195,6 +209,15 @@ class Store {
     /// What compactions of this store, whose load() gave `index`, come to. Never null; holds on to both.
     [[nodiscard]] virtual std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) = 0;
 
+    /// What is wrong with the file that load() need not notice and a file made from it would hide, as errors.
+    /// Reads the whole structure.
+    [[nodiscard]] virtual Findings structure_faults(Progress* /*progress*/) { return {}; }
+
+    /// Throws refused where the members of a cluster would not survive the change of one.
+    virtual void check_member_change(const MemberChange& /*change*/) {}
+    /// Whether an alarm is on that a disarming compaction takes away.
+    [[nodiscard]] virtual bool space_alarm() { return false; }
+
     /// Throws where no compaction of the store can be planned, whatever its target.
     virtual void check_compactable(const StoreHead& /*head*/) const {}
 
@@ -209,8 +232,11 @@ class Store {
     /// The layout's part of check_store(): everything that can be wrong with the file and its rows.
     virtual void check(const CheckRequest& request, CheckResult& result, FindingLog& log) = 0;
 
-    /// The store as a native one would hold it. Reads it once, without values.
-    [[nodiscard]] virtual std::unique_ptr<Conversion> conversion(Progress* progress) = 0;
+    /// The store as another layout would hold it. Reads it once, without values.
+    [[nodiscard]] virtual std::unique_ptr<Conversion> conversion(TargetKind to, Progress* progress) = 0;
+
+  private:
+    std::shared_ptr<const void> kept_;
 };
 
 }  // namespace kvctl::store

@@ -17,6 +17,7 @@ struct Execution {
         false;  ///< kine: old_value of survivors at or below the compact revision becomes NULL
     std::optional<LogIndex> raft_compact_to;  ///< native: the log's new dummy entry; entries up to it go
     Progress* progress = nullptr;
+    bool disarm = false;  ///< bbolt: NOSPACE alarms go
 };
 
 /// A store that this process alone holds, from open_writable() to close(): nobody else can read or write it

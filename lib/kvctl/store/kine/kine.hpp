@@ -36,7 +36,7 @@ class KineStore final : public SqliteStore {
     [[nodiscard]] std::vector<Hint> advice(const StoreHead& head, const mvcc::TreeIndex& index) override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
-    [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
+    [[nodiscard]] std::unique_ptr<Conversion> conversion(TargetKind to, Progress* progress) override;
 
     /// Ids of the rows that hold the compact revision, ascending; one in a sound store.
     [[nodiscard]] std::vector<std::int64_t> compact_rows();

@@ -211,7 +211,7 @@ void SqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::Comp
     TempFile file(output);
     copy_one_moment(store, [&] {
         in_the_name_of(store, file, [&] {
-            build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
+            build(file, store, index, plan, execution, store.detached());
             verify(file.path(), store, index, plan, execution);
         });
     });

@@ -94,6 +94,8 @@ class SqliteStore : public Store {
     StoreInfo info_;
     Connection connection_;
     int timeout_ms_;
+    // load() opens a file anew that changed under it: head() may have told of the one before.
+    Fingerprint first_seen_;
 
   private:
     [[nodiscard]] bool scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress);
