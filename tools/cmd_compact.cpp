@@ -112,10 +112,10 @@ report::Refusal refusal_of_work(store::Store& store, const CompactOptions& optio
                 throw;
             }
         }
+        const bool copies = options.output || (d.works() && d.strategy == store::Strategy::rewrite);
+        if (sqlite != nullptr && writes && copies) store::check_copyable(*sqlite);
         check_decision(store.info(), d);
         if (sqlite == nullptr || !writes) return r;
-        if (options.output || (d.works() && d.strategy == store::Strategy::rewrite))
-            store::check_copyable(*sqlite);
         if (auto space = look_for_space(*sqlite, d, options, vacuums_in_place)) {
             r.ways = std::move(space->ways);
             throw Error(ErrorKind::no_space, space->message);
@@ -204,15 +204,17 @@ int write_output(const CompactOptions& options, Clock::time_point start, Io& io)
     auto progress = make_progress(options.output_style, io);  // taken away before the report
     const std::unique_ptr<store::Store> store = store::open_store(options.path, options.open);
     Decision d = decide(*store, options, progress.get());
+    const auto* const sqlite = dynamic_cast<const store::SqliteStore*>(store.get());
+    const bool gains = d.kind != Decision::Kind::below_min_gain;
+    if (sqlite != nullptr && gains) store::check_copyable(*sqlite);
     check_decision(store->info(), d);
     report::CompactionReport r = start_report(store->info(), options);
     r.output = *options.output;
-    if (d.kind == Decision::Kind::below_min_gain) return finish(r, d, options, start, io);
+    if (!gains) return finish(r, d, options, start, io);
     Provisional made;
     write_list(options, d);
     if (options.list_file) made.add(*options.list_file);
-    if (const auto* const sqlite = dynamic_cast<const store::SqliteStore*>(store.get()))
-        refuse_without_space(*sqlite, d, options, false);
+    if (sqlite != nullptr) refuse_without_space(*sqlite, d, options, false);
     store::Execution execution;
     execution.drop_old_values = options.drop_old_values;
     execution.raft_compact_to = d.raft_compact_to;

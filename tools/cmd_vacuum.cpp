@@ -5,6 +5,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/report/vacuum_report.hpp"
+#include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/open.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
 #include "kvctl/store/sqlite/predict.hpp"
@@ -61,6 +62,21 @@ report::Refusal space_refusal(store::SqliteStore& store, const Prediction& p, bo
     r.ways.push_back({"kvctl compact --rev " + std::to_string(compacted) + " -o FILE " +
                           (path.starts_with('-') ? "-- " : "") + shell_quoted(path),
                       p.bytes, true});
+    return r;
+}
+
+// What only a kine store has to say of it: who else must be stopped, and why it would be refused.
+report::Refusal look_at_kine(store::SqliteStore& store, report::Notes& notes) {
+    auto* const kine = dynamic_cast<store::KineStore*>(&store);
+    if (kine == nullptr) return {};
+    if (auto text = kine->litestream_advice()) notes.warnings.push_back(std::move(*text));
+    report::Refusal r;
+    try {
+        kine->refuse_keyless();
+    } catch (const Error& e) {
+        r.kind = kind_name(e.kind());
+        r.reason = e.what();
+    }
     return r;
 }
 
@@ -125,8 +141,9 @@ int vacuum(const Args& args, Io& io) {
         const Prediction p = predict(sqlite, progress.get());
         r.file_after = p.bytes;
         const bool in_place = !why_in_place(around, store->info()).empty();
-        r.refusal = held_refusal(store->info(), around.holders,
-                                 space_refusal(sqlite, p, in_place, parsed.value("backup")));
+        report::Refusal refusal = look_at_kine(sqlite, r.notes);
+        if (refusal.empty()) refusal = space_refusal(sqlite, p, in_place, parsed.value("backup"));
+        r.refusal = held_refusal(store->info(), around.holders, std::move(refusal));
         r.command = "kvctl vacuum " + std::string(path.starts_with('-') ? "-- " : "") + shell_quoted(path);
     } else {
         options.waiting = progress.get();
@@ -134,6 +151,8 @@ int vacuum(const Args& args, Io& io) {
         const store::StoreInfo info = writable.info();
         describe(info);
         note_head(writable.store(), writable.store().head(), r.notes);
+        if (const report::Refusal refusal = look_at_kine(writable.store(), r.notes); !refusal.empty())
+            throw Error(ErrorKind::refused, refusal.reason);
         const auto backup = parsed.value("backup");
         if (backup) store::expect_new(*backup);
         const bool in_place = writable.hard_links() > 1 || !writable.idle_holders().empty();

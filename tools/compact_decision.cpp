@@ -132,10 +132,8 @@ void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decisi
         w.push_back(many(d.head.bookkeeping_rows, "row") + " hold the compact revision; " +
                     (works ? "one is kept" : "a compaction that has something to do keeps one"));
     }
-    if (const auto rows = store.legacy_rows()) {
-        w.push_back("the old table key_value holds " + many(static_cast<std::uint64_t>(*rows), "row") +
-                    "; it is never touched");
-    }
+    if (const auto rows = store.legacy_table())
+        w.push_back("the old table key_value holds " + *rows + "; it is never touched");
     if (p.cross_key_pointers > 0) {
         w.push_back(many(p.cross_key_pointers, "row") +
                     " point at a row of another key; such pointers are not followed");
@@ -146,15 +144,10 @@ void warn_of_kine(store::KineStore& store, const CompactOptions& options, Decisi
     }
     if (store.lost_its_wal())
         w.emplace_back("it is in WAL mode, holds no row and has no -wal beside it: was that left behind?");
-    if (store.has_litestream()) {
-        w.emplace_back(
-            "Litestream replicates this store: stop it first and start it again afterwards, when it takes a "
-            "new "
-            "snapshot");
-    }
+    if (auto text = store.litestream_advice()) w.push_back(std::move(*text));
     if (d.kind != Decision::Kind::compact) return;
-    if (const std::string why = store.why_not_copied(); !why.empty())
-        w.push_back(why + ": its rows are deleted in place");
+    if (const std::string why = store.why_not_copied(); !why.empty() && store.keyed())
+        w.push_back("its rows are deleted in place: " + why);
     if (p.kept_current) {
         w.push_back("row " + number(p.kept_current->main) +
                     " is kept although it is a tombstone or gap: it holds the current revision (kine since "

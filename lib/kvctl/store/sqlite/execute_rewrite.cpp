@@ -221,8 +221,7 @@ void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::Compac
 void check_copyable(const SqliteStore& store) {
     const std::string why = store.why_not_copied();
     if (why.empty()) return;
-    throw Error(ErrorKind::refused, store.info().path + ": cannot be copied: " + why +
-                                        "; --strategy in-place works, and --vacuum with it");
+    throw Error(ErrorKind::refused, store.info().path + ": cannot be copied: " + why);
 }
 
 void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
