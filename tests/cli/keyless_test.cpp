@@ -111,7 +111,7 @@ TEST_CASE("keyless kine: what reads says what it says of the table with its key"
             REQUIRE_MESSAGE(r.code == 0, r.err);
         }
         CHECK((exported(p.keyless + ".native") == exported(p.sound + ".native")));
-        CHECK(run_cli({"check", p.keyless + ".native"}).code == 0);
+        CHECK(said({"check"}, p.keyless + ".native") == said({"check"}, p.sound + ".native"));
         for (const std::string& path : {p.sound, p.keyless}) std::filesystem::remove(path + ".native");
     }
 }
