@@ -20,7 +20,7 @@ cd "$folder" || exit 1
 export ETCDCTL_API=3
 
 mkdir tool && cd tool && go mod init tool >/dev/null 2>&1 && go get go.etcd.io/etcd/etcdutl/v3@v3.7.3 >/dev/null 2>&1 &&
-    nice go build -trimpath -o ../etcdutl go.etcd.io/etcd/etcdutl/v3 || exit 1
+    go build -trimpath -o ../etcdutl go.etcd.io/etcd/etcdutl/v3 || exit 1
 cd ..
 
 # A snapshot as an operator makes it.

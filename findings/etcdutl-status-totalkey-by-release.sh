@@ -19,7 +19,7 @@ export ETCDCTL_API=3
 for version in 3.5.35 3.7.3; do
     mkdir tool-$version && cd tool-$version && go mod init tool >/dev/null 2>&1 &&
         go get go.etcd.io/etcd/etcdutl/v3@v$version >/dev/null 2>&1 &&
-        nice go build -trimpath -o ../etcdutl-$version go.etcd.io/etcd/etcdutl/v3 || exit 1
+        go build -trimpath -o ../etcdutl-$version go.etcd.io/etcd/etcdutl/v3 || exit 1
     cd ..
 done
 

@@ -20,7 +20,8 @@ namespace {
 
 // A row a command: name, alias, synopsis, summary, options, function.
 constexpr std::array k_commands{
-    Command{"compact", "compaction", "(--rev N | --keep-last N | --target-size S) [OPTIONS] STORE",
+    Command{"compact", "compaction",
+            "(--rev N | --keep-last N | --keep-within TIME | --target-size S) [OPTIONS] STORE",
             "Plan a compaction and, without --dry-run, execute it", compact_options, compact},
     Command{"status", "", "[OPTIONS] STORE...",
             "Show a store on one screen: sizes, revisions, counts, who holds it", status_options, status},
@@ -28,10 +29,16 @@ constexpr std::array k_commands{
             vacuum_options, vacuum},
     Command{"du", "top", "[OPTIONS] STORE", "Show the space that keys take, by prefix, live and history",
             du_options, du},
+    Command{"churn", "writers", "[OPTIONS] STORE", "Show who writes what, how often, and what it changes",
+            churn_options, churn},
+    Command{"timeline", "", "[OPTIONS] STORE\n[OPTIONS] --at TIME STORE\n[OPTIONS] --of REV STORE",
+            "Lay revisions against time, by the times in Kubernetes objects", timeline_options, timeline},
     Command{"get", "", "[OPTIONS] KEY [END] STORE", "Read keys at a revision, as etcdctl does", get_options,
             get},
     Command{"history", "", "[OPTIONS] KEY STORE", "Show every stored revision of a key, by generation",
             history_options, history},
+    Command{"diff", "", "[OPTIONS] STORE-A STORE-B", "Compare what two stores, or two moments of one, hold",
+            diff_options, diff},
     Command{"index", "", "[OPTIONS] [KEY] STORE",
             "Show the keyIndex tree: generations and revisions of each key", index_options, index},
     Command{"explain", "", "[OPTIONS] KEY STORE\n[OPTIONS] --at REV STORE",
@@ -106,15 +113,20 @@ int report(const Args& args, Io& io, ErrorKind kind, const std::string& message)
     return code;
 }
 
-// What a refusal for damage ends with where its message does not say it: the command that names all of it.
+// What a refusal for damage ends with where its message does not say it: the command that names all of it,
+// and the one that takes what can be had.
 std::string way_out(const Args& args, const Error& e) {
+    const std::string_view message = e.what();
+    const auto says = [&](std::string_view part) { return message.find(part) != std::string_view::npos; };
     const bool about_a_store = !args.empty() && args.front() != "check" && args.front() != "raft" &&
                                find_command(args.front()) != nullptr;
-    if (e.kind() != ErrorKind::damaged || !about_a_store ||
-        std::string_view(e.what()).find("kvctl check") != std::string_view::npos) {
-        return {};
-    }
-    return "; 'kvctl check' tells what is wrong with it";
+    if (e.kind() != ErrorKind::damaged || !about_a_store || says("the archive is broken")) return {};
+    std::string text;
+    if (!says("kvctl check")) text = "; 'kvctl check' tells what is wrong with it";
+    const bool salvages = std::find(args.begin(), args.end(), "--salvage") != args.end();
+    if (args.front() != "replay" && !salvages && !says("--salvage"))
+        text += "; 'kvctl import --salvage -o NEW' takes what can be read of it";
+    return text;
 }
 
 constexpr const char* k_lost = "was cut short while it was read, or its disk fails";

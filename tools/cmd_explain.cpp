@@ -2,6 +2,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/jobs/local_clock.hpp"
 #include "kvctl/mvcc/explain.hpp"
 #include "kvctl/report/explain_report.hpp"
 #include "tools/commands.hpp"
@@ -50,7 +51,7 @@ int explain(const Args& args, Io& io) {
         rev ? std::optional(parse_revision("--rev", *rev)) : std::nullopt;
 
     const auto progress = make_progress(output, io);
-    OpenedStore opened = open_behind_key(parsed);
+    jobs::OpenedStore opened = open_behind_key(parsed);
     for (const auto& asked : {target, revision ? std::optional(revision->main) : std::nullopt}) {
         if (asked) refuse_future(opened, *asked);
     }
@@ -68,7 +69,10 @@ int explain(const Args& args, Io& io) {
     } else if (const auto id = mvcc::find_stored_key(index, *report.key)) {
         report.rows = mvcc::explain_key(index, plan, *id);
     }
-    note_lost_revisions(plan, report.notes);
+    std::vector<mvcc::Revision> revisions;
+    for (const mvcc::Explained& e : report.rows) revisions.push_back(index.revision(e.slot));
+    report.times = jobs::times_of(*opened.store, revisions, !at, opened.head.current);
+    jobs::note_lost_revisions(plan, report.notes);
     const auto stands_there = [&](const mvcc::Explained& row) {
         return index.is_tombstone(row.slot) && index.revision(row.slot).main == plan.compacted_after.value();
     };

@@ -19,8 +19,9 @@ int export_store(const Args& args, Io& io) {
     parsed.expect_operands(1, 1, "STORE");
     const std::string& path = parsed.operands().front();
     const auto progress = make_progress(output, io);
-    OpenedStore opened = open_for_command(parsed, path);
-    const std::unique_ptr<store::Conversion> source = opened.store->conversion(progress.get());
+    jobs::OpenedStore opened = open_for_command(parsed, path);
+    const std::unique_ptr<store::Conversion> source =
+        opened.store->conversion(store::TargetKind::native, progress.get());
     if (output.quiet) return 0;
     store::HistoryHeader header;
     header.layout = name_of(opened.store->info().layout);

@@ -1,9 +1,7 @@
 #include <charconv>
 
 #include "kvctl/base/error.hpp"
-#include "kvctl/base/interrupt.hpp"
-#include "kvctl/mvcc/hash.hpp"
-#include "kvctl/report/hash_report.hpp"
+#include "kvctl/jobs/hash.hpp"
 #include "tools/commands.hpp"
 #include "tools/notes.hpp"
 #include "tools/options.hpp"
@@ -49,48 +47,20 @@ int hash(const Args& args, Io& io) {
     const Parsed parsed = parse(hash_options(), args);
     const Output output = output_of(parsed, io);
     parsed.expect_operands(1, 1, "STORE");
-    mvcc::KvHash::Request request;
+    jobs::HashRequest request;
     if (const auto v = parsed.value("rev")) request.at = parse_revision("--rev", *v);
     if (const auto v = parsed.value("compact-rev"))
-        request.as_if_compacted = parse_revision("--compact-rev", *v);
+        request.if_compacted = parse_revision("--compact-rev", *v);
+    request.per_key = parsed.has("per-key");
     std::optional<std::uint32_t> expected;
     if (const auto v = parsed.value("expect")) expected = parse_hash(*v);
 
-    OpenedStore opened = open_for_command(parsed, parsed.operands().front());
-    const std::string& path = opened.store->info().path;
-    if (!opened.store->traits().versions) {
-        throw Error(ErrorKind::refused, path + ": HashKV covers versions and sub-revisions, which a " +
-                                            std::string(name_of(opened.store->info().layout)) +
-                                            " store does not keep");
-    }
-    request.rules = opened.rules;
-    request.current = opened.head.current;
-    // A server that opens the store takes up a compaction that was cut short before it answers.
-    request.compacted = opened.head.pending() ? *opened.head.scheduled : opened.head.compacted;
-    request.per_key = parsed.has("per-key");
-    report::HashReport report;
-    note_head(*opened.store, opened.head, report.notes);
-    try {
-        mvcc::KvHash hash(request);
-        std::uint64_t n = 0;
-        opened.store->every_record(
-            [&](const mvcc::Record& r) {
-                if ((++n & 0xFFF) == 0) check_interrupt();
-                hash.add(r);
-            },
-            [&] { hash.restart(); });
-        report.result = hash.finish();
-        report.path = path;
-        report.index = &hash.index();
-        note_open_choice(opened, hash.index(), request.as_if_compacted.value_or(request.compacted),
-                         report.notes);
-        write_notes(report.notes, path, output, io);
-        report.expected = expected;
-        (void)write_report(report, output, io);
-    } catch (const Error& e) {
-        if (e.kind() != ErrorKind::compacted && e.kind() != ErrorKind::future_revision) throw;
-        throw Error(e.kind(), path + ": " + e.what());
-    }
+    jobs::OpenedStore opened = open_for_command(parsed, parsed.operands().front());
+    jobs::HashResult result = jobs::hash(opened, request);
+    report::HashReport& report = result.report;
+    report.expected = expected;
+    write_notes(report.notes, report.path, output, io);
+    (void)write_report(report, output, io);
     return expected && *expected != report.result.hash ? exit_code(ErrorKind::findings) : 0;
 }
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/text.hpp"
 #include "tools/commands.hpp"
 #include "tools/shared_options.hpp"
+#include "tools/values.hpp"
 
 namespace kvctl::cli {
 
@@ -14,6 +16,9 @@ OptionTable compact_options() {
            {
                word("rev", "N", "compact to revision N: what a reader at N or later sees stays"),
                word("keep-last", "N", "compact to the current revision minus N"),
+               word("keep-within", "TIME",
+                    "compact to the newest revision at least TIME (7d, 36h) before the newest time in the "
+                    "store"),
                word("target-size", "SIZE", "the smallest compaction whose file, once shrunk, fits into SIZE"),
            }},
           {"Work",
@@ -23,11 +28,16 @@ OptionTable compact_options() {
                choice("strategy", "auto|in-place|rewrite",
                       "delete rows, or copy the survivors into a new file (default auto)"),
                file("output", "FILE", "leave STORE alone, write the compacted store to the new FILE", 'o'),
+               choice("to", "native|kine|bbolt|snapshot",
+                      "with --output: the layout of FILE (default STORE's)"),
+               flag("renumber", "to kine: several keys of one revision get a revision each"),
                file("backup", "FILE", "first copy STORE to the new FILE"),
                word("batch", "N",
                     "delete in transactions of N revisions, resumable (default: all or nothing)"),
                word("min-gain", "SIZE|P%", "do nothing unless that much would be given back"),
                flag("drop-old-values", "kine: also clear old_value of surviving rows up to the revision"),
+               flag("disarm", "etcd with one member: also take the NOSPACE alarm away"),
+               flag("all-members", "etcd: all members are stopped, and each gets the same compaction"),
            }},
           {"Raft log",
            {
@@ -71,8 +81,9 @@ std::vector<std::string> work_of(const Parsed& parsed) {
     return given;
 }
 
-void check_combinations(const CompactOptions& o, const Parsed& parsed) {
-    parsed.at_most_one_of({"rev", "keep-last", "target-size"});
+void check_combinations(const CompactOptions& options, const Parsed& parsed) {
+    const jobs::CompactRequest& o = options.request;
+    parsed.at_most_one_of({"rev", "keep-last", "keep-within", "target-size"});
     if (parsed.has("batch") && o.output) throw usage("--batch and --output exclude each other");
     if (parsed.has("batch") && o.strategy == store::Strategy::rewrite) {
         throw usage("--batch deletes in place; it does not go with --strategy rewrite");
@@ -82,8 +93,10 @@ void check_combinations(const CompactOptions& o, const Parsed& parsed) {
     if (o.output && o.backup) throw usage("--output leaves STORE alone; it does not go with --backup");
     if (o.output && o.vacuum)
         throw usage("--output writes a file without free space; it does not go with --vacuum");
+    if (o.to && !o.output) throw usage("--to goes with --output: a store never changes its layout in place");
+    if (o.renumber && o.to != store::TargetKind::kine) throw usage("--renumber goes with --to kine");
     if (parsed.has("raft-keep") && !o.raft_index_auto) throw usage("--raft-keep goes with --raft-index auto");
-    if (o.raft_log && o.compacts_raft() && !o.dry_run) {
+    if (o.raft_log && o.compacts_raft() && !options.dry_run) {
         throw usage(
             "--raft-log is only read: with --raft-index it needs --dry-run ('kvctl raft compact' writes "
             "logs)");
@@ -100,31 +113,35 @@ std::string CompactOptions::command_with(const std::vector<std::string>& without
         if (std::find(without.begin(), without.end(), name) == without.end()) words += " " + option;
     }
     if (!more.empty()) words += " " + more;
-    return words + (path.starts_with('-') ? " -- " : " ") + shell_quoted(path);
+    return words + (request.path.starts_with('-') ? " -- " : " ") + shell_quoted(request.path);
 }
 
 CompactOptions parse_compact(const Args& args, const Io& io) {
     const Parsed parsed = parse(compact_options(), args);
-    CompactOptions o;
-    o.output_style = output_of(parsed, io);
+    CompactOptions options;
+    options.display = output_of(parsed, io);
+    jobs::CompactRequest& o = options.request;
     parsed.expect_operands(1, 1, "STORE");
     o.path = parsed.operands().front();
     if (const auto v = parsed.value("rev")) o.rev = parse_revision("--rev", *v);
     if (const auto v = parsed.value("keep-last"))
         o.keep_last = static_cast<std::uint64_t>(parse_i64("--keep-last", *v));
+    if (const auto v = parsed.value("keep-within")) o.keep_within = parse_span("--keep-within", *v);
     if (const auto v = parsed.value("target-size")) o.target_size = parse_size("--target-size", *v);
-    o.dry_run = parsed.has("dry-run");
+    options.dry_run = parsed.has("dry-run");
     o.vacuum = parsed.has("vacuum");
     const std::string strategy = parsed.value_or("strategy", "auto");
     if (strategy == "in-place") o.strategy = store::Strategy::in_place;
     if (strategy == "rewrite") o.strategy = store::Strategy::rewrite;
     o.output = parsed.value("output");
+    o.to = target_of(parsed);
+    o.renumber = parsed.has("renumber");
     o.backup = parsed.value("backup");
     if (const auto v = parsed.value("batch")) {
         o.batch = parse_i64("--batch", *v);
         if (*o.batch == 0) throw usage("--batch: a batch holds at least one revision");
     }
-    o.list = parsed.has("list");
+    options.list = parsed.has("list");
     o.list_file = parsed.value("list");
     parsed.at_most_one_of({"raft-log", "wal-dir"});
     o.raft_log = parsed.value("raft-log");
@@ -136,15 +153,14 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     if (const auto v = parsed.value("raft-keep")) o.raft_keep = parse_u64("--raft-keep", *v);
     if (const auto v = parsed.value("min-gain")) o.min_gain = parse_size_or_percent("--min-gain", *v);
     o.drop_old_values = parsed.has("drop-old-values");
-    o.exit_code = parsed.has("exit-code");
+    o.disarm = parsed.has("disarm");
+    o.all_members = parsed.has("all-members");
+    options.exit_code = parsed.has("exit-code");
     o.rules = rules_of(parsed);
-    o.open.layout = layout_of(parsed);
-    o.open.timeout_ms = static_cast<int>(timeout_of(parsed).count());
-    o.open.waits_for_idle = parsed.has("timeout");
-    check_combinations(o, parsed);
-    o.given = work_of(parsed);
-    if (o.dry_run) o.command = o.command_with({}, "");
-    return o;
+    o.open = open_options_of(parsed);
+    check_combinations(options, parsed);
+    options.given = work_of(parsed);
+    return options;
 }
 
 }  // namespace kvctl::cli

@@ -1,11 +1,7 @@
 #pragma once
-#include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
-#include <vector>
-
-#include "kvctl/store/writable.hpp"
 
 namespace kvctl::cli {
 
@@ -27,26 +23,6 @@ class NewFile {
     std::string path_;
     std::unique_ptr<Parts> parts_;
     bool committed_ = false;
-};
-
-/// Files that a run makes before its work; the destructor takes them away again unless keep() was called.
-class Provisional {
-  public:
-    Provisional() = default;
-    Provisional(const Provisional&) = delete;
-    Provisional& operator=(const Provisional&) = delete;
-    ~Provisional();
-
-    void add(const std::string& path) { paths_.push_back(path); }
-    void keep() noexcept { paths_.clear(); }
-
-    /// Runs `work` on a store. Files that it adds stay when it succeeds, and also when it fails after the
-    /// store may have changed: then the error names them.
-    static void carry_out(store::WritableStore& writable, const std::function<void(Provisional&)>& work);
-
-  private:
-    [[nodiscard]] std::string note() const;
-    std::vector<std::string> paths_;
 };
 
 }  // namespace kvctl::cli

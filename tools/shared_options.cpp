@@ -77,6 +77,7 @@ OptionTable store_options() {
              {
                  choice("layout", store::k_layout_words,
                         "what the store is (default auto: recognised by its content)"),
+                 word("member", "NAME", "of an archive that holds several stores: the one to take"),
                  word("timeout", "TIME", "how long to wait for a store somebody else holds (default 10s)"),
              }}};
 }
@@ -93,7 +94,14 @@ store::OpenOptions open_options_of(const Parsed& parsed) {
     store::OpenOptions options;
     options.layout = layout_of(parsed);
     options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
+    options.waits_for_idle = parsed.has("timeout");
+    options.member = parsed.value("member");
     return options;
+}
+
+std::optional<store::TargetKind> target_of(const Parsed& parsed) {
+    const auto word = parsed.value("to");
+    return word ? store::target_named(*word) : std::nullopt;
 }
 
 Option wal_dir_option() {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "kvctl/base/progress.hpp"
+#include "kvctl/jobs/import.hpp"
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/store/open.hpp"
 #include "tools/commands.hpp"
@@ -58,6 +59,8 @@ struct Output {
 [[nodiscard]] std::chrono::milliseconds timeout_of(const Parsed& parsed);
 /// Both.
 [[nodiscard]] store::OpenOptions open_options_of(const Parsed& parsed);
+/// --to; nullopt when it was not given.
+[[nodiscard]] std::optional<store::TargetKind> target_of(const Parsed& parsed);
 
 /// --wal-dir.
 [[nodiscard]] Option wal_dir_option();

@@ -106,7 +106,11 @@ std::optional<std::uint64_t> factor_of(const std::array<Unit, N>& units, std::st
     return std::nullopt;
 }
 
-constexpr std::uint64_t k_full_share = 100'000'000;  // 100 % in millionths of a per cent
+constexpr std::uint64_t k_second = 1'000'000;
+constexpr std::array k_spans{
+    Unit{"s", k_second},          Unit{"m", 60 * k_second},      Unit{"h", 3600 * k_second},
+    Unit{"d", 86'400 * k_second}, Unit{"w", 604'800 * k_second},
+};
 
 }  // namespace
 
@@ -134,16 +138,10 @@ std::uint64_t parse_size(std::string_view option, std::string_view text) {
     return *bytes;
 }
 
-std::uint64_t SizeOrPercent::of(std::uint64_t whole) const noexcept {
-    if (millionths_ == 0) return bytes_;
-    const std::uint64_t rest = whole % k_full_share * millionths_;
-    return whole / k_full_share * millionths_ + rest / k_full_share + (rest % k_full_share != 0 ? 1 : 0);
-}
-
 SizeOrPercent parse_size_or_percent(std::string_view option, std::string_view text) {
     if (!text.ends_with('%')) return SizeOrPercent::bytes(parse_size(option, text));
     const auto d = split_decimal(text);
-    const auto share = d && d->unit == "%" ? times(*d, 1'000'000, k_full_share) : std::nullopt;
+    const auto share = d && d->unit == "%" ? times(*d, 1'000'000, SizeOrPercent::k_whole) : std::nullopt;
     if (!share) throw bad_value(option, text, "is not a share from 0% to 100%");
     return SizeOrPercent::millionths(*share);
 }
@@ -157,6 +155,24 @@ std::chrono::milliseconds parse_duration(std::string_view option, std::string_vi
     const auto ms = times(*d, *factor, k_most);
     if (!ms) throw bad_value(option, text, "is not a whole number of milliseconds up to 24 days");
     return std::chrono::milliseconds(*ms);
+}
+
+std::int64_t parse_span(std::string_view option, std::string_view text) {
+    const auto d = split_decimal(text);
+    const auto factor = d ? factor_of(k_spans, d->unit) : std::nullopt;
+    if (!factor) throw bad_value(option, text, "is not a span of time; write 90m, 36h, 7d or 2w");
+    constexpr std::uint64_t k_most = std::uint64_t{1000} * 366 * 86'400 * k_second;
+    const auto span = times(*d, *factor, k_most);
+    if (!span) throw bad_value(option, text, "is more than a thousand years");
+    return static_cast<std::int64_t>(*span);
+}
+
+kube::Time parse_instant(std::string_view option, std::string_view text) {
+    const auto time = kube::parse_time(text);
+    if (!time)
+        throw bad_value(option, text,
+                        "is not a time; write 2026-11-20T08:00Z (RFC 3339, UTC without a zone)");
+    return *time;
 }
 
 }  // namespace kvctl::cli

@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "kvctl/base/size_or_percent.hpp"
 #include "kvctl/base/strong.hpp"
+#include "kvctl/kube/times.hpp"
 
 namespace kvctl::cli {
 
@@ -20,25 +22,18 @@ namespace kvctl::cli {
 /// Bytes: "512", "64K", "1.5GiB" (powers of 1024), "10MB" (powers of 1000).
 [[nodiscard]] std::uint64_t parse_size(std::string_view option, std::string_view text);
 
-/// Bytes, or a share of something whose size is known later.
-class SizeOrPercent {
-  public:
-    static SizeOrPercent bytes(std::uint64_t bytes) noexcept { return {bytes, 0}; }
-    static SizeOrPercent millionths(std::uint64_t share) noexcept { return {0, share}; }
-    /// The bytes meant when the whole is `whole` bytes, rounded up.
-    [[nodiscard]] std::uint64_t of(std::uint64_t whole) const noexcept;
-    friend bool operator==(const SizeOrPercent&, const SizeOrPercent&) = default;
-
-  private:
-    SizeOrPercent(std::uint64_t bytes, std::uint64_t millionths) : bytes_(bytes), millionths_(millionths) {}
-    std::uint64_t bytes_;
-    std::uint64_t millionths_;
-};
-
 /// A size, or "12.5%" (0 to 100).
 [[nodiscard]] SizeOrPercent parse_size_or_percent(std::string_view option, std::string_view text);
 
 /// "500ms", "10s", "2m", "1h"; a bare number is seconds. At most 24 days.
 [[nodiscard]] std::chrono::milliseconds parse_duration(std::string_view option, std::string_view text);
+
+/// "36h", "7d", "2w": a span of time between revisions; the unit is needed. In microseconds, at most 1000
+/// years.
+[[nodiscard]] std::int64_t parse_span(std::string_view option, std::string_view text);
+
+/// "2026-11-20T08:00Z", "2026-11-20": RFC 3339, of which seconds, zone (then UTC) and time of day may be
+/// missing.
+[[nodiscard]] kube::Time parse_instant(std::string_view option, std::string_view text);
 
 }  // namespace kvctl::cli

@@ -94,3 +94,14 @@ TEST_CASE("sha256: the standard's examples, and every length around a block") {
     CHECK(to_hex(sha256(std::string(64, 'a'))) ==
           "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb");
 }
+
+TEST_CASE("sha256: with the CPU's own instructions the same as without") {
+    std::string bytes;
+    for (int i = 0; i < 300; ++i) {
+        CAPTURE(i);
+        CHECK(sha256(bytes) == sha256_portable(bytes));
+        bytes.push_back(static_cast<char>(i * 37 + i / 7));
+    }
+    for (int i = 0; i < 13; ++i) bytes += bytes;
+    CHECK(sha256(bytes) == sha256_portable(bytes));
+}

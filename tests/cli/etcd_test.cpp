@@ -360,13 +360,13 @@ TEST_CASE("etcd: a db behind its newest raft snapshot needs the .snap.db of that
         for (const std::string& name : beside) test::write_file(db.folder() + "/member/snap/" + name, "x");
         return run_cli({"check", db.path()});
     };
-    CHECK_FALSE(has(check({"0000000000000002-000000000000004d.snap"}).out, "missing-snap-db"));
+    CHECK_FALSE(has(check({"0000000000000002-000000000000004d.snap"}).out, "snap-db-missing"));
     const Result missing = check({"0000000000000002-000000000000004e.snap"});
     CHECK(missing.code == 3);
-    CHECK(has(missing.out, "error: missing-snap-db"));
+    CHECK(has(missing.out, "error: snap-db-missing"));
     CHECK(has(missing.out, "kvctl replay"));
     CHECK_FALSE(has(check({"0000000000000002-000000000000004e.snap", "000000000000004e.snap.db"}).out,
-                    "missing-snap-db"));
+                    "snap-db-missing"));
 }
 
 TEST_CASE("etcd: a key of 70,000 bytes is read by every command") {

@@ -129,7 +129,7 @@ TEST_CASE("keyless kine: check explains it in one error and names a way out that
         if (f.at("code") != "no-primary-key") others.push_back(f);
     }
     CHECK(others == document({"check", p.sound}).at("findings"));
-    CHECK(has(text.out + text.err, "'kvctl import -o NEW " + p.keyless + "'"));
+    CHECK(has(text.out + text.err, "'kvctl import --to kine -o NEW " + p.keyless + "'"));
     const json hints = document({"status", p.keyless}).at("hints");
     CHECK(std::any_of(hints.begin(), hints.end(),
                       [](const json& h) { return has(h.get<std::string>(), "not its primary key"); }));

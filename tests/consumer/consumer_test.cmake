@@ -14,8 +14,9 @@ file(RENAME ${work_dir}/first ${work_dir}/prefix)
 run(${CMAKE_COMMAND} -S ${source_dir} -B ${work_dir}/build -G ${generator} -DCMAKE_PREFIX_PATH=${work_dir}/prefix
     -DCMAKE_BUILD_TYPE=Debug)
 run(${CMAKE_COMMAND} --build ${work_dir}/build)
-run(${work_dir}/build/consumer)
-if(NOT out STREQUAL "removed 1 of 3\nio\n")
+execute_process(COMMAND ${work_dir}/build/consumer WORKING_DIRECTORY ${work_dir} RESULT_VARIABLE code
+    OUTPUT_VARIABLE out ERROR_VARIABLE out)
+if(NOT out STREQUAL "removed 1 of 3\nimported 3\nwould-compact 1\ncompacted 1\nsound\nio\n")
     message(FATAL_ERROR "the consumer printed:\n${out}")
 endif()
 

@@ -12,8 +12,8 @@ struct Settings {
     std::size_t repeats = 0;     ///< more disks a crash point than four, when full
     std::uint64_t per_kind = 0;  ///< when full: faults a run and kind, or steps of a visited run, spread over
                                  ///< its calls; 0: every one
-    std::string kinds;  ///< faults: "calls", "sqlite" or "program" (whose memory); empty: all
-    std::string only;   ///< only runs whose name has this in it
+    std::string kinds;           ///< faults: "calls", "sqlite" or "program" (whose memory); empty: all
+    std::string only;            ///< only runs whose name has this in it
 };
 
 // Each prints a line for what is wrong and a summary line last; 0 when nothing is.

@@ -2,6 +2,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/proto.hpp"
+#include "kvctl/bbolt/sha256.hpp"
 #include "tests/crash/scenario.hpp"
 #include "tests/support/bbolt_image.hpp"
 #include "tests/support/requests.hpp"
@@ -88,13 +89,34 @@ void add_log_scenarios(const Files& rollback, const Files& wal, std::vector<Scen
         records.push_back(r);
     }
     test::BboltImage image = test::etcd_image(records);
-    const Files files{{k_store, image.build()}};
+    image.buckets["mystery"]["a"] = std::string(5000, 'm');
+    const std::string db = image.build();
+    const Files files{{k_store, db}};
     for (const auto& args : std::vector<std::vector<std::string>>{
              {"import", "-o", "OUT", "STORE"}, {"compact", "--rev", "30", "-o", "OUT", "STORE"}}) {
         Scenario s{"bbolt: " + args.front(), files, args};
         s.to_output = true;
         all.push_back(std::move(s));
     }
+    // In its place: a new file takes the name, and the old one is made unopenable.
+    for (const auto& [kind, bytes] : {std::pair{"db", db}, std::pair{"snapshot", db + bbolt::sha256(db)}}) {
+        for (const auto& args :
+             std::vector<std::vector<std::string>>{{"compact", "--rev", "30", "STORE"},
+                                                   {"compact", "--rev", "30", "--backup", "BACKUP", "STORE"},
+                                                   {"vacuum", "STORE"}}) {
+            all.push_back({std::string("bbolt ") + kind + " in place: " + args.front() +
+                               (args.size() > 4 ? " with a backup" : ""),
+                           {{k_store, bytes}},
+                           args});
+        }
+    }
+    all.push_back(
+        {"kine, made of bbolt", files, {"import", "--to", "kine", "-o", "OUT", "STORE"}, false, true});
+    all.push_back({"bbolt, made of native",
+                   rollback,
+                   {"import", "--to", "snapshot", "-o", "OUT", "STORE"},
+                   false,
+                   true});
 }
 
 }  // namespace kvctl::crash

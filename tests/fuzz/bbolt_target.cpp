@@ -12,8 +12,9 @@ namespace {
 
 using namespace kvctl::bbolt;
 
-// Gives both metas a sound checksum, or hardly any input would get past them.
-std::string with_checksums(std::string bytes) {
+}  // namespace
+
+std::string with_sound_checksums(std::string bytes) {
     std::size_t page_size = 0;
     if (bytes.size() >= k_page_header + k_meta_bytes) page_size = load_u32(bytes.data() + k_page_header + 8);
     for (const std::size_t at : {std::size_t{0}, page_size}) {
@@ -24,6 +25,8 @@ std::string with_checksums(std::string bytes) {
     }
     return bytes;
 }
+
+namespace {
 
 // Count and element headers of one page, and of the pages its elements lead to.
 void add_headers(const bbolt::File& file, const Page& page, std::vector<std::size_t>& out) {
@@ -129,7 +132,7 @@ bool read_as_bbolt(std::string_view bytes, Depth depth) {
 
 void bbolt_file(std::string_view bytes, Depth depth) {
     const std::string copy(bytes);
-    read_as_bbolt(bytes.size() % 2 == 0 ? with_checksums(copy) : copy, depth);
+    read_as_bbolt(bytes.size() % 2 == 0 ? with_sound_checksums(copy) : copy, depth);
 }
 
 }  // namespace kvctl::fuzz

@@ -352,7 +352,7 @@ void copy_after(const TempDir& folder, const std::string& path, const std::funct
     const mvcc::CompactionPlan plan =
         mvcc::plan_compaction(index, input, MainRevision(head.current.value() - 5));
     change();
-    store::execute_to_output(*store, index, plan, {}, folder.file("o.db"));
+    store->write_compacted(index, plan, {}, folder.file("o.db"));
 }
 
 }  // namespace

@@ -20,12 +20,12 @@ std::string_view from(std::string_view bytes, std::uint64_t at) noexcept {
 
 }  // namespace
 
-File::File(const std::string& path) : path_(path) {
+File::File(const std::string& path, Lock lock, const std::string& name) : path_(name.empty() ? path : name) {
     fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd_ < 0) throw io_error(path, "cannot open", errno);
+    if (fd_ < 0) throw io_error(path_, "cannot open", errno);
     try {
         // A file system without locks is no reason not to read.
-        locked_ = ::flock(fd_, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        locked_ = lock == Lock::shared && ::flock(fd_, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
         map();
         choose_meta();
     } catch (...) {

@@ -24,12 +24,16 @@ struct Bucket {
 ///
 /// While it is open, the file's shared lock is held, as bbolt's own read-only mode does, so that a server
 /// cannot start in the meantime. If a server runs already, the lock is not to be had: the file is read all
-/// the same, and locked() says that what was read may be torn.
+/// the same, and locked() says that what was read may be torn. Who holds a lock on the file through another
+/// descriptor, or wants none, says Lock::none.
 class File {
   public:
+    enum class Lock { shared, none };
+
     /// Throws: `io`; `not_a_store` when the file is empty or neither meta shows the magic number; `damaged`
     /// when both metas are broken, or the file is shorter than the newest one says.
-    explicit File(const std::string& path);
+    /// Messages call it `name` where one is given.
+    explicit File(const std::string& path, Lock lock = Lock::shared, const std::string& name = {});
     ~File();
     File(const File&) = delete;
     File& operator=(const File&) = delete;

@@ -23,7 +23,7 @@ std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, cons
     std::vector<Hint> hints;
     // Whether a run that writes would be let do it just now is for its forecast to say, which always answers.
     const std::string forecast = " --dry-run" + operand(info.path);
-    const bool written = info.layout != store::Layout::bbolt;
+    const bool written = store.traits().in_place;
     if (head.pending() && !head.marked_by_restore) {
         const std::string to = "kvctl compact --rev " + std::to_string(head.scheduled->value()) + forecast;
         hints.push_back(
@@ -32,7 +32,8 @@ std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, cons
     if (written && status.free_bytes * 4 > info.file_bytes && status.free_bytes > k_mib) {
         hints.push_back({"free-space",
                          format_bytes(status.free_bytes) +
-                             " are free inside the file; what giving them back takes: kvctl vacuum" + forecast,
+                             " are free inside the file; what giving them back takes: kvctl vacuum" +
+                             forecast,
                          "kvctl vacuum" + forecast});
     }
     const std::int64_t keeps = store.kept_by_server();

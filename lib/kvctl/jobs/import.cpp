@@ -11,11 +11,15 @@
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/raft_log.hpp"
+#include "kvctl/store/archive.hpp"
 #include "kvctl/store/conversion.hpp"
+#include "kvctl/store/convert.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/history_file.hpp"
 #include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/one_moment.hpp"
-#include "kvctl/store/sqlite/execute.hpp"
+#include "kvctl/store/salvage.hpp"
+#include "kvctl/store/space.hpp"
 #include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::jobs {
@@ -30,7 +34,7 @@ bool is_history(const std::string& path) {
 }
 
 // A row on its way into the new store, counted.
-void add(store::NativeWriter& writer, const mvcc::Record& r, report::ImportReport& report) {
+void add(store::Target& writer, const mvcc::Record& r, report::ImportReport& report) {
     writer.add(r);
     ++report.revisions;
     if (r.tombstone) ++report.tombstones;
@@ -38,7 +42,7 @@ void add(store::NativeWriter& writer, const mvcc::Record& r, report::ImportRepor
     report.current = std::max(report.current, MainRevision(r.revision.main));
 }
 
-void add_meta(store::NativeWriter& writer, const store::Meta& meta, report::ImportReport& report) {
+void add_meta(store::Target& writer, const store::Meta& meta, report::ImportReport& report) {
     for (const auto& [name, value] : meta) {
         writer.set_meta(name, value);
         if (name == "finished_compact_rev") report.compacted = MainRevision(value);
@@ -47,10 +51,10 @@ void add_meta(store::NativeWriter& writer, const store::Meta& meta, report::Impo
     }
 }
 
-void add_leases(store::NativeWriter& writer, const std::vector<store::Lease>& leases,
+void add_leases(store::Target& writer, const std::vector<store::Lease>& leases,
                 report::ImportReport& report) {
     for (const store::Lease& lease : leases) writer.add(lease);
-    report.leases = leases.size();
+    report.leases += leases.size();
 }
 
 // Where the log of the new store begins: at the snapshot a starting server would load, but never behind what
@@ -122,14 +126,23 @@ void add_log(store::NativeWriter& writer, raftlog::Source& log, store::Store& so
     report.log = facts;
 }
 
+store::TargetRequest target_of(const ImportRequest& o, bool raft_table) {
+    return {o.to, o.output, o.key_index, raft_table, o.renumber};
+}
+
+void finish(store::Target& target, report::ImportReport& report) {
+    target.finish();
+    for (std::string& w : target.warnings()) report.notes.warnings.push_back(std::move(w));
+}
+
 void import_history(const ImportRequest& o, Progress* progress, report::ImportReport& report) {
     if (o.open.layout) throw Error(ErrorKind::usage, "--layout: " + o.source + " is a history file");
     store::HistoryReader reader(o.source);
     const store::HistoryHeader& header = reader.header();
     report.source_kind = "history";
-    store::NativeWriter::Options options;
-    options.key_index = o.key_index;
-    store::NativeWriter writer(o.output, options);
+    const store::TargetSource facts{header.layout == "kine", header.current.value_or(MainRevision(0))};
+    const std::unique_ptr<store::Target> target = store::make_target(target_of(o, false), facts);
+    store::Target& writer = *target;
     add_meta(writer, header.meta, report);
     add_leases(writer, header.leases, report);
     reader.each([&](const mvcc::Record& r) {
@@ -144,32 +157,102 @@ void import_history(const ImportRequest& o, Progress* progress, report::ImportRe
                                         std::to_string(header.current->value()) +
                                         ", but no row and no counter of it reaches that");
     }
-    writer.finish();
+    finish(writer, report);
+}
+
+// An etcd db that becomes one again: every bucket as it is.
+void import_buckets(const ImportRequest& o, store::Store& source, Progress* progress,
+                    report::ImportReport& report) {
+    for (const Finding& f : source.structure_faults(progress))
+        throw Error(ErrorKind::damaged, source.info().path + ": " + f.where + ": " + f.what);
+    store::copy_buckets(source, target_of(o, false), progress);
+    const mvcc::TreeIndex index =
+        source.load(store::choose_rules(source, std::nullopt).rules, report.notes.findings, progress);
+    report.revisions = index.total().revisions;
+    report.tombstones = index.total().tombstones;
+    report.bytes = index.total().bytes;
+    report.leases = source.leases().size();
+}
+
+// Rows, leases and counters of a sound store, and its raft log where the target has a place for one.
+void convert(const ImportRequest& o, store::Store& source, raftlog::Source* log, Progress* progress,
+             report::ImportReport& report) {
+    const std::unique_ptr<store::Conversion> conversion = source.conversion(o.to, progress);
+    // What is to be written holds at least the keys and values.
+    store::check_space({conversion->bytes(), store::folder_of(o.output)}, o.output);
+    const std::unique_ptr<store::Target> target =
+        store::make_target(target_of(o, log != nullptr), *conversion, o.source);
+    add_meta(*target, conversion->meta(), report);
+    store::copy_one_moment(source, [&] {
+        add_leases(*target, conversion->leases(), report);
+        conversion->each([&](const mvcc::Record& r) { add(*target, r, report); }, progress);
+        add_leases(*target, conversion->found_leases(), report);
+    });
+    if (auto* const writer = dynamic_cast<store::NativeWriter*>(target.get()); writer != nullptr && log)
+        add_log(*writer, *log, source, o, report);
+    for (const std::string& w : conversion->warnings()) report.notes.warnings.push_back(w);
+    for (const Finding& f : conversion->findings()) report.notes.findings.push_back(f);
+    if (progress != nullptr && (o.key_index || o.to == store::TargetKind::kine))
+        progress->update("indexing", 0, 0);
+    check_interrupt();
+    finish(*target, report);
 }
 
 void import_any(const ImportRequest& o, Progress* progress, report::ImportReport& report) {
     const std::unique_ptr<store::Store> source = store::open_store(o.source, o.open);
     report.source_kind = name_of(source->info().layout);
     report.source_bytes = source->info().file_bytes;
-    const std::unique_ptr<store::Conversion> conversion = source->conversion(progress);
-    // What is to be written holds at least the keys and values.
-    store::check_space({conversion->bytes(), store::folder_of(o.output)}, o.output);
-    const std::unique_ptr<raftlog::Source> log = log_of(*source, o.open.timeout_ms, o.wal_dir);
-    store::NativeWriter::Options options;
-    options.key_index = o.key_index;
-    options.raft_table = log != nullptr;
-    store::NativeWriter writer(o.output, options);
-    add_meta(writer, conversion->meta(), report);
-    store::copy_one_moment(*source, [&] {
-        add_leases(writer, conversion->leases(), report);
-        conversion->each([&](const mvcc::Record& r) { add(writer, r, report); }, progress);
-    });
-    if (log) add_log(writer, *log, *source, o, report);
-    for (const std::string& w : conversion->warnings()) report.notes.warnings.push_back(w);
-    for (const Finding& f : conversion->findings()) report.notes.findings.push_back(f);
-    if (progress != nullptr && o.key_index) progress->update("indexing", 0, 0);
+    if (store::keeps_buckets(*source, o.to)) {
+        import_buckets(o, *source, progress, report);
+        return;
+    }
+    const bool native = o.to == store::TargetKind::native;
+    const std::unique_ptr<raftlog::Source> log =
+        native ? log_of(*source, o.open.timeout_ms, o.wal_dir) : nullptr;
+    convert(o, *source, log.get(), progress, report);
+}
+
+void take(store::Salvaged&& salvaged, report::ImportReport& report) {
+    report.revisions = salvaged.revisions;
+    report.tombstones = salvaged.tombstones;
+    report.bytes = salvaged.bytes;
+    for (store::LostRange& lost : salvaged.lost)
+        report.lost.push_back({lost.from, lost.to, std::move(lost.keys)});
+    for (std::string& w : salvaged.warnings) report.notes.warnings.push_back(std::move(w));
+}
+
+// A damaged store: what can be read of an etcd db goes straight into the target, an SQLite store is copied
+// first, and the copy is a sound one.
+void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportReport& report) {
+    report.salvaged = true;
+    std::optional<store::Unpacked> unpacked;
+    std::string file = store::resolve_path(o.source);
+    if (store::is_archive(file)) file = unpacked.emplace(file, o.open.member).path();
+    struct stat st {};
+    if (::stat(file.c_str(), &st) == 0) report.source_bytes = static_cast<std::uint64_t>(st.st_size);
+    if (store::is_bbolt(file)) {
+        report.source_kind = "bbolt";
+        const std::unique_ptr<store::Target> target = store::make_target(target_of(o, false), {});
+        take(store::salvage_bbolt(o.source, file, *target, progress), report);
+        finish(*target, report);
+        return;
+    }
+    store::TempFile copy(o.output);
+    take(store::salvage_sqlite(o.source, file, o.open.layout, copy, progress), report);
+    {
+        const std::unique_ptr<store::Store> made = store::open_store(copy.path(), {});
+        report.source_kind = name_of(made->info().layout);
+        if (report.source_kind != name_of(o.to)) {
+            report::ImportReport rest;
+            convert(o, *made, nullptr, progress, rest);
+            for (std::string& w : rest.notes.warnings) report.notes.warnings.push_back(std::move(w));
+            report.leases = rest.leases;
+            return;
+        }
+    }
+    copy.sync();
     check_interrupt();
-    writer.finish();
+    copy.publish_as_new(o.output);
 }
 
 }  // namespace
@@ -182,8 +265,16 @@ report::ImportReport import_store(const ImportRequest& request, Progress* progre
     struct stat st {};
     if (history && ::stat(request.source.c_str(), &st) == 0 && S_ISREG(st.st_mode))
         r.source_bytes = static_cast<std::uint64_t>(st.st_size);
-    (history ? import_history : import_any)(request, progress, r);
-    r.store = facts_of(store::open_store(request.output, {})->info());
+    if (request.salvage) {
+        if (history) throw Error(ErrorKind::usage, "--salvage: " + request.source + " is a history file");
+        import_salvaged(request, progress, r);
+    } else {
+        (history ? import_history : import_any)(request, progress, r);
+    }
+    const std::unique_ptr<store::Store> made = store::open_store(request.output, {});
+    r.store = facts_of(made->info());
+    r.current = made->head().current;
+    r.compacted = made->head().compacted;
     return r;
 }
 

@@ -7,6 +7,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/mvcc/chain.hpp"
 #include "kvctl/mvcc/prefixes.hpp"
+#include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::mvcc {
 namespace {
@@ -87,10 +88,7 @@ MainRevision effective_target(const CompactionInput& input, MainRevision at) noe
 
 CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& input, MainRevision at) {
     if (at > input.current) {
-        throw Error(ErrorKind::future_revision,
-                    "revision " + std::to_string(at.value()) +
-                        ": required revision is a future revision; the current revision is " +
-                        std::to_string(input.current.value()));
+        throw future_revision("revision " + std::to_string(at.value()), input.current);
     }
     CompactionPlan plan;
     plan.rules = index.rules();

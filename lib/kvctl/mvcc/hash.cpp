@@ -4,6 +4,7 @@
 
 #include "kvctl/base/crc32c.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::mvcc {
 
@@ -13,25 +14,16 @@ KvHash::KvHash(const Request& request)
       boundary_(std::max(request.compacted, request.as_if_compacted.value_or(MainRevision(-1)))),
       index_needed_(boundary_.value() >= 0 || request.per_key),
       index_(request.rules) {
-    const auto text = [](MainRevision r) { return std::to_string(r.value()); };
+    const auto text = [](MainRevision r) { return "revision " + std::to_string(r.value()); };
     if (request.as_if_compacted && *request.as_if_compacted > request.current) {
-        throw Error(ErrorKind::future_revision,
-                    "revision " + text(*request.as_if_compacted) +
-                        ": required revision is a future revision; the current revision is " +
-                        text(request.current));
+        throw future_revision(text(*request.as_if_compacted), request.current);
     }
     const bool too_old = request.rules.hash_at_compact_rev ? request.at < boundary_ : request.at <= boundary_;
     if (request.at.value() > 0 && too_old) {
-        throw Error(ErrorKind::compacted, "revision " + text(request.at) +
-                                              ": required revision has been compacted; the "
-                                              "compact revision is " +
-                                              text(boundary_));
+        throw compacted_revision(text(request.at), boundary_);
     }
     if (request.at > request.current) {
-        throw Error(ErrorKind::future_revision,
-                    "revision " + text(request.at) +
-                        ": required revision is a future revision; the current revision is " +
-                        text(request.current));
+        throw future_revision(text(request.at), request.current);
     }
     restart();
 }

@@ -9,8 +9,41 @@
 namespace kvctl::report {
 namespace {
 
+Json lost_json(const ImportReport::Lost& lost) {
+    Json j;
+    j["from"] = lost.from ? Json(*lost.from) : Json(nullptr);
+    j["to"] = lost.to ? Json(*lost.to) : Json(nullptr);
+    j["keys"] = Json::array();
+    for (const std::string& key : lost.keys) {
+        Json k;
+        put_key(k, key);
+        j["keys"].push_back(std::move(k));
+    }
+    return j;
+}
+
+std::string range_text(const ImportReport::Lost& lost) {
+    if (lost.from && lost.from == lost.to) return "revision " + std::to_string(*lost.from);
+    if (!lost.from && !lost.to) return "revisions that are not known";
+    return "revisions " + (lost.from ? std::to_string(*lost.from) : std::string("from the first")) + " to " +
+           (lost.to ? std::to_string(*lost.to) : std::string("the last"));
+}
+
+void lost_text(std::ostream& out, const ImportReport& r) {
+    if (!r.salvaged) return;
+    if (r.lost.empty()) {
+        out << "\nNothing was found to be missing.\n";
+        return;
+    }
+    out << "\nMissing, or incomplete:\n";
+    for (const ImportReport::Lost& lost : r.lost) {
+        out << "  " << range_text(lost) << '\n';
+        for (const std::string& key : lost.keys) out << "    of " << escape(key) << '\n';
+    }
+}
+
 Json document(const ImportReport& r) {
-    Json j{{"schema", "kvctl.import/1"}, {"result", "imported"}};
+    Json j{{"schema", "kvctl.import/1"}, {"result", r.salvaged ? "salvaged" : "imported"}};
     j["source"] = {{"path", utf8_text(r.source)}, {"kind", r.source_kind}, {"file_bytes", r.source_bytes}};
     j["store"] = store_json(r.store);
     j["revisions"] = {{"current", r.current.value()}, {"compacted", r.compacted.value()}};
@@ -22,6 +55,10 @@ Json document(const ImportReport& r) {
             {"snapshot", {{"index", r.log->snapshot.index.value()}, {"term", r.log->snapshot.term.value()}}},
             {"entries", r.log->entries},
             {"last_index", r.log->last_index ? Json(r.log->last_index->value()) : Json(nullptr)}};
+    }
+    if (r.salvaged) {
+        j["lost"] = Json::array();
+        for (const ImportReport::Lost& lost : r.lost) j["lost"].push_back(lost_json(lost));
     }
     j["duration_ms"] = r.duration_ms;
     put_notes(j, r.notes);
@@ -51,6 +88,7 @@ void write_text(std::ostream& out, const ImportReport& r, const TextStyle& style
     t.row({"size", bytes(r.source_bytes) + " -> " + bytes(r.store.file_bytes)});
     if (style.verbose) t.row({"took", std::to_string(r.duration_ms) + " ms"});
     t.write(out);
+    lost_text(out, r);
 }
 
 void write_json(std::ostream& out, const ImportReport& r) {

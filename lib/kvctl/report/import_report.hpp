@@ -3,6 +3,7 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "kvctl/base/strong.hpp"
 #include "kvctl/raft/entry.hpp"
@@ -11,7 +12,7 @@
 
 namespace kvctl::report {
 
-/// A native store built from something else.
+/// A store built from something else.
 struct ImportReport {
     struct Log {
         raft::SnapshotMeta snapshot;
@@ -30,6 +31,15 @@ struct ImportReport {
     std::uint64_t bytes = 0;  ///< keys and values
     std::uint64_t leases = 0;
     std::optional<Log> log;
+    /// Of a store that was salvaged: mains, both ends included, of which something is missing; nullopt where
+    /// that is not known.
+    struct Lost {
+        std::optional<std::int64_t> from;
+        std::optional<std::int64_t> to;
+        std::vector<std::string> keys;  ///< that are known to be incomplete
+    };
+    bool salvaged = false;
+    std::vector<Lost> lost;
     Notes notes;
     std::int64_t duration_ms = 0;
 };

@@ -8,7 +8,8 @@ namespace kvctl::report {
 
 /// A command that would do it another way, with what its new bytes need on the disk where they go.
 struct WayOut {
-    std::string command;
+    std::string instead;  ///< options to give instead of those that say how and where: "--batch 500"
+    std::string command;  ///< the whole of it; whoever knows how the run was asked for fills it in
     std::uint64_t needs = 0;
     bool elsewhere = false;  ///< FILE in it stands for a file on another disk
 };

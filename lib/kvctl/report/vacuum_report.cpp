@@ -17,7 +17,9 @@ void write_text(std::ostream& out, const VacuumReport& r, const TextStyle& style
     write_end(out, r.refusal, r.command, style);
 }
 
-void write_json(std::ostream& out, const VacuumReport& r, bool lines) {
+namespace {
+
+Json vacuum_json(const VacuumReport& r) {
     Json j{
         {"schema", "kvctl.vacuum/1"},
         {"result", r.executed ? "vacuumed" : "would-vacuum"},
@@ -27,11 +29,17 @@ void write_json(std::ostream& out, const VacuumReport& r, bool lines) {
         {"duration_ms", r.duration_ms}};
     put_notes(j, r.notes);
     put_refusal(j, r.refusal);
-    if (lines) {
-        out << j.dump() << '\n';
-    } else {
-        write_document(out, j);
-    }
+    return j;
+}
+
+}  // namespace
+
+void write_json(std::ostream& out, const VacuumReport& r) {
+    write_document(out, vacuum_json(r));
+}
+
+void write_jsonl(std::ostream& out, const VacuumReport& r) {
+    out << vacuum_json(r).dump() << '\n';
 }
 
 }  // namespace kvctl::report

@@ -19,7 +19,8 @@ struct VacuumReport {
 };
 
 void write_text(std::ostream& out, const VacuumReport& report, const TextStyle& style);
-/// kvctl.vacuum/1; `lines`: on one line.
-void write_json(std::ostream& out, const VacuumReport& report, bool lines);
+/// kvctl.vacuum/1.
+void write_json(std::ostream& out, const VacuumReport& report);
+void write_jsonl(std::ostream& out, const VacuumReport& report);
 
 }  // namespace kvctl::report

@@ -142,6 +142,12 @@ int access_file(sqlite3_vfs* /*vfs*/, const char* name, int flags, int* result) 
 }
 
 int full_path(sqlite3_vfs* /*vfs*/, const char* name, int size, char* out) {
+    // A file without a name, open here: following the link would lead to the name it had.
+    const std::string_view path(name);
+    if (path.starts_with("/proc/self/fd/") && path.size() < static_cast<std::size_t>(size)) {
+        std::memcpy(out, name, path.size() + 1);
+        return SQLITE_OK;
+    }
     sqlite3_vfs* const real = default_vfs();
     return real->xFullPathname(real, name, size, out);
 }

@@ -9,15 +9,18 @@
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/base/progress.hpp"
+#include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/mvcc/record.hpp"
+#include "kvctl/store/kine/kine_limits.hpp"
 #include "kvctl/store/store.hpp"
+#include "kvctl/store/target.hpp"
 
 namespace kvctl::store {
 
 /// Counters of table `meta` by name.
 using Meta = std::vector<std::pair<std::string, std::int64_t>>;
 
-/// Any store as a native one would hold it: its rows, leases and counters under the native names. Made by
+/// Any store as another layout would hold it: its rows, leases and counters, under the native names. Made by
 /// Store::conversion(), a class a layout.
 ///
 /// Memory grows with revisions and keys (as Store::load's does), never with values.
@@ -30,6 +33,16 @@ class Conversion {
     [[nodiscard]] const Meta& meta() const noexcept { return meta_; }
     [[nodiscard]] const std::vector<Lease>& leases() const noexcept { return leases_; }
     [[nodiscard]] MainRevision current() const noexcept { return current_; }
+    /// Whether a record's lease is a time to live in seconds, as kine has it, and not a lease's id.
+    [[nodiscard]] virtual bool leases_are_ttls() const noexcept { return false; }
+    /// Leases that the rows turned out to need; complete once each() has run.
+    [[nodiscard]] const std::vector<Lease>& found_leases() const noexcept { return found_leases_; }
+    /// What is in the way of a kine table; nullopt for another target.
+    [[nodiscard]] const std::optional<KineLimits>& limits() const noexcept { return limits_; }
+
+    /// From here on each() hands out what the plan leaves, and meta() its revision. Both must outlive this.
+    void keep_only(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan);
+
     /// Keys and values together.
     [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
     /// How many rows each() hands out; nullopt where some cannot be told beforehand.
@@ -45,7 +58,7 @@ class Conversion {
 
   protected:
     enum class Damage { refused, told };
-    explicit Conversion(Store& store);
+    Conversion(Store& store, TargetKind to);
 
     /// Reads the store once, without values. Throws damaged where a row could not be taken over; with
     /// Damage::told only where each() would not stop at it.
@@ -53,6 +66,8 @@ class Conversion {
     virtual void each_row(const std::function<void(const mvcc::Record&)>& f) = 0;
 
     [[nodiscard]] Store& store() const noexcept { return store_; }
+    [[nodiscard]] TargetKind target() const noexcept { return to_; }
+    void add_found_lease(const Lease& lease) { found_leases_.push_back(lease); }
     void set_meta(Meta meta) { meta_ = std::move(meta); }
     void add_meta(std::string name, std::int64_t value) { meta_.emplace_back(std::move(name), value); }
     void set_current(MainRevision current) noexcept { current_ = current; }
@@ -65,8 +80,13 @@ class Conversion {
 
   private:
     Store& store_;
+    TargetKind to_;
+    const mvcc::TreeIndex* index_ = nullptr;
+    const mvcc::CompactionPlan* plan_ = nullptr;
     Meta meta_;
     std::vector<Lease> leases_;
+    std::vector<Lease> found_leases_;
+    std::optional<KineLimits> limits_;
     MainRevision current_{1};
     std::uint64_t bytes_ = 0;
     std::optional<std::uint64_t> rows_;

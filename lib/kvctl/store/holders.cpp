@@ -13,9 +13,8 @@ namespace kvctl::store {
 std::vector<Holder> holders_of(const std::string& path) {
     const std::string real_path = resolve_path(path);
     struct stat st {};
-    if (::stat(real_path.c_str(), &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) return {};
-    const sqlite::Holders holders =
-        sqlite::find_holders(S_ISDIR(st.st_mode) ? real_path + "/member/snap/db" : real_path, true);
+    if (::stat(real_path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return {};
+    const sqlite::Holders holders = sqlite::find_holders(real_path, true);
     std::vector<pid_t> pids = holders.locking;
     for (const pid_t pid : holders.open) {
         if (std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);
@@ -28,6 +27,38 @@ std::vector<Holder> holders_of(const std::string& path) {
         all.push_back(std::move(holder));
     }
     return all;
+}
+
+Surroundings look_around(const std::string& path) {
+    Surroundings s;
+    const std::string real_path = resolve_path(path);
+    struct stat st {};
+    if (::stat(real_path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return s;
+    s.several_names = st.st_nlink > 1;
+    const sqlite::Holders holders = sqlite::find_holders(real_path, true);
+    s.held_open = !holders.open.empty();
+    s.held = holders.any();
+    s.pids.assign(holders.pids().begin(), holders.pids().end());
+    return s;
+}
+
+std::string why_in_place(bool several_names, bool held_open) {
+    if (several_names) return "the file has more than one name: compacted in place";
+    if (held_open) return "another process has the file open: compacted in place";
+    return {};
+}
+
+std::string why_in_place(const Surroundings& around, const StoreInfo& info) {
+    return why_in_place(around.several_names, !info.wal_mode && around.held_open);
+}
+
+std::string in_use_by(const std::string& path, const std::vector<int>& pids) {
+    return path + ": in use by " + sqlite::describe(pids) +
+           ": stop it first (a k3s or kine server keeps its store open)";
+}
+
+std::string how_to_stop(int pid) {
+    return sqlite::how_to_stop(pid);
 }
 
 }  // namespace kvctl::store

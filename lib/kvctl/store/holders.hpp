@@ -2,6 +2,8 @@
 #include <string>
 #include <vector>
 
+#include "kvctl/store/store.hpp"
+
 namespace kvctl::store {
 
 /// A process that has a store's file open or locked.
@@ -13,5 +15,26 @@ struct Holder {
 /// Those that the system shows, in no order. Only before the store is opened: looking closes a descriptor of
 /// the file, and with it this process's own locks on it would go. Empty where there is no such file.
 [[nodiscard]] std::vector<Holder> holders_of(const std::string& path);
+
+/// What a run finds around a store's file before it is opened.
+struct Surroundings {
+    bool several_names = false;
+    bool held_open = false;  ///< some process has it open, as far as the system shows
+    bool held = false;       ///< or locked
+    std::vector<int> pids;   ///< those with a lock, where any is known; else those that have it open
+};
+
+/// Only before the store is opened, as holders_of().
+[[nodiscard]] Surroundings look_around(const std::string& path);
+
+/// Why a store is not replaced by a new file but worked on in place; empty: it may be. A rollback-journal
+/// store is written beside an idle holder, a WAL-mode store only once it is alone.
+[[nodiscard]] std::string why_in_place(bool several_names, bool held_open);
+[[nodiscard]] std::string why_in_place(const Surroundings& around, const StoreInfo& info);
+
+/// What a writer says that finds a WAL-mode store open elsewhere.
+[[nodiscard]] std::string in_use_by(const std::string& path, const std::vector<int>& pids);
+/// How to stop a process, a line for a shell.
+[[nodiscard]] std::string how_to_stop(int pid);
 
 }  // namespace kvctl::store

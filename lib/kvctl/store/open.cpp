@@ -6,11 +6,17 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <memory>
+#include <utility>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/read_start.hpp"
+#include "kvctl/store/archive.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
+#include "kvctl/store/bbolt/hold.hpp"
+#include "kvctl/store/bbolt/writable.hpp"
 #include "kvctl/store/kine/kine.hpp"
+#include "kvctl/store/locate.hpp"
 #include "kvctl/store/native/native.hpp"
 #include "kvctl/store/sqlite/writable.hpp"
 #include "kvctl/store/writable.hpp"
@@ -24,7 +30,6 @@ bool needs_rollback(const std::string& path) {
 bool is_bbolt(const std::string& real_path) {
     struct stat st {};
     if (::stat(real_path.c_str(), &st) != 0) return false;
-    if (S_ISDIR(st.st_mode)) return true;
     if (!S_ISREG(st.st_mode)) return false;
     // The second meta may stand as far as 64 KiB in. An SQLite file is told by its first bytes.
     if (read_start(real_path, k_sqlite_magic.size()) == k_sqlite_magic) return false;
@@ -52,7 +57,8 @@ std::optional<Layout> layout_named(std::string_view word) noexcept {
 
 std::string resolve_path(const std::string& path) {
     std::array<char, PATH_MAX> real{};
-    if (::realpath(path.c_str(), real.data()) == nullptr) throw io_error(path, "cannot open", errno);
+    if (::realpath(locate_store(path).c_str(), real.data()) == nullptr)
+        throw io_error(path, "cannot open", errno);
     return real.data();
 }
 
@@ -78,24 +84,51 @@ std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connec
                                          options.timeout_ms);
 }
 
-std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options) {
-    const std::string real_path = resolve_path(path);
-    if (options.layout == Layout::bbolt || is_bbolt(real_path)) {
+namespace {
+
+std::unique_ptr<Store> open_file(const std::string& path, const std::string& file,
+                                 const OpenOptions& options) {
+    if (options.layout == Layout::bbolt || is_bbolt(file)) {
         if (options.layout && *options.layout != Layout::bbolt) {
             throw Error(ErrorKind::not_a_store, path + ": an etcd db (bbolt), not a " +
                                                     std::string(name_of(*options.layout)) + " store");
         }
-        return open_bbolt(path);
+        std::shared_ptr<const BboltHold> hold;
+        if (options.against_writers)
+            hold = std::make_shared<const BboltHold>(path, file, BboltHold::Kind::shared, options);
+        auto store = std::make_unique<BboltStore>(
+            path, file, options.without_lock ? bbolt::File::Lock::none : bbolt::File::Lock::shared);
+        if (hold) store->keep(std::move(hold));
+        return store;
     }
-    const StoreInfo info = inspect_file(path, real_path);
+    const StoreInfo info = inspect_file(path, file);
     return make_sqlite_store(info, open_for_reading(info, options.timeout_ms), options);
 }
 
-std::unique_ptr<WritableStore> open_writable(const std::string& path, const OpenOptions& options) {
-    if (options.layout == Layout::bbolt || is_bbolt(resolve_path(path))) {
-        Findings findings;
-        open_store(path, options)->check_executable(findings);
+}  // namespace
+
+std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options) {
+    const std::string file = resolve_path(path);
+    if (!is_archive(file)) {
+        if (options.member) throw Error(ErrorKind::usage, path + ": --member: is no archive");
+        return open_file(path, file, options);
     }
+    auto unpacked = std::make_shared<const Unpacked>(file, options.member);
+    std::unique_ptr<Store> store = open_file(path, unpacked->path(), options);
+    store->keep(std::move(unpacked));
+    return store;
+}
+
+void refuse_archive(const std::string& path) {
+    if (!is_archive(resolve_path(path))) return;
+    throw Error(ErrorKind::usage,
+                path + ": an archive is only read; -o NEW writes what becomes of it into a new file");
+}
+
+std::unique_ptr<WritableStore> open_writable(const std::string& path, const OpenOptions& options) {
+    refuse_archive(path);
+    if (options.layout == Layout::bbolt || is_bbolt(resolve_path(path)))
+        return std::make_unique<BboltWritable>(BboltWritable::open(path, options));
     return std::make_unique<SqliteWritable>(SqliteWritable::open(path, options));
 }
 

@@ -9,16 +9,23 @@
 namespace kvctl::store {
 
 struct OpenOptions {
-    std::optional<Layout> layout;  ///< nullopt: recognised by content
-    int timeout_ms = 10000;        ///< how long to wait for a lock
-    /// A writer waits that long also for processes that have a WAL-mode store open and do nothing, as a server
-    /// does that never lets go; else it gives up at once.
+    std::optional<Layout> layout;         ///< nullopt: recognised by content
+    std::optional<std::string> member{};  ///< of an archive with several stores: the one to open
+    int timeout_ms = 10000;               ///< how long to wait for a lock
+    /// A writer waits that long also for processes that have a WAL-mode store open and do nothing, as a
+    /// server does that never lets go; else it gives up at once.
     bool waits_for_idle = false;
+    /// An etcd db is read without its lock, so that a server starts meanwhile: whoever asks looks at
+    /// Store::changed().
+    bool without_lock = false;
+    /// An etcd db is held against writers as long as the Store lives: in_use where a server has it.
+    bool against_writers = false;
     Progress* waiting = nullptr;  ///< a writer that waits says for whom
 };
 
-/// Opens a store for reading. Symbolic links are followed; a data dir of etcd's stands for its
-/// member/snap/db. Throws io, not_a_store, damaged, busy or refused, naming the path as given.
+/// Opens a store for reading. Symbolic links are followed; a folder stands for the one store in it
+/// (locate_store), an archive for the one it holds, which is unpacked as long as the Store lives. Throws io,
+/// not_a_store, damaged, busy or refused, naming the path as given.
 [[nodiscard]] std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options);
 
 /// The layout an open SQLite database holds. Throws not_a_store when it is none of ours, or both at once.
@@ -27,14 +34,17 @@ struct Connection;
 [[nodiscard]] std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,
                                                              const OpenOptions& options);
 
-/// A bbolt file, or a directory, which can only be an etcd data dir. Looks at the first bytes alone.
+/// Throws usage for an archive: it is only read.
+void refuse_archive(const std::string& path);
+
+/// A bbolt file. Looks at the first bytes alone.
 [[nodiscard]] bool is_bbolt(const std::string& real_path);
 
 /// Whether a transaction was cut short and waits in a -journal to be rolled back, which only a writer does: a
 /// reader is refused. Throws io when there is no such file.
 [[nodiscard]] bool needs_rollback(const std::string& path);
 
-/// Symbolic links resolved; throws io when there is no such file.
+/// The file that a path stands for (locate_store), symbolic links resolved; throws io when there is none.
 [[nodiscard]] std::string resolve_path(const std::string& path);
 
 }  // namespace kvctl::store

@@ -20,6 +20,9 @@
 #include "kvctl/store/cluster.hpp"
 #include "kvctl/store/etcd_facts.hpp"
 
+namespace kvctl::mvcc {
+struct CompactionPlan;
+}
 namespace kvctl::sqlite {
 class Database;
 }
@@ -28,8 +31,10 @@ namespace kvctl::store {
 
 class CompactionModel;
 class Conversion;
+enum class TargetKind;
 struct CheckRequest;
 struct CheckResult;
+struct Execution;
 
 enum class Layout { native, kine, bbolt };
 /// The words of --layout.
@@ -44,8 +49,20 @@ struct Traits {
         own_rules{};       ///< nobody chooses others; nullopt: etcd's, as asked for
     bool versions = true;  ///< versions and sub-revisions are stored: history tells them, HashKV covers them
     bool old_values = false;  ///< a row also holds the value before it
-    bool journal = false;     ///< written through a journal or a -wal
-    bool etcd_log = true;     ///< the writes came through a raft log of etcd's
+    bool in_place = true;  ///< rows can be changed where they stand; else the file is only ever written anew
+    bool lease_is_ttl = false;  ///< the lease of a row is its time to live in seconds, no id of one
+    bool journal = false;       ///< written through a journal or a -wal
+    bool etcd_log = true;       ///< the writes came through a raft log of etcd's
+    /// The db of an etcd member: it may hold alarms, and have others like it.
+    bool member = false;
+};
+
+/// What is to be done to one member of what may be a cluster, and what its operator says of the others.
+struct MemberChange {
+    bool in_place = false;     ///< the member itself changes, not a copy
+    bool compacts = false;     ///< its compact revision moves
+    bool disarms = false;      ///< its NOSPACE alarm goes
+    bool all_members = false;  ///< all are stopped and get the same revision
 };
 
 /// Where a store's raft log lies: a table, a folder as raftlog::open() takes it, or nowhere.
@@ -68,8 +85,9 @@ struct StoreInfo {
     std::uint64_t wal_bytes = 0;      ///< of a -wal beside it, 0 when there is none
     std::uint64_t journal_bytes = 0;  ///< of a -journal beside it
     bool wal_mode = false;
-    bool auto_vacuum = false;     ///< keeps pages of back pointers
-    bool shrinks_itself = false;  ///< auto_vacuum is full: each commit gives its free pages back
+    bool locked_for_life = false;  ///< a server has it locked as long as it has it open
+    bool auto_vacuum = false;      ///< keeps pages of back pointers
+    bool shrinks_itself = false;   ///< auto_vacuum is full: each commit gives its free pages back
 
     /// Bytes of a page that SQLite itself may fill.
     [[nodiscard]] std::uint64_t usable_size() const noexcept { return page_size - reserved_bytes; }
@@ -114,6 +132,8 @@ class Store {
     virtual ~Store() = default;
 
     [[nodiscard]] virtual const StoreInfo& info() const = 0;
+    /// What has to stay as long as the store does: the file that it was unpacked into.
+    void keep(std::shared_ptr<const void> what) { kept_ = std::move(what); }
     [[nodiscard]] virtual const Traits& traits() const noexcept = 0;
     [[nodiscard]] virtual StoreHead head() = 0;
     [[nodiscard]] virtual LogPlace log_place() = 0;
@@ -146,6 +166,12 @@ class Store {
         (void)restart;
         each_record(MainRevision(std::numeric_limits<std::int64_t>::min()),
                     MainRevision(std::numeric_limits<std::int64_t>::max()), f);
+    }
+
+    /// Calls `f` for every value that a row keeps of the one before it, ascending; only kine's rows do.
+    virtual void each_old_value(
+        const std::function<void(MainRevision, std::string_view key, std::string_view old_value)>& f) {
+        (void)f;
     }
 
     /// The record at exactly this revision; nullopt when it is not stored. The view lives until the next
@@ -183,6 +209,22 @@ class Store {
     /// What compactions of this store, whose load() gave `index`, come to. Never null; holds on to both.
     [[nodiscard]] virtual std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) = 0;
 
+    /// What is wrong with the file that load() need not notice and a file made from it would hide, as errors.
+    /// Reads the whole structure.
+    [[nodiscard]] virtual Findings structure_faults(Progress* /*progress*/) { return {}; }
+
+    /// Throws refused where the members of a cluster would not survive the change of one.
+    virtual void check_member_change(const MemberChange& /*change*/) {}
+    /// Whether an alarm is on that a disarming compaction takes away.
+    [[nodiscard]] virtual bool space_alarm() { return false; }
+
+    /// Throws where no compaction of the store can be planned, whatever its target.
+    virtual void check_compactable(const StoreHead& /*head*/) const {}
+
+    /// Writes what the plan leaves, a copy of the store that is only read, to the new file `output`.
+    virtual void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                                 const Execution& execution, const std::string& output) = 0;
+
     /// Throws where no executor may change this store, and why: read_only_layout, or refused, which is then
     /// also a finding `not-executable`.
     virtual void check_executable(Findings& findings) = 0;
@@ -190,8 +232,11 @@ class Store {
     /// The layout's part of check_store(): everything that can be wrong with the file and its rows.
     virtual void check(const CheckRequest& request, CheckResult& result, FindingLog& log) = 0;
 
-    /// The store as a native one would hold it. Reads it once, without values.
-    [[nodiscard]] virtual std::unique_ptr<Conversion> conversion(Progress* progress) = 0;
+    /// The store as another layout would hold it. Reads it once, without values.
+    [[nodiscard]] virtual std::unique_ptr<Conversion> conversion(TargetKind to, Progress* progress) = 0;
+
+  private:
+    std::shared_ptr<const void> kept_;
 };
 
 }  // namespace kvctl::store

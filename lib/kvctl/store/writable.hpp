@@ -17,6 +17,7 @@ struct Execution {
         false;  ///< kine: old_value of survivors at or below the compact revision becomes NULL
     std::optional<LogIndex> raft_compact_to;  ///< native: the log's new dummy entry; entries up to it go
     Progress* progress = nullptr;
+    bool disarm = false;  ///< bbolt: NOSPACE alarms go
 };
 
 /// A store that this process alone holds, from open_writable() to close(): nobody else can read or write it
@@ -32,6 +33,9 @@ class WritableStore {
 
     /// Why the file is not replaced by a new one but worked on in place; empty: it may be replaced.
     [[nodiscard]] virtual std::string why_in_place() const = 0;
+    /// Gives the file system what the store's files hold without need, as far as that goes at once: a -wal is
+    /// moved into the file.
+    virtual void make_room() {}
     /// Copies the store as it is now to the new file `to`: refused when it exists, io on failure (nothing is
     /// left).
     virtual void backup(const std::string& to) = 0;

@@ -11,6 +11,8 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/compaction_model.hpp"
+#include "kvctl/store/locate.hpp"
+#include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -48,22 +50,15 @@ bool looks_like_bbolt(std::string_view first_bytes) {
     return bbolt::looks_like_bbolt(first_bytes);
 }
 
-std::string bbolt_path(const std::string& path) {
-    struct stat st {};
-    if (::stat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) return path;
-    std::string db = path + (path.ends_with('/') ? "" : "/") + "member/snap/db";
-    if (::stat(db.c_str(), &st) != 0) {
-        throw Error(ErrorKind::not_a_store,
-                    path + ": is a directory, but no etcd data dir: it has no member/snap/db");
-    }
-    return db;
-}
+BboltStore::BboltStore(const std::string& path, bbolt::File::Lock lock)
+    : BboltStore(path, resolved(locate_store(path)), lock) {}
 
-BboltStore::BboltStore(const std::string& path)
-    : seen_(fingerprint(bbolt_path(path))), file_(bbolt_path(path)) {
+BboltStore::BboltStore(const std::string& path, const std::string& file, bbolt::File::Lock lock)
+    : seen_(fingerprint(file)), file_(file, lock, locate_store(path)) {
     info_.path = path;
-    info_.real_path = resolved(file_.path());
+    info_.real_path = file;
     info_.layout = Layout::bbolt;
+    info_.locked_for_life = true;
     info_.file_bytes = file_.file_bytes();
     info_.page_size = file_.page_size();
     info_.pages = file_.pages();
@@ -75,43 +70,11 @@ BboltStore::BboltStore(const std::string& path)
 }
 
 bool BboltStore::changed() const {
-    return file_.changed() || fingerprint(file_.path()) != seen_;
-}
-
-namespace {
-
-// Nothing executes on an etcd db; a copy of its survivors is a native store, whose size is not foretold.
-class BboltModel final : public CompactionModel {
-  public:
-    [[nodiscard]] Strategy strategy(const mvcc::CompactionPlan& /*plan*/, bool /*shrink*/) const override {
-        return Strategy::rewrite;
-    }
-    [[nodiscard]] std::optional<std::uint64_t> file_bytes(const mvcc::CompactionPlan& /*plan*/,
-                                                          const Outcome& /*outcome*/) override {
-        return std::nullopt;
-    }
-    [[nodiscard]] std::uint64_t changed_bytes(const mvcc::CompactionPlan& /*plan*/) const override {
-        return 0;
-    }
-    [[nodiscard]] std::vector<std::uint32_t> old_value_bytes(const mvcc::CompactionPlan& /*plan*/) override {
-        return {};
-    }
-};
-
-}  // namespace
-
-std::unique_ptr<CompactionModel> BboltStore::model(const mvcc::TreeIndex& /*index*/) {
-    return std::make_unique<BboltModel>();
-}
-
-void BboltStore::check_executable(Findings& /*findings*/) {
-    throw Error(ErrorKind::read_only_layout,
-                info_.path +
-                    ": an etcd db is never written; 'kvctl import' or 'compact -o NEW' makes a native store");
+    return file_.changed() || fingerprint(info_.real_path) != seen_;
 }
 
 const Traits& BboltStore::traits() const noexcept {
-    static const Traits k_traits{};
+    static const Traits k_traits{.own_rules = {}, .in_place = false, .member = true};
     return k_traits;
 }
 
@@ -120,12 +83,12 @@ LogPlace BboltStore::log_place() {
         struct stat st {};
         return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
     };
-    const bool own = is_directory(info_.path) && is_directory(info_.path + "/member/wal");
-    return {.table = nullptr, .folder = own ? info_.path : std::string(), .wal = true};
-}
-
-std::unique_ptr<Store> open_bbolt(const std::string& path) {
-    return std::make_unique<BboltStore>(path);
+    if (!is_directory(info_.path)) return {.table = nullptr, .folder = {}, .wal = true};
+    // The db of a data dir, whichever of its folders was named, or a folder above it.
+    const std::string member = folder_of(folder_of(info_.real_path));
+    const bool own = info_.real_path.ends_with("/member/snap/db") && is_directory(member + "/wal");
+    const std::string folder = is_directory(info_.path + "/member/wal") ? info_.path : folder_of(member);
+    return {.table = nullptr, .folder = own ? folder : std::string(), .wal = true};
 }
 
 // --- rows

@@ -15,9 +15,8 @@ namespace kvctl::store {
 /// Whether a file that begins with these bytes (128 KiB of them, or all there is) is a bbolt file.
 [[nodiscard]] bool looks_like_bbolt(std::string_view first_bytes);
 
-/// The file that `path` stands for: itself, or the `member/snap/db` of an etcd data dir. A directory without
-/// one throws `not_a_store`.
-[[nodiscard]] std::string bbolt_path(const std::string& path);
+/// A row of bucket "lease"; nullopt when it is none.
+[[nodiscard]] std::optional<Lease> decode_lease(std::string_view key, std::string_view value);
 
 /// An etcd `db`: bbolt with etcd's buckets. Read-only by type.
 ///
@@ -28,7 +27,10 @@ class BboltStore : public Store {
   public:
     /// `path` may be an etcd data dir, a db or a snapshot file. Throws as bbolt::File does, and `not_a_store`
     /// when there is no bucket "key".
-    explicit BboltStore(const std::string& path);
+    explicit BboltStore(const std::string& path, bbolt::File::Lock lock = bbolt::File::Lock::shared);
+    /// The same, once it is known which `file` that is.
+    BboltStore(const std::string& path, const std::string& file,
+               bbolt::File::Lock lock = bbolt::File::Lock::shared);
 
     /// free_pages is what no bucket reaches, once load() has walked them; before that what the freelist says.
     [[nodiscard]] const StoreInfo& info() const override { return info_; }
@@ -60,9 +62,14 @@ class BboltStore : public Store {
     [[nodiscard]] Cluster cluster() override;
     [[nodiscard]] std::optional<std::string> storage_version() override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
-    void check_executable(Findings& findings) override;
+    [[nodiscard]] Findings structure_faults(Progress* progress) override;
+    void check_member_change(const MemberChange& change) override;
+    [[nodiscard]] bool space_alarm() override;
+    void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                         const Execution& execution, const std::string& output) override;
+    void check_executable(Findings& /*findings*/) override {}
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
-    [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
+    [[nodiscard]] std::unique_ptr<Conversion> conversion(TargetKind to, Progress* progress) override;
 
     [[nodiscard]] bool changed() const override;
     /// As load(), but goes on behind pages that cannot be read; each is a finding.
@@ -79,6 +86,8 @@ class BboltStore : public Store {
     /// A value of the bucket "meta" as it is stored.
     [[nodiscard]] std::optional<std::string_view> meta_bytes(std::string_view name) const;
     [[nodiscard]] const bbolt::File& file() const noexcept { return file_; }
+    /// The buckets as load() met them, elements of "key" that no index takes included.
+    [[nodiscard]] const std::vector<EtcdFacts::Bucket>& buckets() const noexcept { return buckets_; }
 
   private:
     [[nodiscard]] std::optional<mvcc::Record> decode(std::string_view row_key, std::string_view value,
@@ -104,7 +113,5 @@ class BboltStore : public Store {
     bbolt::Bucket rows_;
     std::vector<EtcdFacts::Bucket> buckets_;  // as load() measured them
 };
-
-[[nodiscard]] std::unique_ptr<Store> open_bbolt(const std::string& path);
 
 }  // namespace kvctl::store

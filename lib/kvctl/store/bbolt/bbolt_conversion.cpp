@@ -10,7 +10,8 @@ namespace {
 // What only etcd's db holds (users and roles, alarms) is told and left out.
 class BboltConversion final : public Conversion {
   public:
-    BboltConversion(BboltStore& store, Progress* progress) : Conversion(store), db_(store) {
+    BboltConversion(BboltStore& store, TargetKind to, Progress* progress)
+        : Conversion(store, to), db_(store) {
         (void)survey(Damage::told, progress);
         take_counters();
     }
@@ -38,10 +39,12 @@ class BboltConversion final : public Conversion {
             return cursor.seek(key) && cursor.key() == key && cursor.value() == std::string_view("\x01");
         };
         if (is_on("auth", "authEnabled")) {
-            warn("authentication is on in this db; a native store holds no users and roles");
+            warn("authentication is on in this db; a " + std::string(name_of(target())) +
+                 " store holds no users and roles");
         }
         for (const EtcdFacts::Alarm& alarm : db_.alarms())
-            warn("an alarm is on in this db, " + alarm.text() + "; a native store holds none");
+            warn("an alarm is on in this db, " + alarm.text() + "; a " + std::string(name_of(target())) +
+                 " store holds none");
         take_versions();
     }
 
@@ -66,8 +69,8 @@ class BboltConversion final : public Conversion {
             f(r);
         });
         if (altered > 0) {
-            warn(rows_text(altered) +
-                 " hold more than a native store can; hashes differ from those of the source");
+            warn(rows_text(altered) + " hold more than a " + std::string(name_of(target())) +
+                 " store can; hashes differ from those of the source");
         }
     }
 
@@ -76,8 +79,8 @@ class BboltConversion final : public Conversion {
 
 }  // namespace
 
-std::unique_ptr<Conversion> BboltStore::conversion(Progress* progress) {
-    return std::make_unique<BboltConversion>(*this, progress);
+std::unique_ptr<Conversion> BboltStore::conversion(TargetKind to, Progress* progress) {
+    return std::make_unique<BboltConversion>(*this, to, progress);
 }
 
 }  // namespace kvctl::store

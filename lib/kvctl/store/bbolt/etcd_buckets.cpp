@@ -123,7 +123,7 @@ std::optional<Finding> BboltStore::missing_snapshot_db() const {
         }
     }
     if (newest <= applied || received.contains(newest)) return std::nullopt;
-    return Finding{Severity::error, "missing-snap-db", info_.real_path,
+    return Finding{Severity::error, "snap-db-missing", info_.real_path,
                    "it is at raft index " + std::to_string(applied) + ", the newest raft snapshot at " +
                        std::to_string(newest) +
                        ", and the .snap.db that belongs to that is not there: no server starts on it; as far "
@@ -154,25 +154,31 @@ StoreHead BboltStore::head() {
 
 // --- leases
 
+std::optional<Lease> decode_lease(std::string_view key, std::string_view value) {
+    if (key.size() != 8) return std::nullopt;
+    Lease lease;
+    proto::Reader r(value);
+    while (r.next()) {
+        if (r.field() == 1) lease.id = r.signed_number();
+        if (r.field() == 2) lease.ttl = r.signed_number();
+    }
+    if (r.bad()) return std::nullopt;
+    return lease;
+}
+
 std::vector<Lease> BboltStore::leases() {
     std::vector<Lease> leases;
     const auto bucket = file_.bucket("lease");
     if (!bucket) return leases;
     bbolt::Cursor cursor(file_, *bucket);
     for (bool more = cursor.first(); more; more = cursor.next()) {
-        Lease lease;
-        bool sound = !cursor.is_bucket() && cursor.key().size() == 8;
-        proto::Reader r(cursor.value());
-        while (sound && r.next()) {
-            if (r.field() == 1) lease.id = r.signed_number();
-            if (r.field() == 2) lease.ttl = r.signed_number();
-        }
-        if (!sound || r.bad()) {
+        const auto lease = cursor.is_bucket() ? std::nullopt : decode_lease(cursor.key(), cursor.value());
+        if (!lease) {
             throw Error(ErrorKind::damaged, file_.path() + ": page " + std::to_string(cursor.page().value()) +
                                                 ", element " + std::to_string(cursor.position()) +
                                                 ": is no lease");
         }
-        leases.push_back(lease);
+        leases.push_back(*lease);
     }
     std::sort(leases.begin(), leases.end(), [](const Lease& a, const Lease& b) { return a.id < b.id; });
     return leases;

@@ -14,13 +14,15 @@ using mvcc::IndexRow;
 using sqlite::Type;
 
 constexpr const char* k_record =
-    "id, name, deleted, prev_revision, length(value), create_revision, lease, value";
+    "id, name, deleted, prev_revision, length(value), create_revision, lease, value, length(old_value)";
 
 mvcc::Record record_of(const sqlite::Statement& s) {
     mvcc::Record r;
     r.revision = {s.integer(0), 0};
     r.key = s.bytes(1);
     r.tombstone = s.integer(2) != 0;
+    r.stored_bytes =
+        r.key.size() + static_cast<std::uint64_t>(s.integer(4)) + static_cast<std::uint64_t>(s.integer(8));
     if (!r.tombstone) {
         // The creating row stores 0, or NULL since kine 0.17.3: it is its own create revision.
         r.create_revision = s.integer(5) == 0 ? s.integer(0) : s.integer(5);
@@ -120,6 +122,7 @@ const Traits& KineStore::traits() const noexcept {
     static const Traits k_traits{.own_rules = mvcc::kine_rules(),
                                  .versions = false,
                                  .old_values = true,
+                                 .lease_is_ttl = true,
                                  .journal = true,
                                  .etcd_log = false};
     return k_traits;
@@ -251,6 +254,28 @@ void KineStore::each_record(MainRevision from, MainRevision to,
                      " ORDER BY id");
     s.bind(1, from.value()).bind(2, to.value());
     while (s.step()) hand_out(s);
+    check_unchanged();
+}
+
+void KineStore::each_old_value(
+    const std::function<void(MainRevision, std::string_view, std::string_view)>& f) {
+    const std::string columns =
+        "SELECT id, name, old_value FROM kine NOT INDEXED WHERE length(old_value) > 0"
+        " AND name IS NOT 'compact_rev_key'";
+    const auto hand_out = [&](const sqlite::Statement& s) {
+        f(MainRevision(s.integer(0)), s.bytes(1), s.bytes(2));
+    };
+    if (keyed_) {
+        sqlite::Statement s = db().prepare(columns + " ORDER BY id");
+        while (s.step()) hand_out(s);
+    } else {
+        sqlite::Statement one = db().prepare(columns + " AND rowid = ?1");
+        for (const RowsById::Place& p : rows_by_id().all()) {
+            one.reset();
+            one.bind(1, p.rowid);
+            if (one.step()) hand_out(one);
+        }
+    }
     check_unchanged();
 }
 

@@ -27,15 +27,20 @@ class KineStore final : public SqliteStore {
     [[nodiscard]] LogPlace log_place() override { return {}; }
     void each_record(MainRevision from, MainRevision to,
                      const std::function<void(const mvcc::Record&)>& f) override;
+    void each_old_value(
+        const std::function<void(MainRevision, std::string_view, std::string_view)>& f) override;
     [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
     [[nodiscard]] std::optional<mvcc::TreeIndex> load_key(std::string_view key,
                                                           const mvcc::CompactionRules& rules,
                                                           Findings& findings) override;
     [[nodiscard]] std::vector<Lease> leases() override { return {}; }
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override { return {}; }
+    /// Damaged where the current revision is the largest there can be.
+    void check_compactable(const StoreHead& head) const override;
     [[nodiscard]] std::vector<Hint> advice(const StoreHead& head, const mvcc::TreeIndex& index) override;
+    [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
-    [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
+    [[nodiscard]] std::unique_ptr<Conversion> conversion(TargetKind to, Progress* progress) override;
 
     /// Ids of the rows that hold the compact revision, ascending; one in a sound store.
     [[nodiscard]] std::vector<std::int64_t> compact_rows();

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "kvctl/store/conversion.hpp"
 #include "kvctl/store/kine/kine.hpp"
@@ -12,7 +13,7 @@ namespace {
 // them holds the current revision, scheduled and finished are raised to it, since nothing else would keep it.
 class KineConversion final : public Conversion {
   public:
-    KineConversion(KineStore& store, Progress* progress) : Conversion(store) {
+    KineConversion(KineStore& store, TargetKind to, Progress* progress) : Conversion(store, to) {
         const mvcc::TreeIndex index = survey(Damage::refused, progress);
         std::int64_t last = 0;
         index.for_each_row(0, index.slot_end(), [&](mvcc::Slot s) {
@@ -27,9 +28,17 @@ class KineConversion final : public Conversion {
     }
 
   private:
+    [[nodiscard]] bool leases_are_ttls() const noexcept override { return true; }
+
     void take_counters(MainRevision last_row) {
         const MainRevision compacted = store().head().compacted;
         MainRevision recorded = compacted;
+        const MainRevision lowered = std::max({last_row, compacted, MainRevision(1)});
+        if (to_etcd() && current() > lowered) {
+            warn("the current revision " + std::to_string(current().value()) +
+                 " is that of a row that is left out; the new store's is " + std::to_string(lowered.value()));
+            set_current(lowered);
+        }
         if (current() > std::max({last_row, compacted, MainRevision(1)})) {
             recorded = current();
             warn("the current revision " + std::to_string(current().value()) +
@@ -43,13 +52,20 @@ class KineConversion final : public Conversion {
         set_current(std::max(current(), MainRevision(1)));
     }
 
+    [[nodiscard]] bool to_etcd() const noexcept {
+        return target() == TargetKind::bbolt || target() == TargetKind::snapshot;
+    }
+
     // Versions are not stored: they are counted, and a life that began before the oldest row left counts
-    // from 2.
+    // from 2 (in an etcd db from 1). A time to live becomes a lease with that id, as kine's answers name it.
     void each_row(const std::function<void(const mvcc::Record&)>& f) override {
         std::map<std::string, std::int64_t, std::less<>> versions;
+        std::set<std::int64_t> ttls;
+        const std::int64_t unknown = to_etcd() ? 1 : 2;
         std::uint64_t recreated = 0;
         store().each_record(k_first, k_last, [&](const mvcc::Record& stored) {
             mvcc::Record r = stored;
+            if (r.lease != 0) ttls.insert(r.lease);
             const auto known = versions.find(r.key);
             if (r.tombstone) {
                 if (known != versions.end()) versions.erase(known);
@@ -57,11 +73,12 @@ class KineConversion final : public Conversion {
                 if (r.create_revision == r.revision.main) ++recreated;
                 r.version = ++known->second;
             } else {
-                r.version = r.create_revision == r.revision.main ? 1 : 2;
+                r.version = r.create_revision == r.revision.main ? 1 : unknown;
                 versions.emplace(r.key, r.version);
             }
             f(r);
         });
+        for (const std::int64_t ttl : ttls) add_found_lease({ttl, ttl});
         if (recreated > 0) {
             warn(rows_text(recreated) + " that create a key which exists already; versions count on");
         }
@@ -70,8 +87,8 @@ class KineConversion final : public Conversion {
 
 }  // namespace
 
-std::unique_ptr<Conversion> KineStore::conversion(Progress* progress) {
-    return std::make_unique<KineConversion>(*this, progress);
+std::unique_ptr<Conversion> KineStore::conversion(TargetKind to, Progress* progress) {
+    return std::make_unique<KineConversion>(*this, to, progress);
 }
 
 }  // namespace kvctl::store

@@ -50,8 +50,9 @@ class NativeStore final : public SqliteStore {
                                                           Findings& findings) override;
     [[nodiscard]] std::vector<Lease> leases() override;
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
+    [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
-    [[nodiscard]] std::unique_ptr<Conversion> conversion(Progress* progress) override;
+    [[nodiscard]] std::unique_ptr<Conversion> conversion(TargetKind to, Progress* progress) override;
 
     /// The layout's tables, if they are there, the revisions' with all its columns.
     [[nodiscard]] static std::optional<NativeTables> find_tables(const sqlite::Database& db);

@@ -6,7 +6,8 @@ namespace {
 
 class NativeConversion final : public Conversion {
   public:
-    NativeConversion(NativeStore& store, Progress* progress) : Conversion(store), native_(store) {
+    NativeConversion(NativeStore& store, TargetKind to, Progress* progress)
+        : Conversion(store, to), native_(store) {
         (void)survey(Damage::refused, progress);
         set_meta(store.meta());
     }
@@ -28,8 +29,8 @@ class NativeConversion final : public Conversion {
 
 }  // namespace
 
-std::unique_ptr<Conversion> NativeStore::conversion(Progress* progress) {
-    return std::make_unique<NativeConversion>(*this, progress);
+std::unique_ptr<Conversion> NativeStore::conversion(TargetKind to, Progress* progress) {
+    return std::make_unique<NativeConversion>(*this, to, progress);
 }
 
 }  // namespace kvctl::store

@@ -4,16 +4,18 @@
 #include <string>
 #include <string_view>
 
+#include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/mvcc/record.hpp"
 #include "kvctl/sqlite/database.hpp"
 #include "kvctl/store/store.hpp"
+#include "kvctl/store/target.hpp"
 #include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::store {
 
 /// Builds a new native store (kvctl-store(5)), streaming: records go straight into the file, which takes its
 /// name only when it is complete.
-class NativeWriter {
+class NativeWriter final : public Target {
   public:
     struct Options {
         bool key_index = false;   ///< an index by key, for reading one key without a scan
@@ -25,13 +27,13 @@ class NativeWriter {
     NativeWriter(std::string path, const Options& options);
 
     /// Records should ascend by revision. Throws damaged when one repeats.
-    void add(const mvcc::Record& record);
-    void add(const Lease& lease);
-    void set_meta(std::string_view name, std::int64_t value);
+    void add(const mvcc::Record& record) override;
+    void add(const Lease& lease) override;
+    void set_meta(std::string_view name, std::int64_t value) override;
     void add_raft_entry(std::uint64_t index, std::uint64_t term, std::int64_t type,
                         std::optional<std::string_view> data);
     /// Completes, syncs and names the file. Throws refused when the name is taken.
-    void finish();
+    void finish() override;
 
   private:
     std::string path_;
@@ -41,6 +43,10 @@ class NativeWriter {
     std::optional<sqlite::Statement> insert_;
     std::optional<sqlite::Statement> insert_entry_;
 };
+
+/// Builds a native store of what the plan leaves of a store of any layout, its counters included.
+void write_survivors(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                     const std::string& output);
 
 /// The tables of an empty native store, in `db`.
 void create_native_tables(const sqlite::Database& db, bool raft_table);

@@ -58,12 +58,4 @@ void compact_raft_table(const sqlite::Database& db, LogIndex index) {
     set_meta(db, "raft_snapshot_term", dummy_term);
 }
 
-mvcc::Slot SlotCursor::at(mvcc::Revision revision) {
-    const mvcc::Slot end = index_.slot_end();
-    if (next_ < end && index_.occupied(next_) && index_.revision(next_) == revision) return next_++;
-    const mvcc::Slot found = index_.find_slot(revision);
-    if (found != mvcc::k_no_slot) next_ = found + 1;
-    return found;
-}
-
 }  // namespace kvctl::store

@@ -1,5 +1,5 @@
 #pragma once
-#include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/store/slot_cursor.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
 #include "kvctl/store/sqlite/sqlite_store.hpp"
 
@@ -14,17 +14,5 @@ void record_scheduled_revision(const sqlite::Database& db, MainRevision revision
 void record_log_position(const sqlite::Database& db, LogIndex index, Term term);
 /// Native: deletes log entries up to `index` and makes it the dummy entry.
 void compact_raft_table(const sqlite::Database& db, LogIndex index);
-
-/// Finds a row's slot: at once when rows come in revision order, by search when they do not.
-class SlotCursor {
-  public:
-    explicit SlotCursor(const mvcc::TreeIndex& index) : index_(index) {}
-    /// k_no_slot when the index has no such row.
-    [[nodiscard]] mvcc::Slot at(mvcc::Revision revision);
-
-  private:
-    const mvcc::TreeIndex& index_;
-    mvcc::Slot next_ = 0;
-};
 
 }  // namespace kvctl::store

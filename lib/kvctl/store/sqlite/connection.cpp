@@ -98,7 +98,9 @@ Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
     struct stat shm {};
     const bool shared_memory = info.wal_mode && ::stat((info.real_path + "-shm").c_str(), &shm) == 0;
     const sqlite::Holders holders = sqlite::find_holders(info.real_path, shared_memory);
-    const bool detached = info.wal_mode && !holders.any();
+    // What an archive was unpacked into has no name that others could open it by.
+    const bool unnamed = info.real_path.starts_with("/proc/self/fd/");
+    const bool detached = unnamed || (info.wal_mode && !holders.any());
     const auto mode = detached ? sqlite::Database::Mode::detached : sqlite::Database::Mode::read;
     const auto access = detached        ? Connection::Access::detached
                         : info.wal_mode ? Connection::Access::live

@@ -9,12 +9,6 @@
 
 namespace kvctl::store {
 
-/// Chooses by what measurements say is faster. A copy of the survivors wins from a half removed (native), a
-/// third when shrinking as well, or a tenth (kine, whose six indexes make every deletion dear). For less,
-/// rows are deleted in place, and shrinking then copies indexes as they are instead of sorting them anew.
-[[nodiscard]] Strategy choose_strategy(const SqliteStore& store, const mvcc::CompactionPlan& plan,
-                                       bool shrink) noexcept;
-
 /// Deletes what the plan removes and sets the compact revision, in one transaction that is checked against
 /// the plan before it is committed; with `batch` in transactions of so many revisions, which a later run
 /// resumes. Throws damaged, with nothing changed, when the store is not what the plan was made
@@ -35,20 +29,8 @@ void check_copyable(const SqliteStore& store);
 void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      const Execution& execution);
 
-/// The same into a new file `output`; the store is only read. An etcd db becomes a native store.
-void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                       const Execution& execution, const std::string& output);
-
 /// Gives free pages back to the file system: VACUUM INTO a new file and rename, or VACUUM itself where the
 /// file has more than one name or somebody has it open. Closes the store.
 void shrink(SqliteWritable& writable, Progress* progress);
-
-/// Bytes of disk that an execution needs beside the file, at the most.
-struct SpaceNeeds {
-    std::uint64_t bytes = 0;
-    std::string folder;
-};
-/// Throws no_space with both numbers when the file system has less.
-void check_space(const SpaceNeeds& needs, const std::string& path);
 
 }  // namespace kvctl::store

@@ -4,12 +4,10 @@
 #include <array>
 #include <cerrno>
 #include <functional>
-#include <limits>
 #include <optional>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
-#include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
 #include "kvctl/store/sqlite/copy_schema.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
@@ -180,42 +178,6 @@ void in_the_name_of(const SqliteStore& store, const TempFile& file, F f) {
     }
 }
 
-// The survivors of any store, and its counters.
-void add_survivors(NativeWriter& writer, Store& store, const mvcc::TreeIndex& index,
-                   const mvcc::CompactionPlan& plan) {
-    SlotCursor cursor(index);
-    std::uint64_t copied = 0;
-    store.each_record(MainRevision(std::numeric_limits<std::int64_t>::min()), plan.current,
-                      [&](const mvcc::Record& r) {
-                          const Slot s = cursor.at(r.revision);
-                          if (s != mvcc::k_no_slot && plan.removed_slots.contains(s)) return;
-                          writer.add(r);
-                          if ((++copied & 0xFFF) == 0) check_interrupt();
-                      });
-    if (copied != plan.kept.revisions) {
-        throw Error(ErrorKind::damaged, store.info().path + ": " + std::to_string(copied) +
-                                            " rows were copied where the plan keeps " +
-                                            std::to_string(plan.kept.revisions));
-    }
-    for (const Lease& lease : store.leases()) writer.add(lease);
-    const StoreHead head = store.head();
-    if (head.consistent_index)
-        writer.set_meta("consistent_index", static_cast<std::int64_t>(head.consistent_index->value()));
-    if (head.term) writer.set_meta("term", static_cast<std::int64_t>(head.term->value()));
-    if (plan.compacted_after.value() >= 0) {
-        writer.set_meta("scheduled_compact_rev", plan.compacted_after.value());
-        writer.set_meta("finished_compact_rev", plan.compacted_after.value());
-    }
-}
-
-// A store of a layout that is never written: its survivors become a native store.
-void write_native(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                  const std::string& output) {
-    NativeWriter writer(output, {});
-    copy_one_moment(store, [&] { add_survivors(writer, store, index, plan); });
-    writer.finish();
-}
-
 }  // namespace
 
 void check_copyable(const SqliteStore& store) {
@@ -240,20 +202,15 @@ void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, con
     writable.replace_by(replacement);
 }
 
-void execute_to_output(Store& any, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                       const Execution& execution, const std::string& output) {
+void SqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                                  const Execution& execution, const std::string& output) {
     expect_new(output);
-    auto* const sqlite_store = dynamic_cast<SqliteStore*>(&any);
-    if (sqlite_store == nullptr) {
-        write_native(any, index, plan, output);
-        return;
-    }
-    SqliteStore& store = *sqlite_store;
+    SqliteStore& store = *this;
     check_copyable(store);
     TempFile file(output);
     copy_one_moment(store, [&] {
         in_the_name_of(store, file, [&] {
-            build(file, store, index, plan, execution, store.info().wal_mode && store.detached());
+            build(file, store, index, plan, execution, store.detached());
             verify(file.path(), store, index, plan, execution);
         });
     });
@@ -289,24 +246,6 @@ void shrink(SqliteWritable& writable, Progress* progress) {
         if (e.kind() != ErrorKind::in_use || !compacted) throw;
         throw Error(e.kind(), e.what() + std::string("; it is compacted, and 'kvctl vacuum' shrinks it"));
     }
-}
-
-Strategy choose_strategy(const SqliteStore& store, const mvcc::CompactionPlan& plan, bool shrink) noexcept {
-    const std::uint64_t all = std::max<std::uint64_t>(1, plan.before.revisions);
-    const std::uint64_t gone = plan.removed.revisions;
-    if (store.info().layout == Layout::kine) return gone * 10 > all ? Strategy::rewrite : Strategy::in_place;
-    return gone * (shrink ? 3 : 2) > all ? Strategy::rewrite : Strategy::in_place;
-}
-
-std::string_view name_of(Strategy strategy) noexcept {
-    return strategy == Strategy::in_place ? "in-place" : "rewrite";
-}
-
-void check_space(const SpaceNeeds& needs, const std::string& path) {
-    const std::uint64_t have = free_bytes(needs.folder);
-    if (have >= needs.bytes) return;
-    throw Error(ErrorKind::no_space, path + ": needs " + std::to_string(needs.bytes) + " bytes free in " +
-                                         needs.folder + ", which has " + std::to_string(have));
 }
 
 }  // namespace kvctl::store

@@ -12,12 +12,16 @@ class SqliteModel : public CompactionModel {
   public:
     SqliteModel(SqliteStore& store, const mvcc::TreeIndex& index) : store_(store), index_(index) {}
 
-    [[nodiscard]] Strategy strategy(const mvcc::CompactionPlan& plan, bool shrink) const override;
     /// As VACUUM packs, or as a copy does. The first call reads what stands beside the revisions.
     [[nodiscard]] std::optional<std::uint64_t> file_bytes(const mvcc::CompactionPlan& plan,
                                                           const Outcome& outcome) override;
-    [[nodiscard]] std::uint64_t changed_bytes(const mvcc::CompactionPlan& plan) const override;
+    [[nodiscard]] std::vector<SpaceNeeds> space_needs(const mvcc::CompactionPlan& plan,
+                                                      const DiskWork& work) const override;
+    void check_copyable() const override;
     [[nodiscard]] std::vector<std::uint32_t> old_value_bytes(const mvcc::CompactionPlan& plan) override;
+
+  protected:
+    [[nodiscard]] const mvcc::TreeIndex& index() const noexcept { return index_; }
 
   private:
     SqliteStore& store_;

@@ -135,11 +135,6 @@ std::optional<SpaceNeeds> sorting(const mvcc::CompactionPlan& plan, const DiskWo
     return SpaceNeeds{largest, temporary_folder()};
 }
 
-dev_t device_of(const std::string& folder) {
-    struct stat st {};
-    return ::stat(folder.c_str(), &st) == 0 ? st.st_dev : 0;
-}
-
 }  // namespace
 
 std::string temporary_folder() {
@@ -188,22 +183,6 @@ std::vector<SpaceNeeds> space_needs(const SqliteStore& store, const mvcc::TreeIn
     }
     if (work.backup) needs.push_back({info.bytes_with_wal(), folder_of(*work.backup)});
     return needs;
-}
-
-std::optional<Shortage> find_shortage(const std::vector<SpaceNeeds>& needs, const StoreInfo& info,
-                                      bool may_checkpoint) {
-    const dev_t own = device_of(folder_of(info.real_path));
-    for (const SpaceNeeds& first : needs) {
-        const dev_t device = device_of(first.folder);
-        std::uint64_t sum = 0;
-        for (const SpaceNeeds& n : needs) sum += device_of(n.folder) == device ? n.bytes : 0;
-        std::uint64_t has = free_bytes(first.folder);
-        const std::uint64_t growth = info.bytes_with_wal() - info.file_bytes;
-        if (may_checkpoint && device == own && info.wal_mode && info.wal_bytes > 0 && growth <= has)
-            has += info.wal_bytes - std::min(info.wal_bytes, growth);
-        if (sum > has) return Shortage{first.folder, sum, has};
-    }
-    return std::nullopt;
 }
 
 }  // namespace kvctl::store

@@ -27,7 +27,10 @@ std::uint64_t size_of(const std::string& path) noexcept {
 }  // namespace
 
 SqliteStore::SqliteStore(StoreInfo info, Connection connection, int timeout_ms)
-    : info_(std::move(info)), connection_(std::move(connection)), timeout_ms_(timeout_ms) {
+    : info_(std::move(info)),
+      connection_(std::move(connection)),
+      timeout_ms_(timeout_ms),
+      first_seen_(connection_.seen) {
     refresh_info();
 }
 
@@ -43,12 +46,12 @@ void SqliteStore::refresh_info() {
 }
 
 bool SqliteStore::changed() const {
-    return connection_.access != Connection::Access::owned &&
-           fingerprint(info_.real_path) != connection_.seen;
+    return connection_.access != Connection::Access::owned && fingerprint(info_.real_path) != first_seen_;
 }
 
 void SqliteStore::check_unchanged() const {
-    if (connection_.access == Connection::Access::detached && changed()) {
+    if (connection_.access == Connection::Access::detached &&
+        fingerprint(info_.real_path) != connection_.seen) {
         throw Error(ErrorKind::busy,
                     info_.path + ": was changed by another process while it was read; try again");
     }
@@ -213,7 +216,8 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
                          std::nullopt});
             }
         }
-        if (connection_.access == Connection::Access::detached && changed()) {
+        if (connection_.access == Connection::Access::detached &&
+            fingerprint(info_.real_path) != connection_.seen) {
             if (attempt == 3) check_unchanged();
             connection_.db.close();
             connection_ = open_for_reading(inspect_file(info_.path, info_.real_path), timeout_ms_);

@@ -24,7 +24,8 @@ class SqliteStore : public Store {
     [[nodiscard]] const StoreInfo& info() const override { return info_; }
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress) override;
-    [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
+    void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                         const Execution& execution, const std::string& output) override;
     /// Refused when the revision table has a trigger, a generated column, or a column that is not the
     /// layout's and has no default: what a write would do then is not known.
     void check_executable(Findings& findings) override;
@@ -93,6 +94,8 @@ class SqliteStore : public Store {
     StoreInfo info_;
     Connection connection_;
     int timeout_ms_;
+    // load() opens a file anew that changed under it: head() may have told of the one before.
+    Fingerprint first_seen_;
 
   private:
     [[nodiscard]] bool scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress);

@@ -13,6 +13,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
+#include "kvctl/store/holders.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
 #include "kvctl/store/sqlite/page_check.hpp"
 
@@ -69,11 +70,6 @@ bool take_lock(sqlite::Database& db) {
 }
 
 }  // namespace
-
-std::string in_use_by(const std::string& path, const std::vector<pid_t>& pids) {
-    return path + ": in use by " + sqlite::describe(pids) +
-           ": stop it first (a k3s or kine server keeps its store open)";
-}
 
 SqliteWritable SqliteWritable::open(const std::string& path, const OpenOptions& options) {
     const std::string real_path = resolve_path(path);
@@ -174,9 +170,7 @@ void SqliteWritable::close() {
 }
 
 std::string SqliteWritable::why_in_place() const {
-    if (hard_links_ > 1) return "the file has more than one name: compacted in place";
-    if (!idle_holders_.empty()) return "another process has the file open: compacted in place";
-    return {};
+    return store::why_in_place(hard_links_ > 1, !idle_holders_.empty());
 }
 
 void SqliteWritable::execute(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
@@ -209,11 +203,6 @@ void SqliteStore::check_executable(Findings& findings) {
             refuse("the column '" + escape(c.name) + "', which is not " + (kine ? "kine's" : "the layout's"));
         }
     }
-}
-
-void check_executable(SqliteStore& store) {
-    Findings findings;
-    store.check_executable(findings);
 }
 
 }  // namespace kvctl::store

@@ -32,6 +32,7 @@ class SqliteWritable final : public WritableStore {
 
     /// Moves a -wal into the main file, so that the file alone is the store.
     void checkpoint();
+    void make_room() override { checkpoint(); }
     /// Before the first write into the file: throws damaged where check_pages() does. The -wal is moved into
     /// the file for it. Once is enough, since nobody else writes.
     void check_pages();
@@ -62,12 +63,5 @@ class SqliteWritable final : public WritableStore {
     bool changed_ = false;
     bool pages_sound_ = false;
 };
-
-/// What a writer says that finds a WAL-mode store open elsewhere.
-[[nodiscard]] std::string in_use_by(const std::string& path, const std::vector<pid_t>& pids);
-
-/// Throws refused when the revision table has a trigger, a generated column, or a column that is not the
-/// layout's and has no default: what a write would do then is not known.
-void check_executable(SqliteStore& store);
 
 }  // namespace kvctl::store

@@ -1,0 +1,324 @@
+#include "kvctl/jobs/compact.hpp"
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/files.hpp"
+#include "kvctl/jobs/compact_age.hpp"
+#include "kvctl/jobs/compact_decision.hpp"
+#include "kvctl/jobs/compact_space.hpp"
+#include "kvctl/jobs/facts.hpp"
+#include "kvctl/jobs/held.hpp"
+#include "kvctl/jobs/provisional.hpp"
+#include "kvctl/store/convert.hpp"
+#include "kvctl/store/holders.hpp"
+#include "kvctl/store/temp_file.hpp"
+#include "kvctl/store/writable.hpp"
+
+// open → decide → refuse or carry out → result, for a forecast, a store in place, and a new file.
+namespace kvctl::jobs {
+namespace {
+
+std::string_view result_of(const Decision& d, bool executed) {
+    switch (d.kind) {
+        case Decision::Kind::compact:
+            return executed ? "compacted" : "would-compact";
+        case Decision::Kind::already_compacted:
+            return "already-compacted";
+        case Decision::Kind::already_fits:
+            return "already-fits";
+        case Decision::Kind::below_min_gain:
+            return "below-min-gain";
+    }
+    return "";
+}
+
+report::CompactionReport start_report(const store::StoreInfo& info, const CompactRequest& request,
+                                      bool executed) {
+    report::CompactionReport r;
+    r.store = facts_of(info);
+    r.file_before = info.file_bytes;
+    r.executed = executed;
+    r.shrinks = request.vacuum;
+    return r;
+}
+
+CompactResult finish(report::CompactionReport r, Decision d) {
+    CompactResult result;
+    r.result = result_of(d, r.executed);
+    r.strategy = name_of(d.strategy);
+    r.old_values = d.old_values;
+    r.file_after_vacuum = r.file_after_vacuum ? r.file_after_vacuum : d.shrunk_bytes;
+    if (d.kind == Decision::Kind::below_min_gain) {
+        // Nothing goes: the counts say so, and the target stays what was asked for.
+        r.old_values.reset();
+        d.plan.removed = {};
+        d.plan.kept = d.plan.before;
+        d.plan.removed_slots = mvcc::SlotSet(d.plan.above);
+        d.plan.compacted_after = d.plan.compacted_before;
+        for (mvcc::PrefixUsage& u : d.plan.prefixes) u.removed_revisions = u.removed_bytes = 0;
+    }
+    const bool shortens = d.raft_compact_to && d.log && d.log->after.removed_entries > 0;
+    result.removes = d.plan.removed.revisions > 0 || shortens;
+    r.raft_log = std::move(d.log);
+    r.notes = std::move(d.notes);
+    result.index = std::move(d.index);
+    result.plan = std::make_unique<const mvcc::CompactionPlan>(std::move(d.plan));
+    r.index = result.index.get();
+    r.plan = result.plan.get();
+    result.report = std::move(r);
+    return result;
+}
+
+// The list goes to its file before anything is changed, so that a full disk costs nothing.
+void write_list(const CompactRequest& request, const Decision& d, Provisional& made) {
+    if (!request.list_file) return;
+    request.write_list(*d.index, d.plan);
+    made.add(*request.list_file);
+}
+
+void stay_in_place(Decision& d, const std::string& why) {
+    if (why.empty() || !d.works() || d.strategy != store::Strategy::rewrite) return;
+    d.strategy = store::Strategy::in_place;
+    d.notes.warnings.push_back(why);
+}
+
+void refuse_without_space(const store::StoreInfo& info, const Decision& d, const CompactRequest& request,
+                          bool in_place) {
+    if (const auto space = look_for_space(info, d, request, in_place))
+        throw Error(ErrorKind::no_space, space->message);
+}
+
+// --- a forecast
+
+struct Forecast {
+    std::unique_ptr<store::Store> store;
+    Decision decision;
+};
+
+// An etcd db is looked at without its lock. A server that commits meanwhile may pull pages away from under
+// the reader: then all begins again, some times.
+Forecast decide_beside_writers(const CompactRequest& request, Progress* progress) {
+    store::OpenOptions open = request.open;
+    open.without_lock = true;
+    for (int again = 10;; --again) {
+        std::unique_ptr<store::Store> store = store::open_store(request.path, open);
+        const bool last = store->traits().in_place || again == 0;
+        try {
+            Decision d = decide(*store, request, false, progress);
+            if (last || !store->changed()) return {std::move(store), std::move(d)};
+        } catch (const Error& e) {
+            if (last || e.kind() != ErrorKind::damaged || !store->changed()) throw;
+        }
+    }
+}
+
+// Why the real run would end without doing anything once nobody else has the store. Damage of rows is a
+// finding already.
+report::Refusal refusal_of_work(store::Store& store, const CompactRequest& request, Decision& d,
+                                bool in_place) {
+    report::Refusal r;
+    const bool writes = request.output ? d.kind != Decision::Kind::below_min_gain : d.changes(request.vacuum);
+    try {
+        if (!request.output && (writes || !store.traits().in_place)) store.check_executable(d.notes.findings);
+        const bool copies =
+            request.output ? !converts(store, request) : d.works() && d.strategy == store::Strategy::rewrite;
+        if (writes && copies) d.model->check_copyable();
+        check_decision(store.info(), d);
+        check_request(store, request, d);
+        if (!writes) return r;
+        if (auto space = look_for_space(store.info(), d, request, in_place)) {
+            r.ways = std::move(space->ways);
+            throw Error(ErrorKind::no_space, space->message);
+        }
+    } catch (const Error& e) {
+        r.reason = e.what();
+        r.kind = kind_name(e.kind());
+    }
+    return r;
+}
+
+// The same as things stand: a server that has the store open comes first.
+report::Refusal refusal(store::Store& store, const CompactRequest& request, Decision& d,
+                        const store::Surroundings& around) {
+    const bool in_place = !store::why_in_place(around, store.info()).empty();
+    report::Refusal r = refusal_of_work(store, request, d, in_place);
+    if (request.output || !d.changes(request.vacuum)) return r;
+    return held_refusal(store.info(), around, std::move(r));
+}
+
+void foretell_size(const store::StoreInfo& info, const CompactRequest& request, Decision& d,
+                   report::CompactionReport& r) {
+    const bool works = d.works();
+    const bool new_file =
+        (request.vacuum && d.may_shrink()) || (works && d.strategy == store::Strategy::rewrite);
+    r.file_after = new_file ? d.shrunk_bytes : std::optional(works ? info.bytes_with_wal() : info.file_bytes);
+    if (!works || new_file || !info.shrinks_itself) return;
+    r.file_after.reset();
+    d.notes.warnings.emplace_back(
+        "auto_vacuum gives pages back as they fall free; how many that are shows when it is done");
+}
+
+// --- the real run
+
+// The work itself; whether it made the file smaller.
+bool carry_out(store::WritableStore& writable, const CompactRequest& request, Decision& d,
+               Progress* progress) {
+    bool shrunk = false;
+    Provisional::carry_out(writable, [&](Provisional& made) {
+        if (request.backup && d.changes(request.vacuum)) {
+            writable.backup(*request.backup);
+            made.add(*request.backup);
+        }
+        write_list(request, d, made);
+        if (d.works()) {
+            const store::Execution execution{request.drop_old_values, d.raft_compact_to, progress, d.disarms};
+            writable.execute(*d.index, d.plan, d.strategy, request.batch, execution);
+            shrunk = d.strategy == store::Strategy::rewrite;
+        }
+        if (!shrunk && request.vacuum && d.may_shrink()) {
+            writable.shrink(progress);
+            shrunk = true;
+        }
+        writable.close();
+    });
+    return shrunk;
+}
+
+CompactResult execute(const CompactRequest& request, Progress* progress) {
+    store::OpenOptions open = request.open;
+    open.waiting = progress;
+    const std::unique_ptr<store::WritableStore> writable = store::open_writable(request.path, open);
+    store::Store& store = writable->store();
+    Decision d;
+    store.check_executable(d.notes.findings);
+    d = decide(store, request, true, progress);
+    const store::StoreInfo info = store.info();
+    check_decision(info, d);
+    check_request(store, request, d);
+    report::CompactionReport r = start_report(info, request, true);
+    const std::string in_place = writable->why_in_place();
+    stay_in_place(d, in_place);
+    if (d.changes(request.vacuum)) {
+        if (request.backup) store::expect_new(*request.backup);
+        refuse_without_space(info, d, request, !in_place.empty());
+        if (needs_room_of_wal(info, d, request, !in_place.empty())) writable->make_room();
+    }
+    r.shrinks = carry_out(*writable, request, d, progress);
+    r.predicted = false;
+    r.file_after = file_size(info.real_path);
+    if (r.shrinks) r.file_after_vacuum = r.file_after;
+    return finish(std::move(r), std::move(d));
+}
+
+CompactResult write_output(const CompactRequest& request, Progress* progress) {
+    store::expect_new(*request.output);
+    store::OpenOptions open = request.open;
+    open.against_writers = true;
+    const std::unique_ptr<store::Store> store = store::open_store(request.path, open);
+    Decision d = decide(*store, request, true, progress);
+    if (d.kind != Decision::Kind::below_min_gain && !converts(*store, request)) d.model->check_copyable();
+    check_decision(store->info(), d);
+    check_request(*store, request, d);
+    report::CompactionReport r = start_report(store->info(), request, true);
+    r.output = *request.output;
+    if (d.kind == Decision::Kind::below_min_gain) return finish(std::move(r), std::move(d));
+    Provisional made;
+    write_list(request, d, made);
+    refuse_without_space(store->info(), d, request, false);
+    if (converts(*store, request)) {
+        store::Converted done = store::convert_compacted(
+            *store, *d.index, d.plan, {*request.to, *request.output, false, false, request.renumber},
+            d.disarms, progress);
+        for (std::string& w : done.warnings) d.notes.warnings.push_back(std::move(w));
+        for (Finding& f : done.findings) d.notes.findings.push_back(std::move(f));
+    } else {
+        store->write_compacted(*d.index, d.plan,
+                               {request.drop_old_values, d.raft_compact_to, progress, d.disarms},
+                               *request.output);
+    }
+    made.keep();
+    r.predicted = false;
+    r.file_after = r.file_after_vacuum = file_size(*request.output);
+    return finish(std::move(r), std::move(d));
+}
+
+// A run that writes nothing; nullopt, where asked, when there is something to write.
+std::optional<CompactResult> by_a_look(const CompactRequest& request, bool unless_work) {
+    const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
+    Decision d = decide(*store, request, true, nullptr);
+    if (unless_work && d.changes(request.vacuum)) return std::nullopt;
+    report::CompactionReport r = start_report(store->info(), request, true);
+    r.predicted = false;
+    r.file_after = store->info().file_bytes;
+    return finish(std::move(r), std::move(d));
+}
+
+// True when a look is enough to know that nothing is to be done, or that it cannot be: the store is then
+// never opened for writing.
+bool look_is_enough(const CompactRequest& request) {
+    if (!request.rev && !request.keep_last && !request.target_size) return true;
+    if (store::needs_rollback(request.path)) return false;
+    store::OpenOptions at_once = request.open;
+    at_once.timeout_ms = 0;
+    try {
+        const std::unique_ptr<store::Store> store = store::open_store(request.path, at_once);
+        const store::StoreHead head = store->head();
+        if (request.rev && *request.rev > head.current) return true;
+        if (request.vacuum || request.disarm || request.compacts_raft() || request.target_size ||
+            head.pending())
+            return false;
+        if (request.rev) return *request.rev <= head.compacted;
+        return *request.keep_last >=
+               static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
+    } catch (const Error& e) {
+        // Whoever holds the store, the writer will wait for it and say so.
+        if (e.kind() == ErrorKind::busy) return false;
+        throw;
+    }
+}
+
+// By age: the revision is found first, and is then compacted to as any other.
+CompactResult by_age(const CompactRequest& request, Progress* progress,
+                     CompactResult (*run)(const CompactRequest&, Progress*)) {
+    const ByAge by = find_age(request, progress);
+    CompactResult result = run(by.request, progress);
+    result.report.target_time = by.target;
+    for (const std::string& warning : by.notes.warnings) result.report.notes.warnings.push_back(warning);
+    return result;
+}
+
+}  // namespace
+
+CompactResult forecast_compaction(const CompactRequest& request, Progress* progress) {
+    if (request.keep_within) return by_age(request, progress, forecast_compaction);
+    const store::Surroundings around = store::look_around(request.path);
+    auto [store, d] = decide_beside_writers(request, progress);
+    const store::StoreInfo& info = store->info();
+    if (store->traits().in_place && !request.output) stay_in_place(d, store::why_in_place(around, info));
+    report::CompactionReport r = start_report(info, request, false);
+    foretell_size(info, request, d, r);
+    if (!store->traits().in_place) r.shrinks = d.changes(request.vacuum);
+    if (request.output) store::refuse_existing(*request.output);
+    if (request.backup && d.changes(request.vacuum)) store::refuse_existing(*request.backup);
+    r.refusal = refusal(*store, request, d, around);
+    Provisional made;
+    write_list(request, d, made);
+    made.keep();
+    return finish(std::move(r), std::move(d));
+}
+
+CompactResult compact(const CompactRequest& request, Progress* progress) {
+    if (request.keep_within) return by_age(request, progress, compact);
+    if (request.output) return write_output(request, progress);
+    store::refuse_archive(request.path);
+    if (look_is_enough(request)) return *by_a_look(request, false);
+    try {
+        return execute(request, progress);
+    } catch (const Error& e) {
+        // Where only the rows can tell, that nothing is to be done shows beside a server as well.
+        if (e.kind() != ErrorKind::in_use || !(request.target_size || request.min_gain)) throw;
+        if (auto looked = by_a_look(request, true)) return std::move(*looked);
+        throw;
+    }
+}
+
+}  // namespace kvctl::jobs

@@ -1,0 +1,219 @@
+#include "kvctl/jobs/compact_decision.hpp"
+
+#include <algorithm>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/files.hpp"
+#include "kvctl/base/text.hpp"
+#include "kvctl/jobs/compact_target.hpp"
+#include "kvctl/jobs/raft_log.hpp"
+#include "kvctl/mvcc/refusals.hpp"
+#include "kvctl/raftlog/open.hpp"
+#include "kvctl/store/convert.hpp"
+#include "kvctl/store/etcd_rules.hpp"
+
+namespace kvctl::jobs {
+namespace {
+
+constexpr std::size_t k_breaks_named = 20;
+
+// Damage that the index itself shows.
+void note_index_damage(Decision& d) {
+    for (const mvcc::Slot s : d.index->version_breaks()) {
+        const mvcc::Revision r = d.index->revision(s);
+        d.notes.findings.push_back({Finding::Severity::error, "version-break", mvcc::revision_text(r),
+                                    "its version does not follow from the key's revision before it", r.main});
+        if (d.notes.findings.size() > k_breaks_named) break;
+    }
+    if (d.index->duplicates() > 0) {
+        d.notes.findings.push_back({Finding::Severity::error, "duplicate-revision", "",
+                                    many(d.index->duplicates(), "row") + " repeat another row's revision",
+                                    std::nullopt});
+    }
+}
+
+std::unique_ptr<raftlog::Source> open_log(store::Store& store, const CompactRequest& request) {
+    const int timeout_ms = request.open.timeout_ms;
+    if (!request.raft_log) {
+        auto own = log_of(store, timeout_ms, request.wal_dir);
+        if (own == nullptr && request.compacts_raft()) {
+            throw Error(ErrorKind::usage, request.path + ": --raft-index: the store holds no raft log");
+        }
+        return own;
+    }
+    // Opening the store once more and closing it again would drop the locks this process holds on it.
+    if (!same_file(*request.raft_log, store.info().real_path))
+        return raftlog::open(*request.raft_log, timeout_ms);
+    auto own = log_of(store, timeout_ms, request.wal_dir);
+    if (own == nullptr)
+        throw Error(ErrorKind::not_a_store, *request.raft_log + ": the store holds no raft log");
+    return own;
+}
+
+void read_raft_log(store::Store& store, const CompactRequest& request, bool executes, Decision& d) {
+    const bool own = !request.raft_log;
+    const std::unique_ptr<raftlog::Source> source = open_log(store, request);
+    if (source == nullptr) return;
+    const bool in_folder = store.log_place().wal;
+    if (own && request.compacts_raft() && in_folder && executes)
+        throw Error(ErrorKind::read_only_layout, request.path + ": an etcd WAL is never written");
+    LogTarget target{request.raft_index, request.raft_index_auto, request.raft_keep};
+    // Too little to gain: then the log stays as well.
+    if (d.too_little_gain) target = {std::nullopt, false, request.raft_keep};
+    LogReading reading = read_log(*source, own ? "store" : *request.raft_log, target, d.head.consistent_index,
+                                  release_of(store));
+    d.log = std::move(reading.facts);
+    if (own) d.raft_compact_to = reading.compact_to;
+    if (own && request.output && in_folder)
+        d.notes.warnings.emplace_back(
+            "the raft log is left out: the new file is a db that belongs to this WAL ('kvctl import' takes "
+            "the "
+            "log over)");
+    for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
+    for (const Finding& f : reading.findings) {
+        if (f.severity == Finding::Severity::info) continue;
+        d.notes.warnings.push_back("raft log: " + (f.where.empty() ? "" : f.where + ": ") + f.what);
+    }
+}
+
+void warn(store::Store& store, bool executes, Decision& d) {
+    std::vector<std::string>& w = d.notes.warnings;
+    for (Finding& f : store.notices()) w.push_back(std::move(f.what));
+    const std::string run = executes ? "this run" : "the next real run";
+    if (d.head.pending() && d.head.marked_by_restore) {
+        d.notes.findings.push_back({Finding::Severity::info, "restore-mark", "",
+                                    d.head.pending_text() + "; " + run + " carries it out first"});
+    } else if (d.head.pending()) {
+        w.push_back(d.head.pending_text() + "; " + run + " finishes it first");
+    }
+    for (std::string& sentence : d.model->warnings(d.head, d.plan, d.kind == Decision::Kind::compact))
+        w.push_back(std::move(sentence));
+    if (store.info().journal_bytes > 0)
+        w.emplace_back("a -journal lies beside the store: a transaction was cut short");
+    for (const mvcc::Revision& r : d.plan.lost_live) d.notes.findings.push_back(mvcc::lost_live_finding(r));
+}
+
+// Less to gain than is worth it. Shrinking alone is work as well.
+void weigh_gain(const store::StoreInfo& info, const CompactRequest& request, Decision& d) {
+    if (!request.min_gain || !(d.kind == Decision::Kind::compact || request.vacuum)) return;
+    const std::uint64_t after = d.shrunk_bytes.value_or(info.file_bytes);
+    const std::uint64_t gain = info.file_bytes > after ? info.file_bytes - after : 0;
+    if (gain >= request.min_gain->of(info.file_bytes)) return;
+    d.too_little_gain = true;
+    if (!d.head.pending()) {
+        d.kind = Decision::Kind::below_min_gain;
+        return;
+    }
+    // As etcd does at its start: what was begun is finished, whatever it gains.
+    d.plan = mvcc::plan_compaction(*d.index, input_of(d.head), *d.head.scheduled);
+    d.shrunk_bytes = shrunk_bytes(d, request, d.plan);
+    d.notes.warnings.emplace_back("less than --min-gain to gain: only the pending compaction is finished");
+}
+
+void count_old_values(const CompactRequest& request, Decision& d) {
+    if (!request.drop_old_values || d.kind != Decision::Kind::compact) return;
+    d.old_values.emplace();
+    for (const std::uint32_t n : d.model->old_value_bytes(d.plan)) {
+        d.old_values->values += n > 0 ? 1 : 0;
+        d.old_values->bytes += n;
+    }
+}
+
+// What is never done to an etcd db, and what only to one.
+void check_options(const store::Store& store, const CompactRequest& request) {
+    const auto refuse = [&](bool given, const char* option, const char* why) {
+        if (given) throw Error(ErrorKind::usage, request.path + ": " + option + ": " + why);
+    };
+    const store::Traits& traits = store.traits();
+    if (!traits.in_place) {
+        refuse(request.batch.has_value(), "--batch", "such a store is written anew, in one go");
+        refuse(request.strategy == store::Strategy::in_place, "--strategy in-place",
+               "such a store is only ever written anew");
+    }
+    refuse(traits.member && request.compacts_raft() && !request.raft_log, "--raft-index",
+           "an etcd WAL is never written");
+    refuse(!traits.member && request.disarm, "--disarm", "only an etcd db holds alarms");
+    refuse(!traits.member && request.all_members, "--all-members", "only an etcd db has members");
+    refuse(request.target_size.has_value() && converts(store, request), "--target-size",
+           "how large a store of another layout becomes is not foretold");
+}
+
+// What a server on a data dir does with its log once the db is another.
+void note_log_behind(store::Store& store, const CompactRequest& request, Decision& d) {
+    if (!store.traits().member || !d.log || request.raft_log || request.output) return;
+    const std::uint64_t applied = d.head.consistent_index.value_or(LogIndex{0}).value();
+    const std::uint64_t last = d.log->before.last_index.value();
+    const std::uint64_t behind = last > applied ? last - applied : 0;
+    const std::string entries = behind == 1 ? "1 entry" : group_digits(behind) + " entries";
+    d.notes.warnings.push_back(
+        "the WAL stays as it is: a server applies " +
+        (behind == 0 ? "nothing of it again"
+                     : entries + " behind index " + std::to_string(applied) + " at its start"));
+    if (request.disarm && behind > 0)
+        d.notes.warnings.emplace_back("one of those entries may raise the alarm again");
+}
+
+}  // namespace
+
+bool converts(const store::Store& store, const CompactRequest& request) noexcept {
+    return request.to && (store.traits().member || name_of(*request.to) != name_of(store.info().layout));
+}
+
+void check_request(store::Store& store, const CompactRequest& request, const Decision& d) {
+    store.check_member_change(
+        {!request.output, d.kind == Decision::Kind::compact, request.disarm, request.all_members});
+    if (converts(store, request))
+        store::check_target({*request.to, {}, false, false, request.renumber}, *d.index, d.plan,
+                            request.path);
+}
+
+Decision decide(store::Store& store, const CompactRequest& request, bool executes, Progress* progress) {
+    const store::StoreInfo& info = store.info();
+    const store::RuleChoice choice = store::choose_rules(store, request.rules);
+    if (request.drop_old_values && !store.traits().old_values)
+        throw Error(ErrorKind::usage, info.path + ": --drop-old-values: only a kine store has old values");
+    check_options(store, request);
+    Decision d;
+    if (executes && !request.output && !store.traits().in_place) store.check_executable(d.notes.findings);
+    d.head = store.head();
+    const MainRevision target = target_of(info, request, d.head);
+    store.check_compactable(d.head);
+    d.index = std::make_unique<mvcc::TreeIndex>(store.load(choice.rules, d.notes.findings, progress));
+    for (Finding& f : store.structure_faults(progress)) d.notes.findings.push_back(std::move(f));
+    d.model = store.model(*d.index);
+    d.disarms = request.disarm && store.space_alarm();
+    if (request.target_size) {
+        plan_for_size(info, request, d);
+    } else {
+        d.plan = mvcc::plan_compaction(*d.index, input_of(d.head), target);
+    }
+    if (d.kind == Decision::Kind::compact && d.plan.kind == mvcc::CompactionPlan::Kind::already_compacted)
+        d.kind = Decision::Kind::already_compacted;
+    d.shrunk_bytes = shrunk_bytes(d, request, d.plan);
+    if (converts(store, request)) d.shrunk_bytes.reset();  // another file than the model knows
+    weigh_gain(info, request, d);
+    count_old_values(request, d);
+    d.strategy = strategy_for(d, request, d.plan);
+    note_index_damage(d);
+    read_raft_log(store, request, executes, d);
+    warn(store, executes, d);
+    note_log_behind(store, request, d);
+    if (d.kind == Decision::Kind::compact) {
+        if (auto line = store::both_outcomes(choice, *d.index, d.plan.compacted_after))
+            d.notes.warnings.push_back(std::move(*line));
+    }
+    return d;
+}
+
+void check_decision(const store::StoreInfo& info, const Decision& d) {
+    for (const Finding& f : d.notes.findings) {
+        if (f.severity != Finding::Severity::error || f.code == "lost-live-revision") continue;
+        if (f.revision && *f.revision > d.plan.compacted_after.value()) continue;
+        throw Error(ErrorKind::damaged, info.path + ": " + (f.where.empty() ? "" : f.where + ": ") + f.what +
+                                            "; nothing was changed ('kvctl check' names all such rows)");
+    }
+    if (!d.plan.lost_live.empty())
+        throw mvcc::lost_live_error(info.path, d.plan.lost_live.front(), d.plan.compacted_after);
+}
+
+}  // namespace kvctl::jobs

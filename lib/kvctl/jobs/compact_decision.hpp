@@ -1,0 +1,56 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "kvctl/jobs/compact.hpp"
+#include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/report/compaction_report.hpp"
+#include "kvctl/store/compaction_model.hpp"
+#include "kvctl/store/store.hpp"
+
+namespace kvctl::jobs {
+
+/// What a compaction of an open store comes to: the same for a forecast and the real one.
+struct Decision {
+    enum class Kind { compact, already_compacted, already_fits, below_min_gain };
+    Kind kind = Kind::compact;
+    store::StoreHead head;
+    std::unique_ptr<mvcc::TreeIndex> index;
+    std::unique_ptr<store::CompactionModel> model;  ///< of the store and the index
+    mvcc::CompactionPlan plan;
+    std::optional<std::uint64_t> shrunk_bytes;  ///< the file once shrunk; nullopt: not foretold
+    store::Strategy strategy = store::Strategy::in_place;
+    std::optional<report::OldValues> old_values;
+    std::optional<report::LogFacts> log;      ///< nullopt: there is no raft log
+    std::optional<LogIndex> raft_compact_to;  ///< entries of the store's own log up to it go
+    report::Notes notes;
+    bool disarms = false;          ///< an alarm goes
+    bool too_little_gain = false;  ///< less than min_gain: only what was cut short earlier is finished
+
+    /// Whether anything is to be written beside shrinking the file.
+    [[nodiscard]] bool works() const noexcept {
+        return kind == Kind::compact || raft_compact_to.has_value() || disarms;
+    }
+    [[nodiscard]] bool may_shrink() const noexcept { return !too_little_gain; }
+    /// Whether the store's file will be another one afterwards.
+    [[nodiscard]] bool changes(bool vacuum) const noexcept { return works() || (vacuum && may_shrink()); }
+};
+
+/// Reads the store once and plans; `executes`: the plan is going to be carried out. Throws usage without a
+/// target, future_revision, refused for a size out of reach.
+[[nodiscard]] Decision decide(store::Store& store, const CompactRequest& request, bool executes,
+                              Progress* progress);
+
+/// Whether the output is of another layout than the store, or of another kind.
+[[nodiscard]] bool converts(const store::Store& store, const CompactRequest& request) noexcept;
+
+/// Throws refused where the members of a cluster would not survive it, or the output's layout cannot hold
+/// what is left.
+void check_request(store::Store& store, const CompactRequest& request, const Decision& decision);
+
+/// Throws where executing the decision is refused: live revisions that etcd's rule would lose, damage it
+/// would touch.
+void check_decision(const store::StoreInfo& info, const Decision& decision);
+
+}  // namespace kvctl::jobs

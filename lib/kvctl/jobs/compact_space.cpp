@@ -1,0 +1,123 @@
+#include "kvctl/jobs/compact_space.hpp"
+
+#include <array>
+
+#include "kvctl/base/text.hpp"
+
+namespace kvctl::jobs {
+namespace {
+
+// Batches to offer, the first that fits: more than these gain nothing, fewer take for ever.
+constexpr std::array<std::int64_t, 8> k_batches{10000, 5000, 2000, 1000, 500, 200, 100, 20};
+
+store::DiskWork work_of(const Decision& d, const CompactRequest& request, bool vacuums_in_place) {
+    store::DiskWork work;
+    work.deletes = d.works();
+    work.strategy = d.strategy;
+    work.batch = request.batch;
+    work.shrinks =
+        request.vacuum && d.may_shrink() && !(work.deletes && d.strategy == store::Strategy::rewrite);
+    work.vacuums_in_place = vacuums_in_place;
+    work.result_bytes = d.shrunk_bytes.value_or(0);
+    if (d.raft_compact_to && d.log) work.raft_bytes = d.log->after.removed_bytes.value_or(0);
+    work.clears_old_values = d.old_values.has_value();
+    work.backup = request.backup;
+    work.output = request.output;
+    return work;
+}
+
+// The other ways to do it, each with what it needs where it goes.
+class WaysOut {
+  public:
+    WaysOut(const store::StoreInfo& info, const Decision& d, const store::DiskWork& work)
+        : info_(info), d_(d), work_(work) {}
+
+    void find() {
+        if (work_.deletes && !work_.output) {
+            batches();
+            if (work_.strategy == store::Strategy::in_place && !work_.vacuums_in_place && !work_.batch)
+                copy();
+        }
+        add("-o FILE", work_.result_bytes, true);
+    }
+    [[nodiscard]] std::string text() const { return text_; }
+    [[nodiscard]] const std::vector<report::WayOut>& ways() const { return ways_; }
+
+  private:
+    void add(const std::string& instead, std::uint64_t needs, bool elsewhere) {
+        report::WayOut way;
+        way.instead = instead;
+        way.needs = needs;
+        way.elsewhere = elsewhere;
+        ways_.push_back(std::move(way));
+        text_ += (text_.empty() ? "; ways out: '" : ", '") + instead +
+                 (elsewhere ? "' on another disk needs " : "' needs ") + format_bytes(needs) +
+                 (elsewhere ? " on it" : "");
+    }
+    // Of the work beside a backup, which can go elsewhere: what it needs here, if that is there.
+    [[nodiscard]] std::optional<std::uint64_t> fits(const store::DiskWork& work) const {
+        const auto needs = d_.model->space_needs(d_.plan, work);
+        if (store::find_shortage(needs, info_, true)) return std::nullopt;
+        std::uint64_t sum = 0;
+        for (const store::SpaceNeeds& n : needs) sum += n.bytes;
+        return sum;
+    }
+    [[nodiscard]] store::DiskWork without_extras() const {
+        store::DiskWork work = work_;
+        work.shrinks = false;
+        work.backup.reset();
+        return work;
+    }
+    void batches() {
+        store::DiskWork work = without_extras();
+        work.strategy = store::Strategy::in_place;
+        for (const std::int64_t n : k_batches) {
+            if (work_.batch && n >= *work_.batch) continue;
+            work.batch = n;
+            const auto needs = fits(work);
+            if (!needs) continue;
+            add("--batch " + std::to_string(n) + backup(), *needs, false);
+            return;
+        }
+    }
+    void copy() {
+        store::DiskWork work = without_extras();
+        work.strategy = store::Strategy::rewrite;
+        if (const auto needs = fits(work)) add("--strategy rewrite" + backup(), *needs, false);
+    }
+    // A backup that was asked for goes to another disk.
+    [[nodiscard]] std::string backup() const { return work_.backup ? " --backup FILE" : ""; }
+
+    const store::StoreInfo& info_;
+    const Decision& d_;
+    const store::DiskWork& work_;
+    std::string text_;
+    std::vector<report::WayOut> ways_;
+};
+
+}  // namespace
+
+std::string shortage_text(const store::Shortage& s) {
+    return "needs " + format_bytes_exact(s.needs) + " free in " + s.folder + ", which has " +
+           format_bytes_exact(s.has);
+}
+
+std::optional<SpaceRefusal> look_for_space(const store::StoreInfo& info, const Decision& d,
+                                           const CompactRequest& request, bool vacuums_in_place) {
+    const store::DiskWork work = work_of(d, request, vacuums_in_place);
+    const auto shortage = store::find_shortage(d.model->space_needs(d.plan, work), info, !work.output);
+    if (!shortage) return std::nullopt;
+    WaysOut ways(info, d, work);
+    ways.find();
+    return SpaceRefusal{request.output.value_or(info.path) + ": " + shortage_text(*shortage) + ways.text(),
+                        ways.ways()};
+}
+
+bool needs_room_of_wal(const store::StoreInfo& info, const Decision& d, const CompactRequest& request,
+                       bool vacuums_in_place) {
+    if (info.wal_bytes == 0 || request.output) return false;
+    const store::DiskWork work = work_of(d, request, vacuums_in_place);
+    return store::find_shortage(d.model->space_needs(d.plan, work), info, false).has_value();
+}
+
+}  // namespace kvctl::jobs

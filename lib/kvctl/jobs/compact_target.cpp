@@ -1,0 +1,86 @@
+#include "kvctl/jobs/compact_target.hpp"
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/text.hpp"
+#include "kvctl/mvcc/refusals.hpp"
+
+namespace kvctl::jobs {
+
+mvcc::CompactionInput input_of(const store::StoreHead& head) {
+    return {head.current, head.compacted, head.pending() ? head.scheduled : std::nullopt};
+}
+
+MainRevision target_of(const store::StoreInfo& info, const CompactRequest& request,
+                       const store::StoreHead& head) {
+    if (!request.rev && !request.keep_last && !request.target_size) {
+        throw Error(ErrorKind::usage,
+                    info.path + ": no target given; the current revision is " +
+                        std::to_string(head.current.value()) +
+                        "; say --rev N, --keep-last N, --keep-within TIME or --target-size SIZE");
+    }
+    if (request.target_size) return head.compacted;
+    if (request.rev) {
+        if (*request.rev > head.current)
+            throw mvcc::future_revision(info.path + ": --rev " + std::to_string(request.rev->value()),
+                                        head.current);
+        return *request.rev;
+    }
+    const auto span = static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
+    if (*request.keep_last >= span) return head.compacted;
+    return MainRevision(head.current.value() - static_cast<std::int64_t>(*request.keep_last));
+}
+
+store::Strategy strategy_for(const Decision& d, const CompactRequest& request,
+                             const mvcc::CompactionPlan& plan) {
+    if (request.output) return store::Strategy::rewrite;
+    if (request.batch) return store::Strategy::in_place;
+    return request.strategy.value_or(d.model->strategy(plan, request.vacuum));
+}
+
+std::optional<std::uint64_t> shrunk_bytes(const Decision& d, const CompactRequest& request,
+                                          const mvcc::CompactionPlan& plan) {
+    return d.model->file_bytes(plan,
+                               {strategy_for(d, request, plan), request.drop_old_values, request.disarm});
+}
+
+// Sizes fall as revisions rise, so halving finds it.
+void plan_for_size(const store::StoreInfo& info, const CompactRequest& request, Decision& d) {
+    const mvcc::CompactionInput input = input_of(d.head);
+    const std::uint64_t wanted = *request.target_size;
+    const auto plan_at = [&](std::int64_t at) {
+        return mvcc::plan_compaction(*d.index, input, MainRevision(at));
+    };
+    d.plan = plan_at(d.head.compacted.value());
+    const auto now = shrunk_bytes(d, request, d.plan);
+    if (!now) throw Error(ErrorKind::refused, info.path + ": --target-size needs an SQLite store");
+    if (info.bytes_with_wal() <= wanted || *now <= wanted) {
+        // A compaction that was cut short is finished all the same.
+        d.kind = d.head.pending() ? Decision::Kind::compact : Decision::Kind::already_fits;
+        return;
+    }
+    mvcc::CompactionPlan best = plan_at(d.head.current.value());
+    const std::uint64_t least = *shrunk_bytes(d, request, best);
+    if (least > wanted) {
+        throw Error(ErrorKind::refused, info.path + ": cannot fit into " + format_bytes_exact(wanted) +
+                                            "; compacted to the current revision " +
+                                            std::to_string(d.head.current.value()) + " it would take " +
+                                            format_bytes_exact(least));
+    }
+    std::int64_t too_low = d.head.compacted.value();
+    std::int64_t fits = d.head.current.value();
+    while (fits - too_low > 1) {
+        check_interrupt();
+        const std::int64_t middle = too_low + (fits - too_low) / 2;
+        mvcc::CompactionPlan plan = plan_at(middle);
+        if (*shrunk_bytes(d, request, plan) <= wanted) {
+            fits = middle;
+            best = std::move(plan);
+        } else {
+            too_low = middle;
+        }
+    }
+    d.plan = std::move(best);
+}
+
+}  // namespace kvctl::jobs

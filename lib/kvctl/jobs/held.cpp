@@ -1,0 +1,23 @@
+#include "kvctl/jobs/held.hpp"
+
+#include "kvctl/base/error.hpp"
+
+namespace kvctl::jobs {
+
+report::Refusal held_refusal(const store::StoreInfo& info, const store::Surroundings& around,
+                             report::Refusal otherwise) {
+    // A rollback-journal lock lasts as long as a transaction: the writer waits for it.
+    if ((!info.wal_mode && !info.locked_for_life) || !around.held) return otherwise;
+    report::Refusal r;
+    r.reason = store::in_use_by(info.path, around.pids);
+    r.kind = kind_name(ErrorKind::in_use);
+    r.pids = around.pids;
+    for (const int pid : around.pids) r.stop.push_back(store::how_to_stop(pid));
+    if (r.stop.empty())
+        r.stop.emplace_back("# stop what has the store open: 'kvctl status' as root names it");
+    r.then = std::move(otherwise.reason);
+    r.ways = std::move(otherwise.ways);
+    return r;
+}
+
+}  // namespace kvctl::jobs

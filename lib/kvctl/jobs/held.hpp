@@ -1,0 +1,12 @@
+#pragma once
+#include "kvctl/report/refusal.hpp"
+#include "kvctl/store/holders.hpp"
+
+namespace kvctl::jobs {
+
+/// What a writer meets that comes while others have the store: `otherwise` when they are no hindrance, else
+/// in-use first, with how to end them, and `otherwise` behind it.
+[[nodiscard]] report::Refusal held_refusal(const store::StoreInfo& info, const store::Surroundings& around,
+                                           report::Refusal otherwise);
+
+}  // namespace kvctl::jobs

@@ -1,0 +1,82 @@
+#include "kvctl/jobs/opened_store.hpp"
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/mvcc/refusals.hpp"
+
+namespace kvctl::jobs {
+
+OpenedStore open_for_reading(const std::string& path, const store::OpenOptions& open,
+                             const std::optional<mvcc::CompactionRules>& rules) {
+    OpenedStore opened;
+    opened.store = store::open_store(path, open);
+    opened.choice = store::choose_rules(*opened.store, rules);
+    opened.rules = opened.choice.rules;
+    opened.head = opened.store->head();
+    return opened;
+}
+
+void note_head(store::Store& store, const store::StoreHead& head, report::Notes& notes) {
+    for (Finding& f : store.notices()) notes.warnings.push_back(std::move(f.what));
+    if (!head.pending()) return;
+    if (head.marked_by_restore) {
+        notes.findings.push_back({Finding::Severity::info, "restore-mark", "", head.pending_text()});
+        return;
+    }
+    const bool etcd = !store.traits().in_place;
+    notes.warnings.push_back(head.pending_text() + (etcd ? "; the server finishes it at its next start"
+                                                         : "; the next 'kvctl compact' finishes it"));
+}
+
+mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key, Progress* progress,
+                          report::Notes& notes, std::optional<MainRevision> at) {
+    note_head(*opened.store, opened.head, notes);
+    if (key) {
+        if (auto tree = opened.store->load_key(*key, opened.rules, notes.findings)) return std::move(*tree);
+    }
+    mvcc::TreeIndex tree = opened.store->load(opened.rules, notes.findings, progress);
+    for (const Finding& f : notes.findings) {
+        if (f.code != "malformed-row" || (at && f.revision && *f.revision > at->value())) continue;
+        throw Error(ErrorKind::damaged, f.where + ": " + f.what +
+                                            ": what is asked for may be in it ('kvctl check' names all such "
+                                            "rows)");
+    }
+    return tree;
+}
+
+void note_open_choice(const OpenedStore& opened, const mvcc::TreeIndex& index, MainRevision at,
+                      report::Notes& notes) {
+    if (auto line = store::both_outcomes(opened.choice, index, at))
+        notes.warnings.push_back(std::move(*line));
+}
+
+void note_lost_revisions(const mvcc::CompactionPlan& plan, report::Notes& notes) {
+    FindingLog log;
+    for (const mvcc::Revision r : plan.lost_live) log.add(mvcc::lost_live_finding(r));
+    for (Finding& f : log.take()) notes.findings.push_back(std::move(f));
+}
+
+report::RecordReader record_reader(OpenedStore& opened) {
+    return [&opened](mvcc::Revision r) {
+        const auto record = opened.store->record(r);
+        if (record) return *record;
+        throw Error(ErrorKind::damaged, opened.store->info().path + ": revision " + std::to_string(r.main) +
+                                            "." + std::to_string(r.sub) +
+                                            " is gone: the store changed while it was read");
+    };
+}
+
+void refuse_future(const OpenedStore& opened, MainRevision at) {
+    if (at <= opened.head.current) return;
+    throw mvcc::future_revision(opened.store->info().path + ": revision " + std::to_string(at.value()),
+                                opened.head.current);
+}
+
+void refuse_compacted(const OpenedStore& opened, MainRevision at) {
+    const store::StoreHead& head = opened.head;
+    const MainRevision limit = head.pending() ? *head.scheduled : head.compacted;
+    if (at >= limit) return;
+    throw mvcc::compacted_revision(opened.store->info().path + ": revision " + std::to_string(at.value()),
+                                   limit);
+}
+
+}  // namespace kvctl::jobs

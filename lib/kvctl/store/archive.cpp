@@ -1,0 +1,262 @@
+#include "kvctl/store/archive.hpp"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/read_start.hpp"
+#include "kvctl/bbolt/format.hpp"
+#include "kvctl/store/temp_file.hpp"
+
+namespace kvctl::store {
+namespace {
+
+constexpr std::size_t k_begin = std::size_t{128} * 1024;  // what tells a store: bbolt's second meta
+constexpr std::size_t k_depth = 4;                        // archives in archives
+
+class Fd {
+  public:
+    explicit Fd(int fd = -1) noexcept : fd_(fd) {}
+    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Fd& operator=(Fd&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~Fd() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    [[nodiscard]] int get() const noexcept { return fd_; }
+    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+
+  private:
+    int fd_;
+};
+
+std::string temporary_folder() {
+    const char* const folder = std::getenv("TMPDIR");
+    return folder != nullptr && *folder != '\0' ? folder : "/tmp";
+}
+
+Fd unnamed_file(const std::string& folder) {
+    Fd fd(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    if (fd.get() >= 0) return fd;
+    // A file system that has no such thing.
+    std::string name = folder + "/kvctl-XXXXXX";
+    fd = Fd(::mkostemp(name.data(), O_CLOEXEC));
+    if (fd.get() < 0) throw io_error(folder, "cannot make a temporary file", errno);
+    ::unlink(name.c_str());
+    return fd;
+}
+
+bool looks_like_store(std::string_view begin) {
+    return begin.starts_with(std::string_view("SQLite format 3\0", 16)) || bbolt::looks_like_bbolt(begin);
+}
+
+std::string_view base_name(std::string_view path) {
+    return path.substr(path.rfind('/') + 1);
+}
+
+// One pass over an archive: the stores in it, the first of them unpacked.
+class Pass {
+  public:
+    Pass(const std::string& path, int fd, const std::optional<std::string>& member)
+        : path_(path), member_(member), reader_(::archive_read_new()) {
+        if (reader_ == nullptr) throw std::bad_alloc();
+        for (const auto enable : {archive_read_support_filter_gzip, archive_read_support_filter_zstd,
+                                  archive_read_support_filter_xz, archive_read_support_filter_bzip2,
+                                  archive_read_support_filter_lz4, archive_read_support_format_tar,
+                                  archive_read_support_format_zip, archive_read_support_format_raw}) {
+            if (enable(reader_.get()) != ARCHIVE_OK) fail();
+        }
+        if (::archive_read_open_fd(reader_.get(), fd, std::size_t{1} << 16) != ARCHIVE_OK) fail();
+    }
+
+    Fd run() {
+        archive_entry* entry = nullptr;
+        for (;;) {
+            check_interrupt();
+            const int rc = ::archive_read_next_header(reader_.get(), &entry);
+            if (rc == ARCHIVE_EOF) break;
+            if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN) fail();
+            take(entry);
+        }
+        if (names_.size() > 1) {
+            std::string list;
+            for (const std::string& name : names_) list += (list.empty() ? "" : ", ") + escape(name);
+            throw Error(ErrorKind::usage,
+                        path_ + ": holds several stores; say which with --member NAME: " + list);
+        }
+        if (names_.empty()) {
+            throw Error(ErrorKind::not_a_store,
+                        path_ + (member_ ? ": holds no store of the name " + escape(*member_)
+                                         : std::string(": an archive that holds no store")));
+        }
+        for (const std::string& wal : logs_) {
+            if (wal != names_.front() + "-wal") continue;
+            throw Error(ErrorKind::refused,
+                        path_ + ": holds " + escape(wal) +
+                            " beside the store, which is a part of it: unpack the archive "
+                            "into a folder and name that");
+        }
+        return std::move(file_);
+    }
+
+  private:
+    struct Free {
+        void operator()(archive* a) const noexcept { ::archive_read_free(a); }
+    };
+
+    [[noreturn]] void fail() const {
+        const char* const what = ::archive_error_string(reader_.get());
+        throw Error(ErrorKind::damaged, path_ + ": the archive is broken: " +
+                                            (what != nullptr ? printable(what) : "it cannot be read"));
+    }
+
+    // The content of the current entry, `begin` first; false at its end.
+    bool next_block(std::string_view& block, std::uint64_t& at) {
+        const void* data = nullptr;
+        std::size_t size = 0;
+        la_int64_t offset = 0;
+        const int rc = ::archive_read_data_block(reader_.get(), &data, &size, &offset);
+        if (rc == ARCHIVE_EOF) return false;
+        if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN) fail();
+        block = {static_cast<const char*>(data), size};
+        at = static_cast<std::uint64_t>(offset);
+        return true;
+    }
+
+    void take(archive_entry* entry) {
+        if (::archive_entry_filetype(entry) != AE_IFREG) return;
+        const char* const stored = ::archive_entry_pathname(entry);
+        const std::string name = stored != nullptr ? stored : "";
+        const bool raw = ::archive_format(reader_.get()) == ARCHIVE_FORMAT_RAW;
+        if (member_ && !raw && name != *member_ && base_name(name) != *member_) return;
+        std::string begin;
+        std::string_view block;
+        std::uint64_t at = 0;
+        bool more = true;
+        bool behind_hole = false;  // `block` is the next one
+        while (begin.size() < k_begin && (more = next_block(block, at))) {
+            if (at > k_begin) {
+                behind_hole = true;
+                break;
+            }
+            begin.resize(at, '\0');
+            begin.append(block);
+        }
+        if (name.ends_with("-wal") && !begin.empty()) logs_.push_back(name);
+        const std::string_view first = std::string_view(begin).substr(0, k_begin);
+        if (!looks_like_store(first) && !looks_like_archive(first)) {
+            if (raw && more) skip();
+            return;
+        }
+        names_.push_back(name);
+        if (names_.size() > 1) return;
+        file_ = unnamed_file(folder_);
+        room_ = free_bytes(folder_);
+        write(begin, 0);
+        std::uint64_t end = begin.size();
+        if (behind_hole) {
+            write(block, at);
+            end = at + block.size();
+        }
+        while (more && (more = next_block(block, at))) {
+            check_interrupt();
+            write(block, at);
+            end = at + block.size();
+        }
+        if (::ftruncate(file_.get(), static_cast<off_t>(end)) != 0)
+            throw io_error(folder_, "cannot write a temporary file", errno);
+    }
+
+    // A compressed file is only known to be whole at its end.
+    void skip() {
+        std::string_view block;
+        std::uint64_t at = 0;
+        while (next_block(block, at)) check_interrupt();
+    }
+
+    void write(std::string_view bytes, std::uint64_t at) {
+        if (at + bytes.size() > room_) {
+            throw Error(ErrorKind::no_space, path_ + ": unpacked it needs more than the " +
+                                                 std::to_string(room_) + " bytes that are free in " +
+                                                 folder_ + " (TMPDIR names another folder)");
+        }
+        while (!bytes.empty()) {
+            const ssize_t n = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) throw io_error(folder_, "cannot write a temporary file", n < 0 ? errno : ENOSPC);
+            bytes.remove_prefix(static_cast<std::size_t>(n));
+            at += static_cast<std::uint64_t>(n);
+        }
+    }
+
+    const std::string& path_;
+    const std::optional<std::string>& member_;
+    std::string folder_ = temporary_folder();
+    std::uint64_t room_ = 0;
+    std::unique_ptr<archive, Free> reader_;
+    std::vector<std::string> names_;  // of the stores found
+    std::vector<std::string> logs_;   // of -wal files
+    Fd file_;                         // the first of them
+};
+
+std::string begin_of(int fd) {
+    std::string bytes(512, '\0');
+    const ssize_t n = ::pread(fd, bytes.data(), bytes.size(), 0);
+    bytes.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+    return bytes;
+}
+
+}  // namespace
+
+bool looks_like_archive(std::string_view first) noexcept {
+    constexpr std::array<std::string_view, 6> k_magic{
+        std::string_view("\x1f\x8b", 2),         std::string_view("\x28\xb5\x2f\xfd", 4),
+        std::string_view("\xfd\x37zXZ\0", 6),    std::string_view("BZh", 3),
+        std::string_view("\x04\x22\x4d\x18", 4), std::string_view("PK\x03\x04", 4)};
+    for (const std::string_view magic : k_magic) {
+        if (first.starts_with(magic)) return true;
+    }
+    constexpr std::size_t k_ustar = 257;
+    return first.size() > k_ustar + 5 && first.substr(k_ustar, 5) == "ustar";
+}
+
+bool is_archive(const std::string& real_path) {
+    struct stat st {};
+    return ::stat(real_path.c_str(), &st) == 0 && S_ISREG(st.st_mode) &&
+           looks_like_archive(read_start(real_path, 512));
+}
+
+Unpacked::Unpacked(const std::string& path, const std::optional<std::string>& member) {
+    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (fd.get() < 0) throw io_error(path, "cannot open", errno);
+    std::size_t depth = 0;
+    for (; depth < k_depth && looks_like_archive(begin_of(fd.get())); ++depth) {
+        if (::lseek(fd.get(), 0, SEEK_SET) != 0) throw io_error(path, "cannot read", errno);
+        fd = Pass(path, fd.get(), member).run();
+    }
+    if (depth == k_depth)
+        throw Error(ErrorKind::not_a_store, path + ": holds archives in archives and no store");
+    fd_ = fd.release();
+    path_ = "/proc/self/fd/" + std::to_string(fd_);
+}
+
+Unpacked::~Unpacked() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace kvctl::store

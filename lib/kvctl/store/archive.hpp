@@ -1,0 +1,35 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kvctl::store {
+
+/// Whether a file that begins with these bytes (512 of them, or all there is) is compressed or an archive:
+/// gzip, zstd, xz, bzip2, lz4, zip, tar.
+[[nodiscard]] bool looks_like_archive(std::string_view first_bytes) noexcept;
+/// The same of a file; false for what is none.
+[[nodiscard]] bool is_archive(const std::string& real_path);
+
+/// The one store that an archive holds, unpacked into a file without a name, which goes with this object.
+class Unpacked {
+  public:
+    /// Archives in archives are followed. Throws usage with their names where there are several stores and
+    /// `member` names none of them, not_a_store where there is none, damaged with the archive's own error,
+    /// no_space before more is written than the folder of temporary files has room for.
+    Unpacked(const std::string& path, const std::optional<std::string>& member);
+    ~Unpacked();
+    Unpacked(const Unpacked&) = delete;
+    Unpacked& operator=(const Unpacked&) = delete;
+
+    /// A name to open it by, as long as this lives.
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+  private:
+    int fd_ = -1;
+    std::string path_;
+};
+
+}  // namespace kvctl::store

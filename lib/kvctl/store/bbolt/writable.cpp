@@ -1,0 +1,117 @@
+#include "kvctl/store/bbolt/writable.hpp"
+
+#include <sys/stat.h>
+
+#include <optional>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/store/replace.hpp"
+#include "kvctl/store/temp_file.hpp"
+
+namespace kvctl::store {
+namespace {
+
+// Into a temporary file: written, compared, and closed with a digest where one is asked for.
+void build(const TempFile& file, const BboltStore& store, const RebuildChanges& changes, bool digest,
+           Progress* progress) {
+    const EarlySync early(file);
+    const std::uint64_t bytes = write_rebuilt(store, changes, file.descriptor(), file.path(), progress);
+    verify_rebuilt(store, changes, file.path(), progress);
+    if (digest) append_digest(file.descriptor(), file.path(), bytes);
+}
+
+// What the file's own messages name is a file that is gone by then.
+template <class F>
+void in_the_name_of(const BboltStore& store, const TempFile& file, F f) {
+    const std::string temporary = file.path();
+    try {
+        f();
+    } catch (const Error& e) {
+        const std::string message = e.what();
+        if (e.kind() != ErrorKind::damaged || !message.starts_with(temporary)) throw;
+        throw Error(e.kind(), store.info().path + message.substr(temporary.size()) +
+                                  "; nothing was changed ('kvctl check' names what is wrong)");
+    }
+}
+
+FileRules rules_of(const BboltStore& store) {
+    constexpr std::size_t k_meta_at = bbolt::k_page_header;
+    const std::uint64_t second = store.file().page_size() + k_meta_at;
+    return {FileLock::flock, {{k_meta_at, bbolt::k_meta_bytes}, {second, bbolt::k_meta_bytes}}, {}};
+}
+
+}  // namespace
+
+BboltWritable BboltWritable::open(const std::string& path, const OpenOptions& options) {
+    const std::string real_path = resolve_path(path);
+    BboltWritable w;
+    w.hold_ = std::make_unique<BboltHold>(path, real_path, BboltHold::Kind::exclusive, options);
+    struct stat st {};
+    if (::fstat(w.hold_->descriptor(), &st) != 0) throw io_error(path, "cannot stat", errno);
+    if (st.st_nlink > 1) {
+        throw Error(ErrorKind::refused, path + ": the file has " + std::to_string(st.st_nlink) +
+                                            " names (hard links), and an etcd db is only ever replaced by a "
+                                            "new file; -o NEW writes one beside it");
+    }
+    TempFile::remove_abandoned(real_path);
+    w.store_ = std::make_unique<BboltStore>(path, real_path, bbolt::File::Lock::none);
+    return w;
+}
+
+void BboltWritable::backup(const std::string& to) {
+    copy_to_new_file(SourceFile(store_->info().real_path), to);
+}
+
+void BboltWritable::execute(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                            Strategy /*strategy*/, std::optional<std::int64_t> /*batch*/,
+                            const Execution& execution) {
+    replace({&index, &plan, execution.disarm}, execution.progress);
+}
+
+void BboltWritable::shrink(Progress* progress) {
+    replace({}, progress);
+}
+
+void BboltWritable::replace(const RebuildChanges& changes, Progress* progress) {
+    const StoreInfo& info = store_->info();
+    Replacement replacement({info.path, info.real_path, hold_->descriptor()}, rules_of(*store_));
+    in_the_name_of(*store_, replacement.file(), [&] {
+        build(replacement.file(), *store_, changes, store_->file().has_digest(), progress);
+    });
+    check_interrupt();
+    store_.reset();
+    try {
+        replacement.commit();
+    } catch (...) {
+        changed_ = replacement.published();
+        throw;
+    }
+    changed_ = true;
+    close();
+}
+
+void BboltWritable::close() {
+    store_.reset();
+    hold_.reset();
+}
+
+void rebuild_to_output(const BboltStore& store, const RebuildChanges& changes, const std::string& output,
+                       Progress* progress, std::optional<bool> digest) {
+    expect_new(output);
+    TempFile file(output);
+    in_the_name_of(store, file, [&] {
+        build(file, store, changes, digest.value_or(store.file().has_digest()), progress);
+    });
+    if (store.file().changed()) {
+        throw Error(ErrorKind::in_use, store.info().path +
+                                           ": another process wrote to it while it was copied; nothing was "
+                                           "made");
+    }
+    file.take_identity_of(store.info().real_path);
+    file.sync();
+    check_interrupt();
+    file.publish_as_new(output);
+}
+
+}  // namespace kvctl::store

@@ -1,0 +1,74 @@
+#include "kvctl/store/convert.hpp"
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/store/bbolt/bbolt_writer.hpp"
+#include "kvctl/store/bbolt/writable.hpp"
+#include "kvctl/store/kine/kine_limits.hpp"
+#include "kvctl/store/kine/kine_writer.hpp"
+#include "kvctl/store/native/native_writer.hpp"
+
+namespace kvctl::store {
+
+std::unique_ptr<Target> make_target(const TargetRequest& request, const Conversion& conversion,
+                                    const std::string& path) {
+    if (conversion.limits()) conversion.limits()->check(path, request.renumber);
+    return make_target(request, TargetSource{conversion.leases_are_ttls(), conversion.current()});
+}
+
+std::unique_ptr<Target> make_target(const TargetRequest& request, const TargetSource& source) {
+    switch (request.to) {
+        case TargetKind::kine: {
+            KineWriter::Options options;
+            options.renumber = request.renumber;
+            options.leases_are_ttls = source.leases_are_ttls;
+            options.current = source.current;
+            return std::make_unique<KineWriter>(request.output, options);
+        }
+        case TargetKind::bbolt:
+        case TargetKind::snapshot:
+            return std::make_unique<BboltWriter>(request.output, request.to == TargetKind::snapshot);
+        case TargetKind::native:
+            break;
+    }
+    NativeWriter::Options options;
+    options.key_index = request.key_index;
+    options.raft_table = request.raft_table;
+    return std::make_unique<NativeWriter>(request.output, options);
+}
+
+void check_target(const TargetRequest& request, const mvcc::TreeIndex& index,
+                  const mvcc::CompactionPlan& plan, const std::string& path) {
+    if (request.to == TargetKind::kine)
+        KineLimits::of(index, &plan.removed_slots).check(path, request.renumber);
+}
+
+bool keeps_buckets(const Store& store, TargetKind to) noexcept {
+    return store.traits().member && (to == TargetKind::bbolt || to == TargetKind::snapshot);
+}
+
+Converted convert_compacted(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                            const TargetRequest& request, bool disarm, Progress* progress) {
+    if (keeps_buckets(store, request.to)) {
+        rebuild_to_output(dynamic_cast<const BboltStore&>(store), {&index, &plan, disarm}, request.output,
+                          progress, request.to == TargetKind::snapshot);
+        return {};
+    }
+    const std::unique_ptr<Conversion> conversion = store.conversion(request.to, progress);
+    conversion->keep_only(index, plan);
+    const std::unique_ptr<Target> target = make_target(request, *conversion, store.info().path);
+    for (const auto& [name, value] : conversion->meta()) target->set_meta(name, value);
+    for (const Lease& lease : conversion->leases()) target->add(lease);
+    conversion->each([&](const mvcc::Record& r) { target->add(r); }, progress);
+    for (const Lease& lease : conversion->found_leases()) target->add(lease);
+    target->finish();
+    Converted done{conversion->warnings(), conversion->findings()};
+    for (std::string& w : target->warnings()) done.warnings.push_back(std::move(w));
+    return done;
+}
+
+void copy_buckets(Store& store, const TargetRequest& request, Progress* progress) {
+    rebuild_to_output(dynamic_cast<const BboltStore&>(store), {}, request.output, progress,
+                      request.to == TargetKind::snapshot);
+}
+
+}  // namespace kvctl::store

@@ -1,0 +1,54 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kvctl/base/progress.hpp"
+#include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/store/conversion.hpp"
+#include "kvctl/store/target.hpp"
+
+namespace kvctl::store {
+
+struct TargetRequest {
+    TargetKind to = TargetKind::native;
+    std::string output;
+    bool key_index = false;   ///< native: an index by key
+    bool raft_table = false;  ///< native: with a table for a raft log
+    bool renumber = false;    ///< kine: several keys of one revision get one each
+};
+
+/// What a writer has to know of where its records come from.
+struct TargetSource {
+    bool leases_are_ttls = false;  ///< a record's lease is a time to live already
+    MainRevision current{0};
+};
+
+/// The writer that `request` asks for; leases and counters go in first.
+[[nodiscard]] std::unique_ptr<Target> make_target(const TargetRequest& request, const TargetSource& source);
+/// The same for what `conversion` hands out. Throws refused, before anything is written, where the layout
+/// cannot hold it; `path` is the source's.
+[[nodiscard]] std::unique_ptr<Target> make_target(const TargetRequest& request, const Conversion& conversion,
+                                                  const std::string& path);
+
+/// Throws refused where a layout cannot hold what a plan leaves of the store at `path`.
+void check_target(const TargetRequest& request, const mvcc::TreeIndex& index,
+                  const mvcc::CompactionPlan& plan, const std::string& path);
+
+/// Whether an etcd db becomes an etcd db: then every bucket goes over as it is, not only rows and leases.
+[[nodiscard]] bool keeps_buckets(const Store& store, TargetKind to) noexcept;
+
+/// What a conversion came to.
+struct Converted {
+    std::vector<std::string> warnings;
+    Findings findings;
+};
+
+/// What a plan leaves of a store, as another layout. `plan` may be one that does nothing.
+Converted convert_compacted(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                            const TargetRequest& request, bool disarm, Progress* progress);
+
+/// An etcd db as it is, into a db or a snapshot, of another file or with a digest that it did not have.
+void copy_buckets(Store& store, const TargetRequest& request, Progress* progress);
+
+}  // namespace kvctl::store

@@ -1,0 +1,217 @@
+#include "kvctl/store/kine/kine_writer.hpp"
+
+#include <algorithm>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/text.hpp"
+
+namespace kvctl::store {
+namespace {
+
+constexpr std::string_view k_compact_row = "compact_rev_key";
+// Clients that ask kine for the compact row are sent to this key.
+constexpr std::string_view k_served_compact_key = "compact_rev_key_apiserver";
+
+}  // namespace
+
+void create_kine_table(const sqlite::Database& db) {
+    db.exec(
+        "CREATE TABLE kine (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, created INTEGER, deleted "
+        "INTEGER, create_revision INTEGER, prev_revision INTEGER, lease INTEGER, value BLOB, old_value "
+        "BLOB)");
+}
+
+void create_kine_indexes(const sqlite::Database& db) {
+    for (const char* const index :
+         {"CREATE INDEX kine_name_index ON kine (name)", "CREATE INDEX kine_name_id_index ON kine (name,id)",
+          "CREATE INDEX kine_id_deleted_index ON kine (id,deleted)",
+          "CREATE INDEX kine_prev_revision_index ON kine (prev_revision)",
+          "CREATE UNIQUE INDEX kine_name_prev_revision_uindex ON kine (name, prev_revision)",
+          "CREATE INDEX kine_id_compact_rev_key_with_prev_revision_index ON kine (id, name, prev_revision) "
+          "WHERE name != 'compact_rev_key' AND prev_revision != 0"}) {
+        check_interrupt();
+        db.exec(index);
+    }
+}
+
+KineWriter::KineWriter(std::string path, const Options& options)
+    : path_(std::move(path)),
+      options_(options),
+      file_(path_),
+      db_(sqlite::Database::open(file_.path(), sqlite::Database::Mode::create)) {
+    db_.exec("PRAGMA page_size=4096");
+    db_.exec("PRAGMA locking_mode=EXCLUSIVE");
+    db_.exec("PRAGMA journal_mode=OFF");
+    db_.exec("PRAGMA synchronous=OFF");
+    db_.exec("PRAGMA cache_size=-65536");
+    db_.exec("BEGIN");
+    db_.exec(
+        "CREATE TABLE kine (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, created INTEGER, deleted "
+        "INTEGER, create_revision INTEGER, prev_revision INTEGER, lease INTEGER, value BLOB, old_value "
+        "BLOB)");
+}
+
+void KineWriter::add(const Lease& lease) {
+    ttls_[lease.id] = lease.ttl;
+}
+
+void KineWriter::set_meta(std::string_view name, std::int64_t value) {
+    if (name == "finished_compact_rev") compacted_ = value;
+}
+
+std::int64_t KineWriter::ttl_of(std::int64_t lease) {
+    if (lease == 0 || options_.leases_are_ttls) return lease;
+    const auto known = ttls_.find(lease);
+    if (known != ttls_.end()) return known->second;
+    ++lost_leases_;
+    return 0;
+}
+
+std::int64_t KineWriter::id_for(mvcc::Revision revision) {
+    if (main_ == revision.main) {
+        if (!options_.renumber) {
+            throw Error(ErrorKind::refused, path_ + ": revision " + std::to_string(revision.main) +
+                                                " holds several keys, and kine one a revision");
+        }
+        ++ahead_;
+        if (moves_.empty() || moves_.back().first != revision.main) moves_.emplace_back(revision.main, 0);
+        moves_.back().second = ahead_;
+    }
+    main_ = revision.main;
+    return revision.main + ahead_;
+}
+
+// Where a row of this main, or the first of several, stands now.
+std::int64_t KineWriter::moved(std::int64_t main) const {
+    const auto after = std::lower_bound(moves_.begin(), moves_.end(), std::pair{main, std::int64_t{0}});
+    return after == moves_.begin() ? main : main + std::prev(after)->second;
+}
+
+std::optional<std::int64_t> KineWriter::gone_id(std::int64_t near, std::int64_t below) const {
+    constexpr std::int64_t k_first = 2;  // 1 is the compact row's
+    std::int64_t id = std::min(near, below - 1);
+    auto used = std::upper_bound(ids_.begin(), ids_.end(), id);
+    for (; used != ids_.begin() && *std::prev(used) == id; --used) --id;
+    if (id >= k_first) return id;
+    id = std::max(near, k_first);
+    for (used = std::lower_bound(ids_.begin(), ids_.end(), id); used != ids_.end() && *used == id; ++used)
+        ++id;
+    return id < below ? std::optional(id) : std::nullopt;
+}
+
+void KineWriter::add(const mvcc::Record& record) {
+    if (record.key.empty()) {
+        ++markers_;
+        return;
+    }
+    if (record.key.starts_with("gap-")) {
+        throw Error(ErrorKind::refused, path_ + ": the key '" + escape(record.key) +
+                                            "' begins as kine's rows for missing revisions do: a kine table "
+                                            "cannot hold it");
+    }
+    Row row;
+    row.name = record.key;
+    if (row.name == k_compact_row) {
+        row.name = k_served_compact_key;
+        ++renamed_;
+    }
+    Last& last = last_[std::string(row.name)];
+    // A tombstone of a key that nothing is left of tells no reader anything.
+    if (record.tombstone && last.id == 0 && record.revision.main <= compacted_.value_or(-1)) {
+        ++orphans_;
+        last_.erase(std::string(row.name));
+        return;
+    }
+    row.id = id_for(record.revision);
+    row.deleted = record.tombstone;
+    row.previous = last.id;
+    row.with_old_value = last.live;
+    if (record.tombstone) {
+        row.create = last.create;
+    } else {
+        row.lease = ttl_of(record.lease);
+        row.value = record.value;
+        row.created = !last.live && (record.create_revision == record.revision.main || last.id != 0);
+        if (row.created) {
+            last.create = row.id;
+        } else if (last.id == 0) {
+            // What it replaced went with a compaction: so will have the row that created the key. It must not
+            // name another key's row, which kine would delete for it.
+            last.create = moved(record.create_revision);
+            if (const auto gone = gone_id(last.create, row.id)) {
+                row.previous = *gone;
+            } else {
+                row.created = true;
+                last.create = row.id;
+                ++created_anew_;
+            }
+        }
+        row.create = row.created ? 0 : last.create;
+    }
+    last.id = row.id;
+    last.live = !record.tombstone;
+    id_ = row.id;
+    ids_.push_back(row.id);
+    first_id_taken_ = first_id_taken_ || row.id == 1;
+    insert(row);
+}
+
+void KineWriter::insert(const Row& row) {
+    if (!insert_) {
+        insert_ = db_.prepare(
+            "INSERT INTO kine VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT value FROM kine WHERE id = "
+            "?9))");
+    }
+    insert_->bind(1, row.id).bind_text(2, row.name).bind(3, row.created ? 1 : 0).bind(4, row.deleted ? 1 : 0);
+    insert_->bind(5, row.create).bind(6, row.previous).bind(7, row.lease);
+    if (row.value) {
+        insert_->bind_blob(8, *row.value);
+    } else {
+        insert_->bind_null(8);
+    }
+    if (row.with_old_value) {
+        insert_->bind(9, row.previous);
+    } else {
+        insert_->bind_null(9);
+    }
+    insert_->run();
+}
+
+void KineWriter::finish() {
+    const std::int64_t compacted = compacted_.value_or(0);
+    // The compact row may stand anywhere: where nothing else holds the current revision, it does.
+    const std::int64_t current = options_.current.value() + ahead_;
+    Row compact;
+    compact.name = k_compact_row;
+    compact.id = current > id_ ? current : first_id_taken_ ? id_ + 1 : 1;
+    compact.created = true;
+    compact.previous = compacted > 0 ? moved(compacted + 1) - 1 : 0;
+    compact.value = "";
+    insert(compact);
+    insert_.reset();
+    create_kine_indexes(db_);
+    db_.exec("COMMIT");
+    db_.close();
+    file_.sync();
+    check_interrupt();
+    file_.publish_as_new(path_);
+}
+
+std::vector<std::string> KineWriter::warnings() const {
+    std::vector<std::string> all;
+    const auto say = [&](std::uint64_t n, const char* what, const std::string& rest) {
+        if (n > 0) all.push_back(many(n, what) + rest);
+    };
+    say(static_cast<std::uint64_t>(ahead_), "row",
+        " got a revision of their own; later revisions moved up, the newest by " + std::to_string(ahead_));
+    say(renamed_, "row", " of the key compact_rev_key are of compact_rev_key_apiserver now, as kine has it");
+    say(markers_, "row", " of the empty key, which a restore left as marks, left out");
+    say(lost_leases_, "row", " name a lease that is not there; they do not expire");
+    say(created_anew_, "row", " stand for the creation of their key: nothing older is left to point at");
+    say(orphans_, "tombstone", " of keys that nothing else is left of, left out");
+    return all;
+}
+
+}  // namespace kvctl::store

@@ -1,0 +1,449 @@
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "kvctl/bbolt/sha256.hpp"
+#include "kvctl/store/bbolt/bbolt.hpp"
+#include "kvctl/store/open.hpp"
+#include "tests/support/bbolt_image.hpp"
+#include "tests/support/kine_maker.hpp"
+#include "tests/support/native_maker.hpp"
+#include "tests/support/run_cli.hpp"
+#include "tests/support/sample_store.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace kvctl;
+using namespace kvctl::test;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Args = std::vector<std::string>;
+
+// An etcd db of the sample history, with a lease that two rows name.
+BboltImage sample_image(std::size_t members = 1) {
+    std::vector<mvcc::Record> records;
+    static const naive::Store history = sample_history();
+    for (const auto& [revision, row] : history.rows()) {
+        mvcc::Record r;
+        r.revision = revision;
+        r.tombstone = row.tombstone;
+        r.key = row.key;
+        r.create_revision = row.create_revision;
+        r.version = row.version;
+        r.lease = row.tombstone ? 0 : revision.main == 8 ? 77 : 0;
+        r.value = row.value;
+        records.push_back(r);
+    }
+    BboltImage image = etcd_image(records);
+    image.buckets["lease"][be64(77)] = std::string("\x08\x4d\x10\x3c", 4);  // id 77, 60 seconds
+    image.buckets["cluster"]["clusterVersion"] = "3.3.0";
+    for (std::size_t i = 0; i < members; ++i) image.buckets["members"][std::to_string(i + 1)] = "{}";
+    return image;
+}
+
+json document(Args args, int code = 0) {
+    args.insert(args.end() - 1, {"-w", "json"});
+    const Result r = run_cli(args);
+    INFO(r.err);
+    REQUIRE(r.code == code);
+    return json::parse(r.out.empty() ? r.err : r.out);
+}
+
+std::string get_all(const std::string& store, std::int64_t at) {
+    const Result r = run_cli({"get", "", "--prefix", "--rev", std::to_string(at), store});
+    return std::to_string(r.code) + "\n" + r.out;
+}
+
+std::string kind_of(const Result& r) {
+    return json::parse(r.err).at("error").at("kind");
+}
+
+bool have(const char* program) {
+    return std::system((std::string("command -v ") + program + " >/dev/null").c_str()) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("etcd db: a dry run foretells what the real run does, to the byte, and -o gives the same") {
+    const std::string bytes = sample_image().build();
+    for (const bool snapshot : {false, true}) {
+        CAPTURE(snapshot);
+        const test::TempFile db(snapshot ? bytes + bbolt::sha256(bytes) : bytes);
+        const test::TempDir dir;
+        const json dry = document({"compact", "--rev", "6", "-n", db.path()});
+        CHECK(dry.at("result") == "would-compact");
+        CHECK(dry.at("strategy") == "rewrite");
+        CHECK(dry.at("size").at("file_after") == dry.at("size").at("file_after_vacuum"));
+        CHECK(read_file(db.path()) == (snapshot ? bytes + bbolt::sha256(bytes) : bytes));
+        const json copy = document({"compact", "--rev", "6", "-o", dir.file("new"), db.path()});
+        const json real = document({"compact", "--rev", "6", db.path()});
+        for (const char* field : {"before", "removed", "kept", "revisions"}) {
+            CHECK(real.at(field) == dry.at(field));
+            CHECK(copy.at(field) == dry.at(field));
+        }
+        CHECK(real.at("result") == "compacted");
+        CHECK(fs::file_size(db.path()) == dry.at("size").at("file_after"));
+        CHECK(read_file(db.path()) == read_file(dir.file("new")));
+        CHECK(run_cli({"check", db.path()}).code == 0);
+        CHECK(document({"compact", "--rev", "6", db.path()}).at("result") == "already-compacted");
+        CHECK(store::BboltStore(db.path()).file().has_digest() == snapshot);
+    }
+}
+
+TEST_CASE("etcd db: what has no meaning there is a usage error, and so is what is its alone elsewhere") {
+    const test::TempFile db(sample_image().build());
+    for (const Args& more : std::vector<Args>{{"--batch", "5"},
+                                              {"--strategy", "in-place"},
+                                              {"--raft-index", "5"},
+                                              {"--drop-old-values"},
+                                              {"--to", "native"}}) {
+        CAPTURE(more.front());
+        Args args{"compact", "--rev", "6", db.path()};
+        args.insert(args.end() - 1, more.begin(), more.end());
+        CHECK(run_cli(args).code == 2);
+    }
+    const test::TempDir dir;
+    make_native(dir.file("native"), sample_history().row_list());
+    for (const char* option : {"--disarm", "--all-members"})
+        CHECK(run_cli({"compact", "--rev", "6", option, dir.file("native")}).code == 2);
+}
+
+TEST_CASE("etcd db: one member of several is not compacted alone, nor disarmed at all") {
+    const test::TempFile db(sample_image(3).build());
+    const test::TempDir dir;
+    const std::string before = read_file(db.path());
+    const Result alone = run_cli({"compact", "--rev", "6", "-w", "json", db.path()});
+    CHECK(alone.code == 4);
+    CHECK(kind_of(alone) == "refused");
+    CHECK(has(alone.err, "--all-members"));
+    CHECK(has(alone.err, "3 members"));
+    const json dry = document({"compact", "--rev", "6", "-n", db.path()});
+    CHECK(dry.at("refusal_kind") == "refused");
+    for (const Args& args :
+         std::vector<Args>{{"compact", "--rev", "6", "--disarm", db.path()},
+                           {"compact", "--rev", "6", "--disarm", "--all-members", db.path()}})
+        CHECK(run_cli(args).code == 4);
+    CHECK(read_file(db.path()) == before);
+    CHECK(run_cli({"compact", "--rev", "6", "-o", dir.file("new"), db.path()}).code == 0);
+    CHECK(run_cli({"vacuum", db.path()}).code == 0);
+    CHECK(run_cli({"compact", "--rev", "6", "--all-members", db.path()}).code == 0);
+}
+
+TEST_CASE("etcd db: --disarm takes the alarm away, also where nothing is left to compact") {
+    BboltImage image = sample_image();
+    image.buckets["alarm"][std::string("\x08\x01\x10\x01", 4)] = "";
+    const test::TempFile db(image.build());
+    CHECK(run_cli({"compact", "--rev", "6", db.path()}).code == 0);
+    CHECK(store::BboltStore(db.path()).space_alarm());
+    CHECK(document({"compact", "--rev", "6", "--disarm", db.path()}).at("result") == "already-compacted");
+    CHECK_FALSE(store::BboltStore(db.path()).space_alarm());
+}
+
+TEST_CASE("etcd db: one that is locked is refused with the pid at once, and foretold so") {
+    const test::TempFile db(sample_image().build());
+    const std::string bytes = read_file(db.path());
+    // A lock of this process, through another descriptor, keeps its own writer off as a server's would.
+    const int held = ::open(db.path().c_str(), O_RDONLY);
+    REQUIRE(::flock(held, LOCK_EX) == 0);
+    for (const Args& args :
+         std::vector<Args>{{"compact", "--rev", "6", "-w", "json", db.path()},
+                           {"compact", "--rev", "6", "--timeout", "20ms", "-w", "json", db.path()},
+                           {"vacuum", "-w", "json", db.path()}}) {
+        const Result r = run_cli(args);
+        CHECK(r.code == 4);
+        CHECK(kind_of(r) == "in-use");
+    }
+    const test::TempDir dir;
+    CHECK(run_cli({"compact", "--rev", "6", "-o", dir.file("new"), db.path()}).code == 4);
+    CHECK(document({"compact", "--rev", "6", "-n", db.path()}).at("removed").at("revisions") == 3);
+    ::close(held);
+    CHECK(read_file(db.path()) == bytes);
+    CHECK(fs::directory_iterator(dir.path()) == fs::directory_iterator());
+}
+
+TEST_CASE("etcd db: --target-size finds the revision, --min-gain holds it off, --backup keeps the old file") {
+    BboltImage image = etcd_image({});
+    for (int i = 2; i < 300; ++i) {
+        std::string value;
+        mvcc::Record r;
+        r.revision = {i, 0};
+        r.key = "k";
+        r.create_revision = 2;
+        r.version = i - 1;
+        const std::string text(300, 'v');
+        r.value = text;
+        mvcc::append_key_value(value, r);
+        image.buckets["key"][std::string(mvcc::EncodedRevision(r.revision, false).bytes())] = value;
+    }
+    const std::string bytes = image.build();
+    const test::TempFile db(bytes);
+    const test::TempDir dir;
+    CHECK(document({"compact", "--keep-last", "290", "--min-gain", "50%", db.path()}).at("result") ==
+          "below-min-gain");
+    const json done =
+        document({"compact", "--target-size", "40000", "--backup", dir.file("backup"), db.path()});
+    CHECK(fs::file_size(db.path()) <= 40000);
+    CHECK(fs::file_size(db.path()) > 40000 - 2 * 4096);
+    CHECK(done.at("size").at("file_after") == fs::file_size(db.path()));
+    CHECK(read_file(dir.file("backup")) == bytes);
+}
+
+TEST_CASE("conversions: etcd, native, kine and back answer every read the same") {
+    const test::TempFile db(sample_image().build());
+    const test::TempDir dir;
+    const std::string native = dir.file("native");
+    const std::string back = dir.file("back");
+    const std::string snapshot = dir.file("snapshot");
+    REQUIRE(run_cli({"import", db.path(), "-o", native}).code == 0);
+    REQUIRE(run_cli({"import", native, "-o", back, "--to", "bbolt"}).code == 0);
+    REQUIRE(run_cli({"import", native, "-o", snapshot, "--to", "snapshot"}).code == 0);
+    for (std::int64_t at = 1; at <= 8; ++at) {
+        CAPTURE(at);
+        for (const std::string& store : {native, back, snapshot})
+            CHECK(get_all(store, at) == get_all(db.path(), at));
+    }
+    store::BboltStore made(back);
+    CHECK(made.leases() == store::BboltStore(db.path()).leases());
+    CHECK_FALSE(made.head().consistent_index);
+    CHECK(store::BboltStore(snapshot).file().digest_matches());
+    CHECK(run_cli({"check", back}).code == 0);
+}
+
+TEST_CASE("conversions: kine holds one row a revision, and says which is in the way") {
+    const test::TempFile db(sample_image().build());
+    const test::TempDir dir;
+    const std::string kine = dir.file("kine");
+    const Result refused = run_cli({"import", db.path(), "-o", kine, "--to", "kine"});
+    CHECK(refused.code == 4);
+    CHECK(has(refused.err, "revision 7.0"));
+    CHECK(has(refused.err, "--renumber"));
+    CHECK_FALSE(fs::exists(kine));
+    CHECK(run_cli({"import", db.path(), "-o", kine, "--to", "kine", "--renumber"}).code == 0);
+    // 7.0, 7.1 and 7.2 are 7, 8 and 9 now, and 8.0 is 10.
+    CHECK(document({"status", kine}).at("revisions").at("current") == 10);
+    CHECK(get_all(kine, 10) == get_all(db.path(), 8));
+    CHECK(get_all(kine, 6) == get_all(db.path(), 6));
+    CHECK(run_cli({"check", kine}).code == 0);
+    const json history = document({"history", "foo", kine});
+    CHECK(history.dump().find("\"main\":6") != std::string::npos);
+    // And into etcd again: the lease is the time to live it stood for.
+    const std::string again = dir.file("again");
+    CHECK(run_cli({"import", kine, "-o", again, "--to", "bbolt"}).code == 0);
+    CHECK(store::BboltStore(again).leases() == std::vector<store::Lease>{{60, 60}});
+    CHECK(get_all(again, 10) == get_all(kine, 10));
+}
+
+TEST_CASE("conversions: kine made from a compacted history chains on, its head is kept") {
+    const test::TempFile db(sample_image().build());
+    const test::TempDir dir;
+    const std::string kine = dir.file("kine");
+    REQUIRE(run_cli({"compact", "--rev", "8", db.path()}).code == 0);
+    const Result r = run_cli({"compact", "--rev", "8", "-o", kine, "--to", "kine", "--renumber", db.path()});
+    CHECK(r.code == 0);
+    const json status = document({"status", kine});
+    CHECK(status.at("revisions").at("compacted").get<int>() > 0);
+    CHECK(get_all(kine, status.at("revisions").at("current")) == get_all(db.path(), 8));
+    CHECK(run_cli({"check", kine}).code == 0);
+}
+
+TEST_CASE("conversions: keys that kine gives a meaning of its own") {
+    const test::TempDir dir;
+    naive::Store history(naive::k_classic);
+    history.put("compact_rev_key", "1");
+    history.end();
+    history.put("other", "2");
+    history.end();
+    make_native(dir.file("a"), history.row_list());
+    REQUIRE(run_cli({"import", dir.file("a"), "-o", dir.file("kine"), "--to", "kine"}).code == 0);
+    CHECK(has(run_cli({"get", "compact_rev_key_apiserver", dir.file("kine")}).out,
+              "compact_rev_key_apiserver"));
+    REQUIRE(run_cli({"import", dir.file("kine"), "-o", dir.file("db"), "--to", "bbolt"}).code == 0);
+    CHECK(get_all(dir.file("db"), 3) == get_all(dir.file("kine"), 3));
+    history.put("gap-7", "x");
+    history.end();
+    make_native(dir.file("b"), history.row_list());
+    const Result r = run_cli({"import", dir.file("b"), "-o", dir.file("no"), "--to", "kine"});
+    CHECK(r.code == 4);
+    CHECK(has(r.err, "gap-7"));
+}
+
+TEST_CASE("conversions: kine's gaps become nothing, a head that only a gap holds is lowered") {
+    const test::TempDir dir;
+    KineMaker maker;
+    maker.create("a", "1");
+    maker.gap();
+    maker.update("a", "2");
+    maker.gap();
+    maker.write(dir.file("kine"));
+    const Result r = run_cli({"import", dir.file("kine"), "-o", dir.file("db"), "--to", "bbolt"});
+    CHECK(r.code == 0);
+    CHECK(has(r.err + r.out, "gaps left out"));
+    CHECK(has(r.err + r.out, "the new store's is"));
+    CHECK(document({"status", dir.file("db")}).at("revisions").at("current") == maker.current() - 1);
+}
+
+TEST_CASE("archives: every form that a tool at hand makes is read as the store in it") {
+    const std::string bytes = sample_image().build();
+    const test::TempDir dir;
+    const std::string snapshot = dir.file("snap");
+    write_file(snapshot, bytes + bbolt::sha256(bytes));
+    const std::string in = "cd '" + dir.path().string() + "' && ";
+    struct Form {
+        const char* program;
+        const char* command;
+        const char* name;
+    };
+    std::size_t tried = 0;
+    for (const Form& form : std::vector<Form>{{"gzip", "gzip -c snap > a", "a"},
+                                              {"zstd", "zstd -qc snap > b", "b"},
+                                              {"xz", "xz -c snap > c", "c"},
+                                              {"bzip2", "bzip2 -c snap > d", "d"},
+                                              {"lz4", "lz4 -qc snap > e", "e"},
+                                              {"tar", "echo hi > readme && tar cf f readme snap", "f"},
+                                              {"gzip", "tar czf g readme snap", "g"},
+                                              {"gzip", "gzip -c snap > snap.gz && tar czf h snap.gz", "h"}}) {
+        if (!have(form.program)) continue;
+        CAPTURE(form.command);
+        REQUIRE(std::system((in + form.command).c_str()) == 0);
+        const std::string file = dir.file(form.name);
+        CHECK(document({"status", file}).at("revisions").at("current") == 8);
+        CHECK(get_all(file, 6) == get_all(snapshot, 6));
+        CHECK(run_cli({"check", file}).code == 0);
+        const Result in_place = run_cli({"compact", "--rev", "6", file});
+        CHECK(in_place.code == 2);
+        CHECK(has(in_place.err, "-o NEW"));
+        CHECK(run_cli({"vacuum", file}).code == 2);
+        const std::string made = dir.file(std::string("new-") + form.name);
+        CHECK(run_cli({"compact", "--rev", "6", "-o", made, file}).code == 0);
+        CHECK(store::BboltStore(made).file().digest_matches());
+        const std::string whole = read_file(file);
+        write_file(file, whole.substr(0, whole.size() / 2));
+        const Result cut = run_cli({"status", "-w", "json", file});
+        CHECK(cut.code == 6);
+        CHECK(kind_of(cut) == "damaged");
+        ++tried;
+    }
+    CHECK(tried >= 3);
+}
+
+TEST_CASE("archives: SQLite stores too, in either journal mode; several need a name") {
+    const test::TempDir dir;
+    make_native(dir.file("one"), sample_history().row_list());
+    NativeShape wal;
+    wal.wal = true;
+    make_native(dir.file("two"), sample_history().row_list(), wal);
+    const std::string in = "cd '" + dir.path().string() + "' && ";
+    REQUIRE(std::system(
+                (in + "gzip -c one > one.gz && gzip -c two > two.gz && tar cf both one two").c_str()) == 0);
+    for (const char* name : {"one.gz", "two.gz"}) {
+        CAPTURE(name);
+        CHECK(get_all(dir.file(name), 8) == get_all(dir.file("one"), 8));
+        CHECK(run_cli({"compact", "--rev", "6", "-o", dir.file(std::string(name) + ".new"), dir.file(name)})
+                  .code == 0);
+    }
+    const Result several = run_cli({"status", dir.file("both")});
+    CHECK(several.code == 2);
+    CHECK(has(several.err, "one, two"));
+    CHECK(run_cli({"status", "--member", "two", dir.file("both")}).code == 0);
+    CHECK(run_cli({"status", "--member", "three", dir.file("both")}).code == 6);
+    CHECK(run_cli({"status", "--member", "one", dir.file("one")}).code == 2);
+}
+
+TEST_CASE("folders: the one store in them is meant, several are named") {
+    const test::TempDir dir;
+    const std::string data = dir.file("etcd");
+    fs::create_directories(data + "/member/snap");
+    write_file(data + "/member/snap/db", sample_image().build());
+    write_file(data + "/member/snap/0000000000000009.snap.db", sample_image().build());
+    for (const char* folder : {"", "/member", "/member/snap"})
+        CHECK(document({"status", data + folder}).at("revisions").at("current") == 8);
+    CHECK(document({"status", dir.path().string()}).at("revisions").at("current") == 8);
+    fs::create_directories(dir.file("k3s"));
+    KineMaker maker;
+    maker.create("a", "1");
+    maker.write(dir.file("k3s/state.db"));
+    CHECK(document({"status", dir.file("k3s")}).at("store").at("layout") == "kine");
+    make_native(dir.file("k3s/other.db"), sample_history().row_list());
+    const Result several = run_cli({"status", dir.file("k3s")});
+    CHECK(several.code == 2);
+    CHECK(has(several.err, "other.db, state.db"));
+    fs::create_directories(dir.file("empty"));
+    CHECK(run_cli({"status", dir.file("empty")}).code == 6);
+}
+
+TEST_CASE("salvage: a broken leaf of an etcd db costs its rows, and they are named") {
+    std::vector<mvcc::Record> records;
+    for (int i = 2; i < 400; ++i) {
+        mvcc::Record r;
+        r.revision = {i, 0};
+        r.key = i % 2 == 0 ? "even" : "odd";
+        r.create_revision = 2 + i % 2;
+        r.version = i / 2;
+        r.value = "value";
+        records.push_back(r);
+    }
+    BboltImage image = etcd_image(records, 1024);
+    std::string bytes = image.build();
+    const auto leaves = image.pages_with(0x02);
+    REQUIRE(leaves.size() > 5);
+    patch(bytes, leaves[3] * 1024, std::string(1024, '\0'));
+    const test::TempFile db(bytes);
+    const test::TempDir dir;
+    const Result refused = run_cli({"import", db.path(), "-o", dir.file("no")});
+    CHECK(refused.code == 6);
+    CHECK(has(refused.err, "kvctl check"));
+    CHECK(has(refused.err, "import --salvage"));
+    const json done = document({"import", "--salvage", "-o", dir.file("new"), db.path()}, 3);
+    CHECK(done.at("result") == "salvaged");
+    REQUIRE(done.at("lost").size() == 1);
+    const std::int64_t from = done.at("lost")[0].at("from");
+    const std::int64_t to = done.at("lost")[0].at("to");
+    CHECK(done.at("lost")[0].at("keys").size() == 2);
+    const auto store = store::open_store(dir.file("new"), {});
+    std::int64_t rows = 0;
+    store->each_record(MainRevision{0}, MainRevision{1000}, [&](const mvcc::Record& r) {
+        CHECK((r.revision.main < from || r.revision.main > to));
+        ++rows;
+    });
+    CHECK(rows == 398 - (to - from + 1));
+}
+
+TEST_CASE("salvage: a broken page of a kine table costs its rows, the others stay as they were") {
+    const test::TempDir dir;
+    KineMaker maker = random_kine(3, 900, false);
+    maker.write(dir.file("kine"));
+    std::string bytes = read_file(dir.file("kine"));
+    // A leaf of the table: rows end with text that stands nowhere else.
+    std::size_t page = 0;
+    for (std::size_t p = 3; p < bytes.size() / 4096 && page == 0; ++p) {
+        if (bytes[p * 4096] == '\x0d') page = p;
+    }
+    REQUIRE(page != 0);
+    bytes.replace(page * 4096, 4096, std::string(4096, '\0'));
+    write_file(dir.file("kine"), bytes);
+    const json done =
+        document({"import", "--salvage", "--to", "kine", "-o", dir.file("new"), dir.file("kine")}, 3);
+    CHECK(done.at("lost").size() >= 1);
+    CHECK(done.at("counts").at("revisions").get<std::size_t>() + 300 > maker.rows().size());
+    CHECK(document({"status", dir.file("new")}).at("store").at("layout") == "kine");
+    const Result text = run_cli({"import", "--salvage", "-o", dir.file("text"), dir.file("kine")});
+    CHECK(text.code == 3);
+    CHECK(has(text.out, "Missing, or incomplete"));
+}
+
+TEST_CASE("salvage: of a sound store it takes everything, and says that nothing is missing") {
+    const test::TempDir dir;
+    make_native(dir.file("native"), sample_history().row_list());
+    const json done = document({"import", "--salvage", "-o", dir.file("new"), dir.file("native")}, 3);
+    CHECK(done.at("lost").empty());
+    CHECK(native_rows(dir.file("new")).size() == sample_history().rows().size());
+}
