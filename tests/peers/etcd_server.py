@@ -75,16 +75,14 @@ class Judge:
     def compact(self):
         at = ["compact", "--rev", str(self.target), *self.rule]
         planned = self.kvctl.must(*at, "--dry-run", self.db_a)
-        code, _, errors = self.kvctl.json(*at, self.db_a)
-        self.checks.true(code == 4 and "read-only-layout" in errors, "a bbolt file is not written")
         left = self.kvctl.must(*at, "--dry-run", self.db_b)
         self.checks.equal(left["result"], "already-compacted", "compacting what the server has compacted")
         for name in ("revisions", "tombstones", "bytes"):
             self.checks.equal(planned["kept"][name], left["before"][name], "the server left what was planned: " + name)
-        new = os.path.join(self.folder, "compacted.sqlite")
+        new = os.path.join(self.folder, "compacted.db")
         done = self.kvctl.must(*at, "-o", new, self.db_a)
         self.checks.equal(done["removed"], planned["removed"], "compact -o of a bbolt file")
-        self.hashes(new, self.b, "compacted into a native store")
+        self.hashes(new, self.b, "compacted into a new db")
 
     def index(self):
         def revisions(*words):
