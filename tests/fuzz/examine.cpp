@@ -245,7 +245,8 @@ void examine_store(store::Store& store, unsigned choice, Depth depth, Examined& 
 void glance(const std::string& path, unsigned choice, Depth depth) {
     survives([&] {
         Examined ignored;
-        examine_store(*store::open_store(path, {std::nullopt, 0}), choice, depth, ignored);
+        examine_store(*store::open_store(path, {.layout = std::nullopt, .timeout_ms = 0}), choice, depth,
+                      ignored);
     });
 }
 
@@ -253,7 +254,8 @@ Examined examine(const std::string& path, unsigned choice, Work work) {
     Examined result;
     std::string revision;
     survives([&] {
-        const std::unique_ptr<store::Store> store = store::open_store(path, {std::nullopt, 0});
+        const std::unique_ptr<store::Store> store =
+            store::open_store(path, {.layout = std::nullopt, .timeout_ms = 0});
         result.opened = true;
         result.layout = store->info().layout;
         examine_store(*store, choice, Depth::deep, result);
