@@ -51,8 +51,6 @@ int history(const Args& args, Io& io) {
     const Output output = output_of(parsed, io);
     parsed.expect_operands(2, 2, "KEY STORE");
     parsed.at_most_one_of({"decode", "diff"});
-    if (parsed.has("values") && parsed.has("decode"))
-        throw Error(ErrorKind::usage, "--values and --decode exclude each other");
     const auto progress = make_progress(output, io);
     jobs::OpenedStore opened = open_behind_key(parsed);
     report::HistoryReport report;

@@ -5,6 +5,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/kube/compare.hpp"
+#include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
 #include "kvctl/store/etcd_rules.hpp"
 
@@ -47,19 +48,12 @@ class Reading {
 
   private:
     void refuse(MainRevision at) const {
-        const std::string revision = store_->info().path + ": revision " + std::to_string(at.value()) + ": ";
-        if (at > head_.current) {
-            throw Error(ErrorKind::future_revision,
-                        revision +
-                            "required revision is a future revision; the store's current revision is " +
-                            std::to_string(head_.current.value()));
-        }
+        const std::string revision = store_->info().path + ": revision " + std::to_string(at.value());
+        if (at > head_.current) throw mvcc::future_revision(revision, head_.current);
         const MainRevision limit = head_.pending() ? *head_.scheduled : head_.compacted;
-        if (at < limit) {
-            throw Error(ErrorKind::compacted,
-                        revision + "required revision has been compacted; the compact revision is " +
-                            std::to_string(limit.value()) + "; --rev-a and --rev-b choose one each");
-        }
+        if (at >= limit) return;
+        throw Error(ErrorKind::compacted, mvcc::compacted_revision(revision, limit).what() +
+                                              std::string("; --rev-a and --rev-b choose one for each store"));
     }
 
     std::unique_ptr<store::Store> store_;

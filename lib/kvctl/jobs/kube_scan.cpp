@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/report/spans.hpp"
 
 namespace kvctl::jobs {
@@ -98,10 +99,7 @@ void check_window(const store::Store& store, const store::StoreHead& head, MainR
                                           std::to_string(to.value()));
     }
     if (to <= head.current) return;
-    throw Error(ErrorKind::future_revision,
-                store.info().path + ": revision " + std::to_string(to.value()) +
-                    ": required revision is a future revision; the store's current revision is " +
-                    std::to_string(head.current.value()));
+    throw mvcc::future_revision(store.info().path + ": revision " + std::to_string(to.value()), head.current);
 }
 
 }  // namespace kvctl::jobs

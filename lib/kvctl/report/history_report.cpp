@@ -92,7 +92,8 @@ Json revision_json(const HistoryReport& h, const HistoryRow& row, Teller& teller
     }
     j["bytes"] = row.bytes;
     put_time(j, t.when.time, t.when.error);
-    if (h.values && !h.diff) j["value"] = r.tombstone ? Json(nullptr) : Json(base64_encode(r.value));
+    if ((h.values || h.decode) && !h.diff)
+        j["value"] = r.tombstone ? Json(nullptr) : Json(base64_encode(r.value));
     if (h.decode && !r.tombstone) put_object(j, r, h.reveal_secrets);
     if (h.diff) j["diff"] = diff_json(h, t);
     return j;
