@@ -20,7 +20,8 @@ namespace {
 
 // A row a command: name, alias, synopsis, summary, options, function.
 constexpr std::array k_commands{
-    Command{"compact", "compaction", "(--rev N | --keep-last N | --target-size S) [OPTIONS] STORE",
+    Command{"compact", "compaction",
+            "(--rev N | --keep-last N | --keep-within TIME | --target-size S) [OPTIONS] STORE",
             "Plan a compaction and, without --dry-run, execute it", compact_options, compact},
     Command{"status", "", "[OPTIONS] STORE...",
             "Show a store on one screen: sizes, revisions, counts, who holds it", status_options, status},
@@ -28,10 +29,16 @@ constexpr std::array k_commands{
             vacuum_options, vacuum},
     Command{"du", "top", "[OPTIONS] STORE", "Show the space that keys take, by prefix, live and history",
             du_options, du},
+    Command{"churn", "writers", "[OPTIONS] STORE", "Show who writes what, how often, and what it changes",
+            churn_options, churn},
+    Command{"timeline", "", "[OPTIONS] STORE\n[OPTIONS] --at TIME STORE\n[OPTIONS] --of REV STORE",
+            "Lay revisions against time, by the times in Kubernetes objects", timeline_options, timeline},
     Command{"get", "", "[OPTIONS] KEY [END] STORE", "Read keys at a revision, as etcdctl does", get_options,
             get},
     Command{"history", "", "[OPTIONS] KEY STORE", "Show every stored revision of a key, by generation",
             history_options, history},
+    Command{"diff", "", "[OPTIONS] STORE-A STORE-B", "Compare what two stores, or two moments of one, hold",
+            diff_options, diff},
     Command{"index", "", "[OPTIONS] [KEY] STORE",
             "Show the keyIndex tree: generations and revisions of each key", index_options, index},
     Command{"explain", "", "[OPTIONS] KEY STORE\n[OPTIONS] --at REV STORE",

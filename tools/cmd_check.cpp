@@ -7,20 +7,24 @@
 namespace kvctl::cli {
 
 OptionTable check_options() {
-    return join(
-        {{{"Check", {flag("all", "name every finding, not only the first 20 of a code"), wal_dir_option()}}},
-         rules_options(),
-         store_options(),
-         output_options()});
+    return join({{{"Check",
+                   {
+                       flag("all", "name every finding, not only the first 20 of a code"),
+                       flag("kubernetes", "also look into the values as the API server does"),
+                       wal_dir_option(),
+                   }}},
+                 rules_options(),
+                 store_options(),
+                 output_options()});
 }
 
 int check(const Args& args, Io& io) {
     const Parsed parsed = parse(check_options(), args);
     const Output output = output_of(parsed, io);
     parsed.expect_operands(1, 1, "STORE");
-    const jobs::CheckRequest request{parsed.operands().front(), open_options_of(parsed),
-                                     rules_of(parsed),          parsed.value("etcd-version"),
-                                     parsed.value("wal-dir"),   parsed.has("all")};
+    const jobs::CheckRequest request{
+        parsed.operands().front(), open_options_of(parsed),  rules_of(parsed), parsed.value("etcd-version"),
+        parsed.value("wal-dir"),   parsed.has("kubernetes"), parsed.has("all")};
     const auto progress = make_progress(output, io);
     const report::CheckReport report = jobs::check(request, progress.get());
     (void)write_report(report, output, io);

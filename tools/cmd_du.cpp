@@ -1,3 +1,5 @@
+#include "kvctl/base/error.hpp"
+#include "kvctl/jobs/row_groups.hpp"
 #include "kvctl/mvcc/usage.hpp"
 #include "kvctl/report/usage_report.hpp"
 #include "tools/commands.hpp"
@@ -27,6 +29,8 @@ OptionTable du_options() {
     return join(
         {{{"Usage",
            {
+               choice("by", "prefix|resource|kind|namespace|manager|encryption",
+                      "what to add up by (default prefix); all others read the values"),
                word("depth", "N", "group keys by their first N components (default: as compact does)"),
                word("under", "PREFIX", "only keys that begin with PREFIX, grouped by what follows it"),
                word("top", "N", "the N largest prefixes and keys (default 20, 0: all)"),
@@ -48,6 +52,8 @@ int du(const Args& args, Io& io) {
     if (const auto v = parsed.value("top")) request.top = parse_u64("--top", *v);
     request.under = parsed.value_or("under", "");
     request.sort = sort_of(parsed);
+    if (parsed.has("depth") && parsed.value_or("by", "prefix") != "prefix")
+        throw Error(ErrorKind::usage, "--depth is for --by prefix");
     std::optional<MainRevision> target;
     if (const auto rev = parsed.value("rev")) target = parse_revision("--rev", *rev);
 
@@ -59,7 +65,15 @@ int du(const Args& args, Io& io) {
     const mvcc::CompactionPlan plan =
         mvcc::plan_compaction(index, {opened.head.current, opened.head.compacted, opened.head.scheduled},
                               target.value_or(opened.head.current));
-    const mvcc::UsageReport usage = mvcc::measure_usage(index, plan, request);
+    report.by = parsed.value_or("by", "prefix");
+    mvcc::UsageReport usage;
+    if (report.by == "prefix") {
+        usage = mvcc::measure_usage(index, plan, request);
+    } else {
+        const jobs::GroupedRows rows = jobs::group_rows(*opened.store, index, report.by, progress.get());
+        usage = mvcc::measure_usage(index, plan, request, rows.groups);
+        report.old_values = rows.old_values;
+    }
     const store::StoreInfo& info = opened.store->info();
     report.store = {info.path, std::string(name_of(info.layout)), info.file_bytes, info.page_size,
                     info.free_pages};

@@ -2,6 +2,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/jobs/local_clock.hpp"
 #include "kvctl/mvcc/explain.hpp"
 #include "kvctl/report/explain_report.hpp"
 #include "tools/commands.hpp"
@@ -68,6 +69,9 @@ int explain(const Args& args, Io& io) {
     } else if (const auto id = mvcc::find_stored_key(index, *report.key)) {
         report.rows = mvcc::explain_key(index, plan, *id);
     }
+    std::vector<mvcc::Revision> revisions;
+    for (const mvcc::Explained& e : report.rows) revisions.push_back(index.revision(e.slot));
+    report.times = jobs::times_of(*opened.store, revisions, !at, opened.head.current);
     jobs::note_lost_revisions(plan, report.notes);
     const auto stands_there = [&](const mvcc::Explained& row) {
         return index.is_tombstone(row.slot) && index.revision(row.slot).main == plan.compacted_after.value();

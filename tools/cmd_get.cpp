@@ -23,6 +23,8 @@ struct GetOptions {
     bool keys_only = false;
     bool count_only = false;
     bool value_only = false;
+    bool decode = false;
+    bool reveal_secrets = false;
     Output output;
 };
 
@@ -70,6 +72,9 @@ GetOptions parse_get(const Args& args, const Io& io) {
     o.keys_only = parsed.has("keys-only");
     o.count_only = parsed.has("count-only");
     o.value_only = parsed.has("print-value-only");
+    o.decode = parsed.has("decode");
+    o.reveal_secrets = parsed.has("reveal-secrets");
+    if (o.reveal_secrets && !o.decode) throw Error(ErrorKind::usage, "--reveal-secrets goes with --decode");
     if (o.value_only && o.output.format != Format::text) {
         throw Error(ErrorKind::usage, "--print-value-only is for text; JSON has the value as a field");
     }
@@ -103,6 +108,8 @@ OptionTable get_options() {
                        flag("keys-only", "leave the values out"),
                        flag("count-only", "only how many keys there are"),
                        flag("print-value-only", "only the values"),
+                       flag("decode", "values as Kubernetes objects, YAML-like in text"),
+                       flag("reveal-secrets", "with --decode: the data of Secrets too"),
                    }}},
                  store_options(),
                  output_options()});
@@ -131,6 +138,8 @@ int get(const Args& args, Io& io) {
     report.keys_only = options.keys_only;
     report.count_only = options.count_only;
     report.value_only = options.value_only;
+    report.decode = options.decode;
+    report.reveal_secrets = options.reveal_secrets;
     report.to_terminal = io.out_is_terminal;
     write_notes(report.notes, opened.store->info().path, options.output, io);
     return write_report(report, options.output, io);

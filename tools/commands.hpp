@@ -50,9 +50,11 @@ int run(const Args& args, Io& io);
 // One function a command: `args` are those behind the command's name. Returns the exit code; throws
 // kvctl::Error.
 int check(const Args& args, Io& io);
+int churn(const Args& args, Io& io);
 int compact(const Args& args, Io& io);
 int hash(const Args& args, Io& io);
 int completion(const Args& args, Io& io);
+int diff(const Args& args, Io& io);
 int du(const Args& args, Io& io);
 int explain(const Args& args, Io& io);
 int export_store(const Args& args, Io& io);
@@ -64,14 +66,17 @@ int index(const Args& args, Io& io);
 int raft(const Args& args, Io& io);
 int replay(const Args& args, Io& io);
 int status(const Args& args, Io& io);
+int timeline(const Args& args, Io& io);
 int vacuum(const Args& args, Io& io);
 int version(const Args& args, Io& io);
 
 // What each takes, for parsing, --help, completion and the man page test.
 OptionTable check_options();
+OptionTable churn_options();
 OptionTable compact_options();
 OptionTable hash_options();
 OptionTable completion_options();
+OptionTable diff_options();
 OptionTable du_options();
 OptionTable explain_options();
 OptionTable export_options();
@@ -84,6 +89,7 @@ OptionTable raft_options();
 OptionTable raft_compact_options();
 OptionTable replay_options();
 OptionTable status_options();
+OptionTable timeline_options();
 OptionTable vacuum_options();
 OptionTable version_options();
 

@@ -16,6 +16,9 @@ OptionTable compact_options() {
            {
                word("rev", "N", "compact to revision N: what a reader at N or later sees stays"),
                word("keep-last", "N", "compact to the current revision minus N"),
+               word("keep-within", "TIME",
+                    "compact to the newest revision at least TIME (7d, 36h) before the newest time in the "
+                    "store"),
                word("target-size", "SIZE", "the smallest compaction whose file, once shrunk, fits into SIZE"),
            }},
           {"Work",
@@ -80,7 +83,7 @@ std::vector<std::string> work_of(const Parsed& parsed) {
 
 void check_combinations(const CompactOptions& options, const Parsed& parsed) {
     const jobs::CompactRequest& o = options.request;
-    parsed.at_most_one_of({"rev", "keep-last", "target-size"});
+    parsed.at_most_one_of({"rev", "keep-last", "keep-within", "target-size"});
     if (parsed.has("batch") && o.output) throw usage("--batch and --output exclude each other");
     if (parsed.has("batch") && o.strategy == store::Strategy::rewrite) {
         throw usage("--batch deletes in place; it does not go with --strategy rewrite");
@@ -123,6 +126,7 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     if (const auto v = parsed.value("rev")) o.rev = parse_revision("--rev", *v);
     if (const auto v = parsed.value("keep-last"))
         o.keep_last = static_cast<std::uint64_t>(parse_i64("--keep-last", *v));
+    if (const auto v = parsed.value("keep-within")) o.keep_within = parse_span("--keep-within", *v);
     if (const auto v = parsed.value("target-size")) o.target_size = parse_size("--target-size", *v);
     options.dry_run = parsed.has("dry-run");
     o.vacuum = parsed.has("vacuum");

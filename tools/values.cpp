@@ -106,6 +106,12 @@ std::optional<std::uint64_t> factor_of(const std::array<Unit, N>& units, std::st
     return std::nullopt;
 }
 
+constexpr std::uint64_t k_second = 1'000'000;
+constexpr std::array k_spans{
+    Unit{"s", k_second},          Unit{"m", 60 * k_second},      Unit{"h", 3600 * k_second},
+    Unit{"d", 86'400 * k_second}, Unit{"w", 604'800 * k_second},
+};
+
 }  // namespace
 
 MainRevision parse_revision(std::string_view option, std::string_view text) {
@@ -149,6 +155,24 @@ std::chrono::milliseconds parse_duration(std::string_view option, std::string_vi
     const auto ms = times(*d, *factor, k_most);
     if (!ms) throw bad_value(option, text, "is not a whole number of milliseconds up to 24 days");
     return std::chrono::milliseconds(*ms);
+}
+
+std::int64_t parse_span(std::string_view option, std::string_view text) {
+    const auto d = split_decimal(text);
+    const auto factor = d ? factor_of(k_spans, d->unit) : std::nullopt;
+    if (!factor) throw bad_value(option, text, "is not a span of time; write 90m, 36h, 7d or 2w");
+    constexpr std::uint64_t k_most = k_second * 1000 * 366 * 86'400;
+    const auto span = times(*d, *factor, k_most);
+    if (!span) throw bad_value(option, text, "is more than a thousand years");
+    return static_cast<std::int64_t>(*span);
+}
+
+kube::Time parse_instant(std::string_view option, std::string_view text) {
+    const auto time = kube::parse_time(text);
+    if (!time)
+        throw bad_value(option, text,
+                        "is not a time; write 2026-11-20T08:00Z (RFC 3339, UTC without a zone)");
+    return *time;
 }
 
 }  // namespace kvctl::cli

@@ -5,6 +5,7 @@
 
 #include "kvctl/base/size_or_percent.hpp"
 #include "kvctl/base/strong.hpp"
+#include "kvctl/kube/times.hpp"
 
 namespace kvctl::cli {
 
@@ -26,5 +27,13 @@ namespace kvctl::cli {
 
 /// "500ms", "10s", "2m", "1h"; a bare number is seconds. At most 24 days.
 [[nodiscard]] std::chrono::milliseconds parse_duration(std::string_view option, std::string_view text);
+
+/// "36h", "7d", "2w": a span of time between revisions; the unit is needed. In microseconds, at most 1000
+/// years.
+[[nodiscard]] std::int64_t parse_span(std::string_view option, std::string_view text);
+
+/// "2026-11-20T08:00Z", "2026-11-20": RFC 3339, of which seconds, zone (then UTC) and time of day may be
+/// missing.
+[[nodiscard]] kube::Time parse_instant(std::string_view option, std::string_view text);
 
 }  // namespace kvctl::cli

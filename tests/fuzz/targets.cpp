@@ -16,6 +16,7 @@ constexpr std::array k_targets{
     Target{"dump_raw_log", dump_raw_log, 768, 8},    Target{"wal_directory", wal_directory, 1024, 8},
     Target{"raft_request", raft_request, 512, 1},    Target{"key_value", key_value, 1024, 1},
     Target{"history_file", history_file, 768, 8},    Target{"bbolt_file", bbolt_file, 8192, 64},
+    Target{"kube_value", kube_value, 1024, 1},       Target{"kube_timeline", kube_timeline, 512, 1},
     Target{"native_store", native_store, 160, 16},   Target{"kine_store", kine_store, 160, 16},
     Target{"bbolt_rewrite", bbolt_rewrite, 8192, 1},
 };

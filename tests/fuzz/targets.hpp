@@ -43,6 +43,11 @@ void key_value(std::string_view bytes, Depth depth);
 /// A kvhistory/1 file.
 void history_file(std::string_view bytes, Depth depth);
 
+/// Two Kubernetes objects as stored: decoded, compared, put down to a writer.
+void kube_value(std::string_view bytes, Depth depth);
+/// Times of revisions.
+void kube_timeline(std::string_view bytes, Depth depth);
+
 /// A whole bbolt file. Both metas get a sound checksum in inputs of even length.
 void bbolt_file(std::string_view bytes, Depth depth);
 /// The same, written anew by a compaction where it reads as sound, and read back.

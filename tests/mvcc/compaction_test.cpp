@@ -160,7 +160,7 @@ TEST_CASE("compaction: 0 is accepted once, the current revision is legal, beyond
     CHECK(plan_at(index, 8, 8).kind == CompactionPlan::Kind::compact);
     test::check_error(ErrorKind::future_revision, "required revision is a future revision",
                       [&] { (void)plan_at(index, 8, 9); });
-    test::check_error(ErrorKind::future_revision, "the current revision is 8",
+    test::check_error(ErrorKind::future_revision, "the store's current revision is 8",
                       [&] { (void)plan_at(index, 8, 9); });
 }
 

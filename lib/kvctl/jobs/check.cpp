@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/jobs/facts.hpp"
+#include "kvctl/jobs/kube_scan.hpp"
 #include "kvctl/jobs/raft_log.hpp"
+#include "kvctl/kube/audit.hpp"
 #include "kvctl/store/check.hpp"
 #include "kvctl/store/etcd_rules.hpp"
 
@@ -35,6 +38,27 @@ void check_log(store::Store& store, const CheckRequest& request, std::optional<L
     }
 }
 
+// Values, of a store whose rows can be read at all.
+void check_objects(store::Store& store, std::size_t kept_per_code, Progress* progress, Findings& findings) {
+    kube::Audit audit(kept_per_code);
+    std::unordered_map<std::int64_t, std::int64_t> ttls;
+    for (const store::Lease& lease : store.leases()) ttls.emplace(lease.id, lease.ttl);
+    const bool is_ttl = store.traits().lease_is_ttl;
+    try {
+        scan(store, store.head().current, progress, [&](const mvcc::Record& record) {
+            const auto ttl = ttls.find(record.lease);
+            audit.add(record, is_ttl ? record.lease : ttl == ttls.end() ? 0 : ttl->second);
+        });
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::damaged) throw;
+        Finding f;
+        f.code = "kube-unreadable";
+        f.what = std::string("the values could not be looked at to their end: ") + e.what();
+        findings.push_back(std::move(f));
+    }
+    for (Finding& f : audit.take()) findings.push_back(std::move(f));
+}
+
 // Where what decides is damaged itself, the check tells.
 mvcc::CompactionRules rules_for(store::Store& store, const std::optional<mvcc::CompactionRules>& asked) try {
     return store::choose_rules(store, asked).rules;
@@ -53,6 +77,8 @@ report::CheckReport check(const CheckRequest& request, Progress* progress) {
     asked.progress = progress;
     store::CheckResult result = store::check_store(*store, asked);
     check_log(*store, request, result.consistent_index, result.findings);
+
+    if (request.kubernetes) check_objects(*store, asked.kept_per_code, progress, result.findings);
 
     report::CheckReport report;
     report.store = facts_of(store->info());

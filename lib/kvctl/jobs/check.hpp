@@ -15,6 +15,7 @@ struct CheckRequest {
     std::optional<mvcc::CompactionRules> rules;  ///< nullopt: the store's own
     std::optional<std::string> version;          ///< of the etcd that is to start on it; nullopt: as it says
     std::optional<std::string> wal_dir;          ///< where the log of an etcd db lies elsewhere
+    bool kubernetes = false;                     ///< look into the values as the API server does
     bool all = false;                            ///< name every finding, not only the first twenty of a code
 };
 

@@ -2,6 +2,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
+#include "kvctl/jobs/compact_age.hpp"
 #include "kvctl/jobs/compact_decision.hpp"
 #include "kvctl/jobs/compact_space.hpp"
 #include "kvctl/jobs/facts.hpp"
@@ -118,11 +119,12 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
     const bool writes = request.output ? d.kind != Decision::Kind::below_min_gain : d.changes(request.vacuum);
     try {
         if (!request.output && (writes || !store.traits().in_place)) store.check_executable(d.notes.findings);
+        const bool copies =
+            request.output ? !converts(store, request) : d.works() && d.strategy == store::Strategy::rewrite;
+        if (writes && copies) d.model->check_copyable();
         check_decision(store.info(), d);
         check_request(store, request, d);
         if (!writes) return r;
-        if (request.output || (d.works() && d.strategy == store::Strategy::rewrite))
-            d.model->check_copyable();
         if (auto space = look_for_space(store.info(), d, request, in_place)) {
             r.ways = std::move(space->ways);
             throw Error(ErrorKind::no_space, space->message);
@@ -213,6 +215,7 @@ CompactResult write_output(const CompactRequest& request, Progress* progress) {
     open.against_writers = true;
     const std::unique_ptr<store::Store> store = store::open_store(request.path, open);
     Decision d = decide(*store, request, true, progress);
+    if (d.kind != Decision::Kind::below_min_gain && !converts(*store, request)) d.model->check_copyable();
     check_decision(store->info(), d);
     check_request(*store, request, d);
     report::CompactionReport r = start_report(store->info(), request, true);
@@ -273,9 +276,20 @@ bool look_is_enough(const CompactRequest& request) {
     }
 }
 
+// By age: the revision is found first, and is then compacted to as any other.
+CompactResult by_age(const CompactRequest& request, Progress* progress,
+                     CompactResult (*run)(const CompactRequest&, Progress*)) {
+    const ByAge by = find_age(request, progress);
+    CompactResult result = run(by.request, progress);
+    result.report.target_time = by.target;
+    for (const std::string& warning : by.notes.warnings) result.report.notes.warnings.push_back(warning);
+    return result;
+}
+
 }  // namespace
 
 CompactResult forecast_compaction(const CompactRequest& request, Progress* progress) {
+    if (request.keep_within) return by_age(request, progress, forecast_compaction);
     const store::Surroundings around = store::look_around(request.path);
     auto [store, d] = decide_beside_writers(request, progress);
     const store::StoreInfo& info = store->info();
@@ -293,6 +307,7 @@ CompactResult forecast_compaction(const CompactRequest& request, Progress* progr
 }
 
 CompactResult compact(const CompactRequest& request, Progress* progress) {
+    if (request.keep_within) return by_age(request, progress, compact);
     if (request.output) return write_output(request, progress);
     store::refuse_archive(request.path);
     if (look_is_enough(request)) return *by_a_look(request, false);

@@ -17,14 +17,16 @@
 
 namespace kvctl::jobs {
 
-/// A compaction as it is asked for. One of the three targets, else a usage Error names them.
+/// A compaction as it is asked for. One of the four targets, else a usage Error names them.
 struct CompactRequest {
     std::string path;
     store::OpenOptions open{};
     std::optional<mvcc::CompactionRules> rules{};  ///< nullopt: the store's own
 
     std::optional<MainRevision> rev{};
-    std::optional<std::uint64_t> keep_last{};    ///< the current revision minus so many
+    std::optional<std::uint64_t> keep_last{};  ///< the current revision minus so many
+    std::optional<std::int64_t>
+        keep_within{};  ///< so much time before the newest in the store, in microseconds
     std::optional<std::uint64_t> target_size{};  ///< the lowest revision whose file, once shrunk, fits
 
     bool vacuum = false;                        ///< give free space back as well

@@ -18,6 +18,14 @@ struct Record {
     std::string_view value;            ///< empty on a tombstone
     std::string_view stored;           ///< the KeyValue message as stored, when the layout stores one (bbolt)
     bool has_stored = false;
+    /// As the index counts them, where that is more than key and value: kine's old_value, and what a
+    /// tombstone's row holds.
+    std::uint64_t stored_bytes = 0;
+
+    /// Bytes of the key and of what is stored for it.
+    [[nodiscard]] std::uint64_t size() const noexcept {
+        return stored_bytes != 0 ? stored_bytes : key.size() + value.size();
+    }
 };
 
 /// Whether a row is a marker: `snapshot restore --bump-revision` puts one, without key and value, at the

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace kvctl::mvcc {
 namespace {
@@ -96,6 +97,59 @@ std::string_view prefix_at_depth(std::string_view key, std::size_t depth) noexce
         at = slash + 1;
     }
     return key.substr(0, at);
+}
+
+UsageReport measure_usage(const TreeIndex& index, const CompactionPlan& plan, const UsageRequest& request,
+                          const RowGroups& groups) {
+    UsageReport report;
+    std::vector<Usage> of_key(index.key_count());
+    std::vector<Usage> of_group(groups.names.size());
+    std::vector<Slot> live(index.key_count(), k_no_slot);
+    std::vector<std::uint32_t> first(index.key_count(), RowGroups::k_none);
+    std::unordered_set<std::uint64_t> more;  // key and group, of keys that have rows in several
+    for (KeyId id = 0; id < index.key_count(); ++id) {
+        const KeyIndex key = index.key_index(id);
+        if (key.live()) live[id] = key.slot(key.size() - 1);
+    }
+    index.for_each_row(0, index.slot_end(), [&](Slot slot) {
+        const KeyId id = index.key_of(slot);
+        const std::uint32_t group = groups.group_of(slot);
+        if (id >= k_gap_key || group == RowGroups::k_none || !index.key(id).starts_with(request.under))
+            return;
+        Usage row;
+        row.revisions = 1;
+        row.tombstones = index.is_tombstone(slot) ? 1 : 0;
+        row.live_keys = live[id] == slot ? 1 : 0;
+        (live[id] == slot ? row.live_bytes : row.history_bytes) = index.bytes_of(slot);
+        if (plan.removed_slots.contains(slot)) {
+            row.freed_revisions = 1;
+            row.freed_bytes = index.bytes_of(slot);
+        }
+        of_key[id] += row;
+        report.total += row;
+        if (first[id] == RowGroups::k_none) {
+            first[id] = group;
+            of_key[id].keys = 1;
+            ++report.total.keys;
+            row.keys = 1;
+        } else if (first[id] != group && more.insert(std::uint64_t{id} << 32 | group).second) {
+            row.keys = 1;
+        }
+        of_group[group] += row;
+    });
+    std::vector<View> names;
+    for (std::size_t g = 0; g < of_group.size(); ++g) {
+        if (of_group[g].revisions > 0) names.push_back({groups.names[g], &of_group[g]});
+    }
+    std::vector<View> keys;
+    for (KeyId id = 0; id < index.key_count(); ++id) {
+        if (of_key[id].revisions > 0) keys.push_back({index.key(id), &of_key[id]});
+    }
+    report.all_prefixes = names.size();
+    report.all_keys = keys.size();
+    report.prefixes = top_of(names, request);
+    report.keys = top_of(keys, request);
+    return report;
 }
 
 UsageReport measure_usage(const TreeIndex& index, const CompactionPlan& plan, const UsageRequest& request) {

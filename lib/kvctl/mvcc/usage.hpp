@@ -55,6 +55,23 @@ struct UsageReport {
 [[nodiscard]] UsageReport measure_usage(const TreeIndex& index, const CompactionPlan& plan,
                                         const UsageRequest& request);
 
+/// Rows put under names by something else than their keys: a group a row.
+struct RowGroups {
+    static constexpr std::uint32_t k_none = 0xFFFFFFFFU;  ///< of a row that is added up nowhere
+
+    std::vector<std::uint32_t> of_slot;  ///< by slot; missing ones are k_none
+    std::vector<std::string> names;
+
+    [[nodiscard]] std::uint32_t group_of(Slot slot) const noexcept {
+        return slot < of_slot.size() ? of_slot[slot] : k_none;
+    }
+};
+
+/// The same by groups of rows, which take the place of prefixes; a key counts in each group it has rows in,
+/// and is live in that of its newest. Depth means nothing here.
+[[nodiscard]] UsageReport measure_usage(const TreeIndex& index, const CompactionPlan& plan,
+                                        const UsageRequest& request, const RowGroups& groups);
+
 /// The leading part of `key` down to `depth` components, each up to and including its '/'; a '/' in front is
 /// no component. Where the key has fewer, the whole of it.
 [[nodiscard]] std::string_view prefix_at_depth(std::string_view key, std::size_t depth) noexcept;

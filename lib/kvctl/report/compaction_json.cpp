@@ -2,6 +2,7 @@
 
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/report/json_parts.hpp"
+#include "kvctl/report/times_text.hpp"
 
 namespace kvctl::report {
 namespace {
@@ -58,6 +59,11 @@ Json summary(const CompactionReport& r) {
            {"removed", std::move(removed)},
            {"kept", tally_json(p.kept, kine)},
            {"prefixes", std::move(prefixes)}};
+    if (r.target_time) {
+        const auto& time = r.target_time->time;
+        j["target_time"] = time ? Json(kube::format_time(*time)) : Json(nullptr);
+        j["target_error_seconds"] = time ? Json(seconds_up(r.target_time->error)) : Json(nullptr);
+    }
     if (p.prefixes_truncated) j["prefixes_truncated"] = true;
     if (p.finishes) j["finishes"] = p.finishes->value();
     if (!r.output.empty()) j["output"] = r.output;

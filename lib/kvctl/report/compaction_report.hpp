@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kvctl/kube/times.hpp"
 #include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/raft/layout.hpp"
 #include "kvctl/report/notes.hpp"
@@ -35,6 +36,12 @@ struct OldValues {
     std::uint64_t bytes = 0;  ///< counted in what is kept: the plan speaks of rows
 };
 
+/// Of a target that was asked for by age.
+struct TargetTime {
+    std::optional<kube::Time> time;  ///< nullopt: nothing is that old
+    std::int64_t error = 0;          ///< up to the next time that is known, in microseconds
+};
+
 /// Everything `kvctl compact` says; the plan and the index stay the caller's.
 struct CompactionReport {
     StoreFacts store;
@@ -52,10 +59,11 @@ struct CompactionReport {
     bool shrinks = false;  ///< the file is, or would be, given back to the file system
     std::int64_t duration_ms = 0;
     Notes notes;
-    std::string output;   ///< path of a new file, when the store itself is left alone
-    std::string command;  ///< what would do it; only for a forecast
-    Refusal refusal;      ///< why that would be refused
-    bool list = false;    ///< name every removed revision
+    std::string output;                     ///< path of a new file, when the store itself is left alone
+    std::string command;                    ///< what would do it; only for a forecast
+    Refusal refusal;                        ///< why that would be refused
+    std::optional<TargetTime> target_time;  ///< nullopt: no age was asked for
+    bool list = false;                      ///< name every removed revision
 };
 
 struct TextStyle {

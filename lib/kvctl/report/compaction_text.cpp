@@ -2,6 +2,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/report/compaction_report.hpp"
+#include "kvctl/report/spans.hpp"
 #include "kvctl/report/table.hpp"
 
 namespace kvctl::report {
@@ -70,6 +71,10 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
     if (p.compacted_after != p.compacted_before)
         out << " before, " << p.compacted_after << (r.executed ? " now" : " then");
     if (p.finishes) out << " (finishing the pending one to " << *p.finishes << ")";
+    if (r.target_time && r.target_time->time) {
+        out << "\n  written    " << kube::format_time(*r.target_time->time) << ", the next time known "
+            << span_text(r.target_time->error) << " later";
+    }
     out << "\n\n";
 
     Table counts(2);

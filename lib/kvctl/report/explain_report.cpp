@@ -1,10 +1,12 @@
 #include "kvctl/report/explain_report.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/table.hpp"
+#include "kvctl/report/times_text.hpp"
 
 namespace kvctl::report {
 namespace {
@@ -22,7 +24,12 @@ std::string key_of(const ExplainReport& r, mvcc::Slot slot) {
     return id == mvcc::k_gap_key ? "gap-" + std::to_string(r.index->revision(slot).main) : "";
 }
 
-Json row_json(const ExplainReport& r, const mvcc::Explained& e) {
+std::optional<kube::Timeline::At> time_of(const ExplainReport& r, std::size_t row) {
+    return row < r.times.size() ? r.times[row] : std::nullopt;
+}
+
+Json row_json(const ExplainReport& r, std::size_t row) {
+    const mvcc::Explained& e = r.rows[row];
     const mvcc::Revision revision = r.index->revision(e.slot);
     Json j{{"main", revision.main}, {"sub", revision.sub}, {"tombstone", r.index->is_tombstone(e.slot)}};
     if (r.at) put_key(j, key_of(r, e.slot));
@@ -30,6 +37,8 @@ Json row_json(const ExplainReport& r, const mvcc::Explained& e) {
     j["verdict"] = e.removed ? "remove" : "keep";
     j["reason"] = mvcc::name_of(e.reason);
     j["by"] = e.by ? Json{{"main", e.by->main}, {"sub", e.by->sub}} : Json(nullptr);
+    const auto at = time_of(r, row);
+    put_time(j, at ? std::optional(at->time) : std::nullopt, at ? at->error : std::nullopt);
     return j;
 }
 
@@ -88,16 +97,24 @@ void write_text(std::ostream& out, const ExplainReport& r, const TextStyle& styl
     }
     out << "\n\n";
     Table table(2);
-    table.left_columns(r.at ? 5 : 4);
-    std::vector<std::string> head{"revision", "", "verdict", "because", "bytes"};
+    const bool times =
+        std::any_of(r.times.begin(), r.times.end(), [](const auto& t) { return t.has_value(); });
+    table.left_columns((r.at ? 5U : 4U) + (times ? 1U : 0U));
+    std::vector<std::string> head{"revision", "", "verdict", "because", "time", "bytes"};
+    if (!times) head.erase(head.begin() + 4);
     if (r.at) head.insert(head.begin() + 1, "key");
     table.row(head);
-    for (const mvcc::Explained& e : r.rows) {
+    for (std::size_t i = 0; i < r.rows.size(); ++i) {
+        const mvcc::Explained& e = r.rows[i];
+        const auto at = time_of(r, i);
         const std::uint64_t bytes = r.index->bytes_of(e.slot);
         std::vector<std::string> cells{text_of(r.index->revision(e.slot)),
                                        r.index->is_tombstone(e.slot) ? "tombstone" : "put",
-                                       e.removed ? "remove" : "keep", because(e, plan),
+                                       e.removed ? "remove" : "keep",
+                                       because(e, plan),
+                                       at ? time_text(at->time, at->error) : "-",
                                        style.raw_bytes ? std::to_string(bytes) : style.format_bytes(bytes)};
+        if (!times) cells.erase(cells.begin() + 4);
         if (r.at) cells.insert(cells.begin() + 1, escape(key_of(r, e.slot)));
         table.row(cells);
     }
@@ -111,9 +128,9 @@ void write_json(std::ostream& out, const ExplainReport& r) {
     write_members(out, head, ",\n  ");
     out << ",\n  \"revisions\": [";
     const char* separator = "\n";
-    for (const mvcc::Explained& e : r.rows) {
+    for (std::size_t i = 0; i < r.rows.size(); ++i) {
         if (!out) return;
-        out << separator << "    " << row_json(r, e).dump();
+        out << separator << "    " << row_json(r, i).dump();
         separator = ",\n";
     }
     out << "]";
@@ -125,11 +142,11 @@ void write_json(std::ostream& out, const ExplainReport& r) {
 
 void write_jsonl(std::ostream& out, const ExplainReport& r) {
     std::uint64_t removed = 0;
-    for (const mvcc::Explained& e : r.rows) {
+    for (std::size_t i = 0; i < r.rows.size(); ++i) {
         if (!out) return;
-        removed += e.removed ? 1 : 0;
+        removed += r.rows[i].removed ? 1 : 0;
         Json line{{"type", "revision"}};
-        line.update(row_json(r, e));
+        line.update(row_json(r, i));
         out << line.dump() << '\n';
     }
     Json summary{{"type", "summary"}};

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kvctl/kube/timeline.hpp"
 #include "kvctl/mvcc/explain.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/report/notes.hpp"
@@ -17,6 +18,7 @@ struct ExplainReport {
     const mvcc::TreeIndex* index = nullptr;
     const mvcc::CompactionPlan* plan = nullptr;
     std::vector<mvcc::Explained> rows;
+    std::vector<std::optional<kube::Timeline::At>> times;  ///< of the rows, where known; may be shorter
     Notes notes;
 };
 

@@ -4,6 +4,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/report/json_parts.hpp"
+#include "kvctl/report/object_text.hpp"
 
 namespace kvctl::report {
 namespace {
@@ -31,7 +32,7 @@ std::string printable_lines(std::string_view value) {
 }
 
 // The names and the order of mvccpb.KeyValue, as Go's encoding writes them.
-Json kv_json(const mvcc::Record& r) {
+Json kv_json(const GetReport& report, const mvcc::Record& r) {
     Json kv = Json::object();
     if (!r.key.empty()) kv["key"] = base64_encode(r.key);
     if (r.create_revision != 0) kv["create_revision"] = r.create_revision;
@@ -39,6 +40,7 @@ Json kv_json(const mvcc::Record& r) {
     if (r.version != 0) kv["version"] = r.version;
     if (!r.value.empty()) kv["value"] = base64_encode(r.value);
     if (r.lease != 0) kv["lease"] = r.lease;
+    if (report.decode && !report.keys_only) put_object(kv, r, report.reveal_secrets);
     return kv;
 }
 
@@ -64,6 +66,10 @@ void write_text(std::ostream& out, const GetReport& r) {
     if (r.count_only) out << r.result->count << '\n';
     each(out, r, [&](const mvcc::Record& record) {
         if (!r.value_only) out << (r.to_terminal ? escape(record.key) : std::string(record.key)) << '\n';
+        if (r.decode && !r.keys_only) {
+            write_object_text(out, record, r.reveal_secrets, 0);
+            return;
+        }
         out << (r.to_terminal ? printable_lines(record.value) : std::string(record.value)) << '\n';
     });
 }
@@ -73,7 +79,7 @@ void write_json(std::ostream& out, const GetReport& r) {
     const bool rows = !r.count_only && !r.result->rows.empty();
     const char* separator = ",\n  \"kvs\": [\n    ";
     each(out, r, [&](const mvcc::Record& record) {
-        out << separator << kv_json(record).dump();
+        out << separator << kv_json(r, record).dump();
         separator = ",\n    ";
     });
     if (rows) out << "\n  ]";
@@ -84,7 +90,7 @@ void write_json(std::ostream& out, const GetReport& r) {
 void write_jsonl(std::ostream& out, const GetReport& r) {
     each(out, r, [&](const mvcc::Record& record) {
         Json line{{"type", "kv"}};
-        line.update(kv_json(record));
+        line.update(kv_json(r, record));
         out << line.dump() << '\n';
     });
     Json summary{{"type", "summary"}, {"header", header_json(r)}};

@@ -16,8 +16,10 @@ struct GetReport {
     std::optional<Term> term;  ///< etcd's header.raft_term
     bool keys_only = false;
     bool count_only = false;
-    bool value_only = false;   ///< text
-    bool to_terminal = false;  ///< text: control characters and bytes that are not UTF-8 are escaped
+    bool value_only = false;      ///< text
+    bool decode = false;          ///< values as Kubernetes objects
+    bool reveal_secrets = false;  ///< their data too
+    bool to_terminal = false;     ///< text: control characters and bytes that are not UTF-8 are escaped
     Notes notes;
 };
 

@@ -1,8 +1,11 @@
 #pragma once
+#include <functional>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
+#include "kvctl/kube/timeline.hpp"
 #include "kvctl/mvcc/key_index.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/report/notes.hpp"
@@ -29,7 +32,12 @@ struct HistoryReport {
     std::vector<HistoryGeneration> generations;  ///< empty ones left out
     std::vector<HistoryRow> unindexed;           ///< stored rows that etcd's index would not know
     RecordReader record;
-    bool values = false;
+    bool values = false;  ///< raw; with `diff` what the changed fields held and hold
+    bool decode = false;  ///< values as Kubernetes objects
+    bool diff = false;    ///< who wrote each revision, and the fields it changed
+    bool reveal_secrets = false;
+    /// The time of a revision whose own value tells none; may be empty.
+    std::function<std::optional<kube::Timeline::At>(MainRevision)> time_around;
     Notes notes;
 };
 

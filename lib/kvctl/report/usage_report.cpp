@@ -28,6 +28,34 @@ Json named_json(const mvcc::NamedUsage& n, const char* what) {
     return j;
 }
 
+bool by_prefix(const DuReport& r) {
+    return r.by == "prefix";
+}
+
+// An entry of prefixes, or of the groups that take their place.
+Json group_json(const DuReport& r, const mvcc::NamedUsage& n) {
+    Json j = named_json(n, by_prefix(r) ? "prefix" : "name");
+    const auto old = r.old_values.find(n.name);
+    if (old != r.old_values.end()) {
+        j["old_values"] = old->second.values;
+        j["old_value_bytes"] = old->second.bytes;
+    }
+    return j;
+}
+
+// Old values of a kind that no row's own value is of any more.
+Json old_values_json(const DuReport& r) {
+    Json all = Json::array();
+    for (const auto& [name, old] : r.old_values) {
+        Json j;
+        put_key(j, name, "name");
+        j["old_values"] = old.values;
+        j["old_value_bytes"] = old.bytes;
+        all.push_back(std::move(j));
+    }
+    return all;
+}
+
 Json summary(const DuReport& r) {
     Json total = Json::object();
     put_usage(total, r.usage->total);
@@ -37,9 +65,12 @@ Json summary(const DuReport& r) {
     j["target"] = r.plan->target.value();
     j["tombstone_rule"] = name_of(r.plan->rules.tombstones);
     j["total"] = std::move(total);
-    j["prefix_count"] = r.usage->all_prefixes;
+    if (!by_prefix(r)) j["by"] = r.by;
+    j[by_prefix(r) ? "prefix_count" : "group_count"] = r.usage->all_prefixes;
     j["key_count"] = r.usage->all_keys;
-    if (r.usage->prefixes.size() < r.usage->all_prefixes) j["prefixes_truncated"] = true;
+    if (r.usage->prefixes.size() < r.usage->all_prefixes)
+        j[by_prefix(r) ? "prefixes_truncated" : "groups_truncated"] = true;
+    if (!r.old_values.empty()) j["old_values"] = old_values_json(r);
     return j;
 }
 
@@ -51,7 +82,7 @@ void write_text(std::ostream& out, const DuReport& r, const TextStyle& style) {
     };
     const std::string freed = "freed at " + std::to_string(r.plan->target.value());
     Table table(0);
-    table.row({"prefix", "keys", "revisions", "live", "history", "total", freed});
+    table.row({r.by, "keys", "revisions", "live", "history", "total", freed});
     const auto row = [&](Table& to, const std::string& name, const mvcc::Usage& u, bool with_keys) {
         std::vector<std::string> cells{
             name.empty() ? "\"\"" : name, grouped(u.keys),  grouped(u.revisions), bytes(u.live_bytes),
@@ -69,7 +100,11 @@ void write_text(std::ostream& out, const DuReport& r, const TextStyle& style) {
     }
     if (r.usage->prefixes.size() < r.usage->all_prefixes) {
         out << "(" << grouped(r.usage->all_prefixes - r.usage->prefixes.size())
-            << " more prefixes; --top 0 shows all)\n";
+            << (by_prefix(r) ? " more prefixes" : " more") << "; --top 0 shows all)\n";
+    }
+    for (const auto& [name, old] : r.old_values) {
+        out << "(" << grouped(old.values) << (old.values == 1 ? " old value" : " old values") << ", "
+            << bytes(old.bytes) << ", of " << escape(name) << ")\n";
     }
     if (r.usage->gaps > 0) {
         out << "(and " << grouped(r.usage->gaps) << (r.usage->gaps == 1 ? " gap row" : " gap rows")
@@ -88,8 +123,9 @@ void write_text(std::ostream& out, const DuReport& r, const TextStyle& style) {
 
 void write_json(std::ostream& out, const DuReport& r) {
     Json j = summary(r);
-    j["prefixes"] = Json::array();
-    for (const mvcc::NamedUsage& n : r.usage->prefixes) j["prefixes"].push_back(named_json(n, "prefix"));
+    const char* groups = by_prefix(r) ? "prefixes" : "groups";
+    j[groups] = Json::array();
+    for (const mvcc::NamedUsage& n : r.usage->prefixes) j[groups].push_back(group_json(r, n));
     j["keys"] = Json::array();
     for (const mvcc::NamedUsage& n : r.usage->keys) j["keys"].push_back(named_json(n, "key"));
     put_notes(j, r.notes);
@@ -97,16 +133,15 @@ void write_json(std::ostream& out, const DuReport& r) {
 }
 
 void write_jsonl(std::ostream& out, const DuReport& r) {
-    const auto lines = [&](const std::vector<mvcc::NamedUsage>& all, const char* what) {
-        for (const mvcc::NamedUsage& n : all) {
-            if (!out) return;
-            Json line{{"type", what}};
-            line.update(named_json(n, what));
-            out << line.dump() << '\n';
-        }
+    const auto line = [&](const char* what, const Json& content) {
+        if (!out) return;
+        Json j{{"type", what}};
+        j.update(content);
+        out << j.dump() << '\n';
     };
-    lines(r.usage->prefixes, "prefix");
-    lines(r.usage->keys, "key");
+    for (const mvcc::NamedUsage& n : r.usage->prefixes)
+        line(by_prefix(r) ? "prefix" : "group", group_json(r, n));
+    for (const mvcc::NamedUsage& n : r.usage->keys) line("key", named_json(n, "key"));
     Json last{{"type", "summary"}};
     last.update(summary(r));
     put_notes(last, r.notes);

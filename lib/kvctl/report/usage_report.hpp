@@ -1,5 +1,7 @@
 #pragma once
+#include <map>
 #include <ostream>
+#include <string>
 
 #include "kvctl/mvcc/usage.hpp"
 #include "kvctl/report/compaction_report.hpp"
@@ -13,6 +15,13 @@ struct DuReport {
     const mvcc::UsageReport* usage = nullptr;
     const mvcc::CompactionPlan* plan = nullptr;
     std::string under;
+    std::string by = "prefix";  ///< what the usage's prefixes are names of
+    /// By encryption: values that rows keep of those before them, by group.
+    struct OldValues {
+        std::uint64_t values = 0;
+        std::uint64_t bytes = 0;
+    };
+    std::map<std::string, OldValues> old_values;
     Notes notes;
 };
 

@@ -50,8 +50,9 @@ struct Traits {
     bool versions = true;  ///< versions and sub-revisions are stored: history tells them, HashKV covers them
     bool old_values = false;  ///< a row also holds the value before it
     bool in_place = true;  ///< rows can be changed where they stand; else the file is only ever written anew
-    bool journal = false;  ///< written through a journal or a -wal
-    bool etcd_log = true;  ///< the writes came through a raft log of etcd's
+    bool lease_is_ttl = false;  ///< the lease of a row is its time to live in seconds, no id of one
+    bool journal = false;       ///< written through a journal or a -wal
+    bool etcd_log = true;       ///< the writes came through a raft log of etcd's
     /// The db of an etcd member: it may hold alarms, and have others like it.
     bool member = false;
 };
@@ -165,6 +166,12 @@ class Store {
         (void)restart;
         each_record(MainRevision(std::numeric_limits<std::int64_t>::min()),
                     MainRevision(std::numeric_limits<std::int64_t>::max()), f);
+    }
+
+    /// Calls `f` for every value that a row keeps of the one before it, ascending; only kine's rows do.
+    virtual void each_old_value(
+        const std::function<void(MainRevision, std::string_view key, std::string_view old_value)>& f) {
+        (void)f;
     }
 
     /// The record at exactly this revision; nullopt when it is not stored. The view lives until the next

@@ -14,7 +14,7 @@ namespace kvctl::store {
 /// What goes with a compaction beside the revisions.
 struct Execution {
     bool drop_old_values =
-        false;            ///< kine: old_value of survivors at or below the compact revision becomes NULL
+        false;  ///< kine: old_value of survivors at or below the compact revision becomes NULL
     std::optional<LogIndex> raft_compact_to;  ///< native: the log's new dummy entry; entries up to it go
     Progress* progress = nullptr;
     bool disarm = false;  ///< bbolt: NOSPACE alarms go
