@@ -181,7 +181,7 @@ TEST_CASE("audit: what the API server cannot decode, other names, plaintext, ove
     rows.put("/registry/secrets/ns/good", "k8s:enc:aescbc:v1:key1:xxxx");
     rows.put("/registry/events/ns/old", test::make_event({"old", "ns", 1}, 100'000, 1));
     rows.put("/registry/events/ns/new", test::make_event({"new", "ns", 1}, 199'000, 1));
-    rows.put("/registry/leases/ns/n2", lease(100'010));
+    rows.put("/registry/leases/ns/n2", test::make_lease({"n2", "ns", 1}, "n2", 100'010, 40));
     rows.put("/registry/leases/ns/n1", lease(200'000));
     rows.put("/elsewhere/of/its/own", "");
     kube::Audit audit;
