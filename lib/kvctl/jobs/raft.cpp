@@ -1,5 +1,7 @@
 #include "kvctl/jobs/raft.hpp"
 
+#include <utility>
+
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/jobs/raft_log.hpp"
