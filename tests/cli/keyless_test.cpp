@@ -130,6 +130,12 @@ TEST_CASE("keyless kine: check explains it in one error and names a way out that
     }
     CHECK(others == document({"check", p.sound}).at("findings"));
     CHECK(has(text.out + text.err, "'kvctl import --to kine -o NEW " + p.keyless + "'"));
+    const std::string anew = folder.file("anew");
+    const Result made = run_cli({"import", "--to", "kine", "-o", anew, p.keyless});
+    REQUIRE_MESSAGE(made.code == 0, made.err);
+    CHECK(codes_of(document({"check", anew}), "error").empty());
+    CHECK(said({"get", "", "--prefix"}, anew) == said({"get", "", "--prefix"}, p.sound));
+    CHECK(run_cli({"compact", "--keep-last", "5", anew}).code == 0);
     const json hints = document({"status", p.keyless}).at("hints");
     CHECK(std::any_of(hints.begin(), hints.end(),
                       [](const json& h) { return has(h.get<std::string>(), "not its primary key"); }));

@@ -124,6 +124,7 @@ TEST_CASE("kine cases: names that a copy would change: seen beforehand, compacte
         dry.insert(dry.end() - 1, "-n");
         const json plan = json::parse(run_cli(dry).out);
         CHECK(plan.at("strategy") == "in-place");
+        CHECK(has(plan.at("warnings").dump(), "its rows are deleted in place"));
         CHECK(!plan.contains("refusal"));
         const Result r = run_cli(args);
         REQUIRE_MESSAGE(r.code == 0, r.err);

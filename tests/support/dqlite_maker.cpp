@@ -10,7 +10,10 @@
 namespace kvctl::test {
 namespace {
 
-constexpr std::size_t k_page = 4096;
+std::size_t page_size_of(const std::string& sqlite_file) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(sqlite_file.at(16))) << 8 |
+           static_cast<unsigned char>(sqlite_file.at(17));
+}
 
 template <class Integer>
 std::string le(Integer n) {
@@ -40,7 +43,7 @@ std::string frames(const std::string& database,
     std::string out = std::string("\x01\x02", 2) + std::string(6, '\0') + text(database) +
                       le<std::uint64_t>(0) + le<std::uint32_t>(0) + std::string(1, commit ? '\1' : '\0') +
                       std::string(3, '\0') + le(static_cast<std::uint32_t>(pages.size())) +
-                      le<std::uint16_t>(k_page) + std::string(2, '\0');
+                      le(static_cast<std::uint16_t>(pages.front().second.size())) + std::string(2, '\0');
     for (const auto& [number, content] : pages) out += le<std::uint64_t>(number);
     for (const auto& [number, content] : pages) out += content;
     return out;
@@ -72,9 +75,10 @@ void DqliteMaker::commit(const std::string& sqlite_file, bool whole) {
     std::string next = read_file(sqlite_file);
     next[18] = next[19] = 2;
     std::vector<std::pair<std::uint64_t, std::string>> pages;
-    for (std::size_t at = 0; at < next.size(); at += k_page) {
-        if (image_.substr(std::min(at, image_.size()), k_page) != next.substr(at, k_page))
-            pages.emplace_back(at / k_page + 1, next.substr(at, k_page));
+    page_size_ = page_size_of(next);
+    for (std::size_t at = 0; at < next.size(); at += page_size_) {
+        if (image_.substr(std::min(at, image_.size()), page_size_) != next.substr(at, page_size_))
+            pages.emplace_back(at / page_size_ + 1, next.substr(at, page_size_));
     }
     if (!whole) {
         raw(1, frames(database_, pages, false));
@@ -95,7 +99,7 @@ void DqliteMaker::configure(const dqlite::Configuration& configuration) {
 }
 
 void DqliteMaker::undo() {
-    raw(1, frames(database_, {{1, std::string(k_page, 'x')}}, false));
+    raw(1, frames(database_, {{1, std::string(page_size_, 'x')}}, false));
     raw(1, std::string("\x01\x03", 2) + std::string(6, '\0') + le<std::uint64_t>(0));
 }
 
@@ -104,20 +108,23 @@ void DqliteMaker::snapshot(bool compressed, bool wal) {
     if (!wal) {
         content += le<std::uint64_t>(image_.size()) + le<std::uint64_t>(0) + image_;
     } else {
-        std::string log =
-            std::string("\x37\x7f\x06\x82", 4) + be4(3007000) + be4(k_page) + std::string(20, '\0');
-        const std::size_t pages = image_.size() / k_page;
+        std::string log = std::string("\x37\x7f\x06\x82", 4) + be4(3007000) +
+                          be4(static_cast<std::uint32_t>(page_size_)) + std::string(20, '\0');
+        const std::size_t pages = image_.size() / page_size_;
         for (std::size_t i = 0; i < pages; ++i) {
             log += be4(static_cast<std::uint32_t>(i + 1)) +
                    be4(i + 1 == pages ? static_cast<std::uint32_t>(pages) : 0) + std::string(16, '\0') +
-                   image_.substr(i * k_page, k_page);
+                   image_.substr(i * page_size_, page_size_);
         }
         content += le<std::uint64_t>(0) + le<std::uint64_t>(log.size()) + log;
     }
     if (compressed) {
-        std::string packed(LZ4F_compressFrameBound(content.size(), nullptr), '\0');
+        LZ4F_preferences_t as_dqlite{};
+        as_dqlite.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled;
+        as_dqlite.frameInfo.contentSize = content.size();
+        std::string packed(LZ4F_compressFrameBound(content.size(), &as_dqlite), '\0');
         packed.resize(
-            LZ4F_compressFrame(packed.data(), packed.size(), content.data(), content.size(), nullptr));
+            LZ4F_compressFrame(packed.data(), packed.size(), content.data(), content.size(), &as_dqlite));
         content = packed;
     }
     const std::string name = "snapshot-" + std::to_string(term_) + "-" + std::to_string(index_) + "-" +

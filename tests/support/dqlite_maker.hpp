@@ -46,6 +46,7 @@ class DqliteMaker {
     std::uint64_t index_ = 0;
     std::uint64_t segment_first_ = 1;
     std::string image_;
+    std::size_t page_size_ = 4096;
     dqlite::Configuration configuration_{{1, "127.0.0.1:9001", dqlite::Role::voter}};
     std::uint64_t configuration_index_ = 1;
     std::vector<Entry> entries_;

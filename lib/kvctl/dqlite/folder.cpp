@@ -103,7 +103,8 @@ void read_metadata(Folder& folder) {
     }
     if (!folder.metadata) {
         add(folder.findings, Finding::Severity::error, "metadata", "",
-            "no metadata that can be read: the term is unknown");
+            "no metadata that can be read: the term is unknown, and dqlite takes the directory for a "
+            "new one and writes into it as such");
     }
 }
 

@@ -19,6 +19,7 @@ namespace {
 constexpr std::uint64_t k_most_pages = 0xFFFFFFFE;
 constexpr std::size_t k_page_count_at = 28;  // in the header on page 1
 constexpr off_t k_mode_at = 18;
+constexpr std::uint64_t k_lock_bytes = std::uint64_t{1} << 30;
 
 std::string temporary_folder() {
     const char* const given = std::getenv("TMPDIR");
@@ -49,6 +50,7 @@ Image::Image(Image&& other) noexcept
       fd_(std::exchange(other.fd_, -1)),
       page_size_(other.page_size_),
       pages_(std::move(other.pages_)),
+      limit_(other.limit_),
       missing_(other.missing_) {}
 
 Image::~Image() {
@@ -61,7 +63,10 @@ std::string Image::path() const {
 
 bool Image::write(std::uint64_t page, std::string_view content) {
     if (page_size_ == 0) page_size_ = static_cast<std::uint32_t>(content.size());
-    if (page == 0 || page > k_most_pages || content.size() != page_size_) return false;
+    if (page_size_ == 0 || content.size() % page_size_ != 0) return false;
+    const std::uint64_t count = content.size() / page_size_;
+    if (page == 0 || count == 0 || page > limit_ || count > limit_ + 1 - page || limit_ > k_most_pages)
+        return false;
     auto at = static_cast<off_t>((page - 1) * page_size_);
     while (!content.empty()) {
         const ssize_t n = ::pwrite(fd_, content.data(), content.size(), at);
@@ -72,13 +77,19 @@ bool Image::write(std::uint64_t page, std::string_view content) {
         content.remove_prefix(static_cast<std::size_t>(n));
         at += n;
     }
-    if (pages_.size() < page) {
-        missing_ += page - pages_.size();
-        pages_.resize(page);
+    for (std::uint64_t behind = pages_.size() + 1; behind < page + count; ++behind) {
+        pages_.push_back(holds_locks(behind));
+        if (!pages_.back()) ++missing_;
     }
-    if (!pages_[page - 1]) --missing_;
-    pages_[page - 1] = true;
+    for (std::uint64_t i = page - 1; i < page - 1 + count; ++i) {
+        if (!pages_[i]) --missing_;
+        pages_[i] = true;
+    }
     return true;
+}
+
+bool Image::holds_locks(std::uint64_t page) const noexcept {
+    return page == k_lock_bytes / page_size_ + 1;
 }
 
 bool Image::commit() {

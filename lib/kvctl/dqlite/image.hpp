@@ -28,8 +28,11 @@ class Image {
     [[nodiscard]] std::uint64_t pages() const noexcept { return pages_.size(); }
     [[nodiscard]] std::uint64_t bytes() const noexcept { return pages() * page_size_; }
 
-    /// Pages are counted from 1. False where the number or the size cannot be: pages of one database are of
-    /// one size.
+    /// From here on at most so many pages are written, until this is called again: what lies farther behind
+    /// the end than they reach cannot be a page of the database.
+    void expect(std::uint64_t pages) noexcept { limit_ = pages_.size() + pages + 1; }
+    /// Writes one page, or, once one was written, as many as follow it. Pages are counted from 1. False where
+    /// the number or the size cannot be: pages of one database are of one size.
     [[nodiscard]] bool write(std::uint64_t page, std::string_view content);
     /// Makes the number of pages what the header on page 1 says; false where there is no such page, or a page
     /// below it was never written.
@@ -39,12 +42,14 @@ class Image {
     void set_wal_mode(bool wal);
 
   private:
+    [[nodiscard]] bool holds_locks(std::uint64_t page) const noexcept;
     std::string name_;
     std::string folder_;
     int fd_ = -1;
     std::uint32_t page_size_ = 0;
     std::vector<bool> pages_;    // which ones were written
-    std::uint64_t missing_ = 0;  // how many were not
+    std::uint64_t limit_ = 0;    // the last page that may be written
+    std::uint64_t missing_ = 0;  // how many were not; SQLite never writes the page with its locks
 };
 
 }  // namespace kvctl::dqlite

@@ -27,11 +27,18 @@ struct LogEntry {
 /// The segments whose entries follow one another up to the newest: the longest such run of closed ones that
 /// ends at the newest, then the open ones.
 struct LogPlan {
+    LogIndex snapshot;  ///< entries up to it are in the state already
     std::vector<ClosedSegment> closed;
     std::vector<ClosedSegment> left_out;  ///< closed, but behind a gap
     LogIndex first{1};  ///< index of the first entry of `closed`, or of the open ones where there are none
 };
 [[nodiscard]] LogPlan plan_log(const Folder& folder, LogIndex snapshot);
+
+/// What is wrong with the files of a log that begins behind `snapshot`, before any of them is read: missing
+/// segments in dqlite's own words, and entries that its recovery moved away.
+void tell_left_out(const Folder& folder, const LogPlan& plan, LogIndex snapshot, Findings& findings);
+/// Of a log with several voters.
+[[nodiscard]] Finding uncommitted_tail(const Configuration& configuration);
 
 /// What reading came to.
 struct LogEnd {

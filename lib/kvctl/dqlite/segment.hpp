@@ -24,6 +24,8 @@ class SegmentReader {
   public:
     /// `file` must live as long.
     explicit SegmentReader(std::string_view file);
+    /// From a batch on, as find_batch() gives it.
+    SegmentReader(std::string_view file, std::size_t at);
 
     /// The next batch whole and sound, false at the end or where reading cannot go on.
     [[nodiscard]] bool next();
@@ -31,17 +33,23 @@ class SegmentReader {
 
     /// Where the batch after the last one stands.
     [[nodiscard]] std::size_t offset() const noexcept { return at_; }
+    /// How many batches were sound.
+    [[nodiscard]] std::uint64_t batches() const noexcept { return batches_; }
     /// Why next() ended; empty: the file ends there, or only zeros follow.
     [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
+    /// The file ends too early: to dqlite an I/O error, while anything else it calls corrupt.
+    [[nodiscard]] bool cut_short() const noexcept { return cut_short_; }
     /// No batch was ever written: an open segment that was only set aside.
     [[nodiscard]] bool unused() const noexcept { return unused_; }
 
   private:
-    [[nodiscard]] bool fail(std::string fault);
+    [[nodiscard]] bool fail(std::string fault, bool cut_short = false);
     std::string_view file_;
     std::size_t at_ = 0;
     std::vector<SegmentEntry> entries_;
     std::string fault_;
+    std::uint64_t batches_ = 0;
+    bool cut_short_ = false;
     bool unused_ = false;
 };
 

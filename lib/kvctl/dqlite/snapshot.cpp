@@ -50,13 +50,16 @@ class Content {
 
     // The next n bytes, which live until the next call; damage where there are fewer.
     std::string_view take(std::size_t n) {
-        while (ready_.size() < n) {
+        if (left() < n) {
+            ready_.erase(0, at_);
+            at_ = 0;
+        }
+        while (left() < n) {
             if (!more()) fail(path_, "the snapshot ends inside its content");
         }
-        held_.assign(ready_, 0, n);
-        ready_.erase(0, n);
+        at_ += n;
         taken_ += n;
-        return held_;
+        return std::string_view(ready_).substr(at_ - n, n);
     }
     std::uint64_t word() { return little<std::uint64_t>(take(8), 0); }
     std::string text() {
@@ -72,12 +75,13 @@ class Content {
     }
     // Unpacks to the end, so that a checksum behind the content is compared; damage where content is left.
     void finish() {
-        while (more()) {
+        while (left() == 0 && more()) {
         }
-        if (!ready_.empty()) fail(path_, "the snapshot holds more than its databases");
+        if (left() > 0) fail(path_, "the snapshot holds more than its databases");
     }
 
   private:
+    [[nodiscard]] std::size_t left() const noexcept { return ready_.size() - at_; }
     // Unpacks a piece; false at the end.
     bool more() {
         check_interrupt();
@@ -109,8 +113,8 @@ class Content {
     bool compressed_ = false;
     LZ4F_dctx* context_ = nullptr;
     std::string buffer_;
-    std::string ready_;
-    std::string held_;
+    std::string ready_;  // unpacked; taken up to at_
+    std::size_t at_ = 0;
     std::uint64_t taken_ = 0;
     bool ended_ = false;
 };
@@ -142,11 +146,16 @@ void read_main(Content& content, Image& image, std::uint64_t bytes, const std::s
                          static_cast<unsigned char>(first[k_page_size_at + 1]),
                      path);
     if (page_size > 512) first += content.take(page_size - 512);
-    put(image, 1, first, path);
     const std::uint64_t size = true_size(bytes, first);
     if (size % page_size != 0) fail(path, "the snapshot holds a part of a page");
-    for (std::uint64_t page = 2; page <= size / page_size; ++page)
-        put(image, page, content.take(page_size), path);
+    image.expect(size / page_size);
+    put(image, 1, first, path);
+    const std::uint64_t at_once = k_block / page_size;
+    for (std::uint64_t page = 2; page <= size / page_size;) {
+        const std::uint64_t n = std::min(at_once, size / page_size + 1 - page);
+        put(image, page, content.take(static_cast<std::size_t>(n * page_size)), path);
+        page += n;
+    }
 }
 
 void read_wal(Content& content, Image& image, std::uint64_t bytes, const std::string& path) {
@@ -163,6 +172,7 @@ void read_wal(Content& content, Image& image, std::uint64_t bytes, const std::st
         const bool commits = big(header, 4) != 0;
         waiting.emplace_back(page, content.take(page_size));
         if (!commits) continue;
+        image.expect(waiting.size());
         for (const auto& [number, bytes_of_page] : waiting) put(image, number, bytes_of_page, path);
         waiting.clear();
     }

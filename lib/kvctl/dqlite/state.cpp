@@ -59,6 +59,8 @@ class Applier {
                 waiting_.push_back({std::string(f.database), f.number(i), std::string(f.content(i))});
             return;
         }
+        for (const Page& p : waiting_) database(p.database).expect(waiting_.size() + f.pages);
+        database(f.database).expect(waiting_.size() + f.pages);
         for (const Page& p : waiting_) write(database(p.database), p.number, p.content, e);
         waiting_.clear();
         Image& image = database(f.database);
@@ -133,6 +135,7 @@ void apply_log(State& state, const LogPlan& plan, std::optional<LogIndex> upto) 
         state.findings);
     state.waiting_pages = applier.waiting();
     if (!end.complete && (!upto || state.applied < *upto)) {
+        state.complete = false;
         note(state, Finding::Severity::error, "log-cut", "",
              "the state is as of entry " + number(state.applied.value()) +
                  "; what the log holds behind it is not in it");
@@ -151,19 +154,6 @@ std::string way_out(const Folder& folder) {
     return "; move " + folder.path +
            " aside as it is and let this member join anew from one that is whole ('kvctl check' lists every "
            "file)";
-}
-
-void note_left_out(State& state, const LogPlan& plan) {
-    for (const ClosedSegment& s : plan.left_out) {
-        if (state.snapshot && s.last <= state.snapshot->index)
-            continue;  // what a snapshot covers may have holes
-        note(state, Finding::Severity::error, "log-gap", s.name,
-             "entries are missing between it and the segment that follows");
-    }
-    for (const OtherFile& f : state.folder.set_aside) {
-        note(state, Finding::Severity::warning, "set-aside", f.name,
-             "dqlite moved it away when it started: entries in it are in no database");
-    }
 }
 
 State attempt(const std::string& path, std::optional<LogIndex> upto) {
@@ -195,7 +185,7 @@ State attempt(const std::string& path, std::optional<LogIndex> upto) {
                      first_fault + "; the older " + s.name + " and the log give everything: move " +
                          newest.name + " and " + newest.name + ".meta out of the folder, and dqlite starts");
             }
-            note_left_out(state, plan);
+            tell_left_out(state.folder, plan, s.index, state.findings);
             apply_log(state, plan, upto);
             return state;
         }
@@ -208,7 +198,7 @@ State attempt(const std::string& path, std::optional<LogIndex> upto) {
     if (!first_fault.empty() || !fault.empty())
         throw Error(ErrorKind::damaged,
                     path + ": " + (first_fault.empty() ? fault : first_fault) + way_out(state.folder));
-    note_left_out(state, plan);
+    tell_left_out(state.folder, plan, LogIndex(0), state.findings);
     apply_log(state, plan, upto);
     return state;
 }

@@ -25,6 +25,7 @@ struct State {
     Term term;             ///< the largest one that any file names
     LogIndex configuration_index;
     Configuration configuration;      ///< in force: that of the newest entry that holds one, applied or not
+    bool complete = true;             ///< false: damage keeps later entries from being applied
     std::uint64_t waiting_pages = 0;  ///< of a transaction without its end
     Findings findings;
 

@@ -1,5 +1,7 @@
 #include "kvctl/jobs/compact.hpp"
 
+#include <sys/stat.h>
+
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
 #include "kvctl/jobs/compact_age.hpp"
@@ -232,14 +234,16 @@ CompactResult write_output(const CompactRequest& request, Progress* progress) {
     refuse_without_space(store->info(), d, request, false);
     if (converts(*store, request)) {
         store::Converted done = store::convert_compacted(
-            *store, *d.index, d.plan, {*request.to, *request.output, false, false, request.renumber},
+            *store, *d.index, d.plan,
+            {*request.to, *request.output, false, false, request.renumber, request.drop_old_values},
             d.disarms, progress);
         for (std::string& w : done.warnings) d.notes.warnings.push_back(std::move(w));
         for (Finding& f : done.findings) d.notes.findings.push_back(std::move(f));
     } else {
-        store->write_compacted(*d.index, d.plan,
-                               {request.drop_old_values, d.raft_compact_to, progress, d.disarms},
-                               *request.output);
+        store->write_compacted(
+            *d.index, d.plan,
+            {request.drop_old_values, d.raft_compact_to, progress, d.disarms, request.voter},
+            *request.output);
     }
     made.keep();
     r.predicted = false;
@@ -316,9 +320,9 @@ CompactResult forecast_compaction(const CompactRequest& request, Progress* progr
 }
 
 CompactResult compact(const CompactRequest& request, Progress* progress) {
+    if (!request.output) store::refuse_in_place(request.path, request.open);
     if (request.keep_within) return by_age(request, progress, compact);
     if (request.output) return write_output(request, progress);
-    store::refuse_archive(request.path);
     if (look_is_enough(request)) return *by_a_look(request, false);
     try {
         return execute(request, progress);

@@ -1,5 +1,7 @@
 #include "kvctl/jobs/raft.hpp"
 
+#include <utility>
+
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/jobs/raft_log.hpp"
@@ -120,8 +122,8 @@ void append(Findings& to, Findings from) {
 }  // namespace
 
 struct RaftLog::Parts {
-    explicit Parts(const RaftRequest& request)
-        : o(request),
+    explicit Parts(RaftRequest request)
+        : o(std::move(request)),
           source(raftlog::open(o.log, o.open.timeout_ms, o.wal_dir)),
           view(o.store ? std::make_unique<StoreView>(*o.store, o.open, o.rules) : nullptr),
           beside(o, source->header(), view.get()) {}
@@ -163,7 +165,7 @@ report::RaftReport RaftLog::read(const Listing& listing, Progress* progress) {
            [&](const raftlog::Item& item) {
                if (!listing.each || !listing.filter.keeps(item.facts)) return true;
                ++listed;
-               report::RaftEntry e{item.facts, {}, {}, p.view != nullptr};
+               report::RaftEntry e{item.facts, {}, {}, p.view != nullptr, item.pages};
                if (p.view) e.revision = p.view->revision_of(item.facts.index);
                if (listing.details)
                    e.detail =
@@ -172,6 +174,7 @@ report::RaftReport RaftLog::read(const Listing& listing, Progress* progress) {
            });
     if (listing.each) r.listed = listed;
     append(r.findings, pass.finish(*p.source, r));
+    append(r.findings, p.source->header().about);
     if (p.view) append(r.findings, p.view->findings());
     return r;
 }

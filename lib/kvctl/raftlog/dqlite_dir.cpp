@@ -4,6 +4,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/dqlite/command.hpp"
 #include "kvctl/dqlite/log.hpp"
+#include "kvctl/dqlite/mapped.hpp"
 
 namespace kvctl::raftlog {
 namespace {
@@ -36,9 +37,8 @@ class DqliteDir final : public Source {
         header_.path = path;
         header_.has_data = true;
         for (auto s = folder_.snapshots.rbegin(); s != folder_.snapshots.rend(); ++s) {
-            if (!s->has_meta || s->bytes == 0) continue;
+            if (!s->has_meta || s->bytes == 0 || !take_description(s->name)) continue;
             header_.snapshot = {s->index, s->term};
-            header_.newest_snapshot = raft::SnapshotMeta{s->index, s->term};
             break;
         }
         plan_ = dqlite::plan_log(folder_, header_.snapshot.index);
@@ -47,17 +47,8 @@ class DqliteDir final : public Source {
 
     void each(Want /*want*/, const std::function<bool(const Item&)>& f) override {
         findings_ = folder_.findings;
-        if (plan_.first.value() > header_.snapshot.index.value() + 1) {
-            findings_.push_back({Finding::Severity::error, "gap-after-snapshot", plan_.closed.front().name,
-                                 "it is past last snapshot index " +
-                                     std::to_string(header_.snapshot.index.value()) +
-                                     ", as dqlite says at its start"});
-        }
-        for (const dqlite::ClosedSegment& s : plan_.left_out) {
-            if (s.last > header_.snapshot.index)
-                findings_.push_back({Finding::Severity::error, "index-gap", s.name,
-                                     "entries are missing between it and the segment that follows"});
-        }
+        configuration_ = snapshot_configuration_;
+        dqlite::tell_left_out(folder_, plan_, header_.snapshot.index, findings_);
         try {
             (void)dqlite::read_log(
                 folder_, plan_, [&](const dqlite::LogEntry& e) { return hand_out(e, f); }, findings_);
@@ -65,11 +56,37 @@ class DqliteDir final : public Source {
             throw Error(ErrorKind::busy, header_.path + ": " + v.name +
                                              " was removed while it was read: a node runs on it; try again");
         }
+        if (dqlite::voters(configuration_) > 1) findings_.push_back(dqlite::uncommitted_tail(configuration_));
+        tell_members();
     }
     [[nodiscard]] Findings findings() const override { return findings_; }
 
   private:
-    static bool hand_out(const dqlite::LogEntry& e, const std::function<bool(const Item&)>& f) {
+    // A .meta that is whole is the configuration that the entries begin with.
+    bool take_description(const std::string& snapshot) {
+        try {
+            const dqlite::Mapped file(folder_, snapshot + ".meta");
+            auto read = dqlite::decode_snapshot_meta(file.bytes());
+            if (read.meta) snapshot_configuration_ = std::move(read.meta->configuration);
+            return read.meta.has_value();
+        } catch (const dqlite::Vanished&) {
+            return false;
+        }
+    }
+    void tell_members() {
+        header_.about.clear();
+        for (const dqlite::Member& m : configuration_) {
+            header_.about.push_back({Finding::Severity::info, "member", std::to_string(m.id),
+                                     escape(m.address) + ", " + std::string(name_of(m.role))});
+        }
+        for (const dqlite::SnapshotFile& s : folder_.snapshots) {
+            header_.about.push_back({Finding::Severity::info, "snapshot", s.name,
+                                     "index " + std::to_string(s.index.value()) + " of term " +
+                                         std::to_string(s.term.value()) + ", " + std::to_string(s.bytes) +
+                                         " bytes"});
+        }
+    }
+    bool hand_out(const dqlite::LogEntry& e, const std::function<bool(const Item&)>& f) {
         Item item;
         item.facts.index = e.index;
         item.facts.term = e.term;
@@ -85,6 +102,7 @@ class DqliteDir final : public Source {
                 item.facts.type = raft::EntryType::conf_change;
                 item.facts.request = RequestKind::configuration;
                 if (const auto members = dqlite::decode_configuration(e.data)) {
+                    configuration_ = *members;
                     for (const dqlite::Member& m : *members)
                         text += (text.empty() ? "" : ", ") + std::to_string(m.id) + " " + escape(m.address) +
                                 " " + std::string(name_of(m.role));
@@ -94,6 +112,8 @@ class DqliteDir final : public Source {
                 const auto command = dqlite::decode_command(e.data);
                 item.facts.request = command ? kind_of(*command) : RequestKind::undecodable;
                 if (command) text = describe(*command);
+                if (command && std::holds_alternative<dqlite::Frames>(*command))
+                    item.pages = std::get<dqlite::Frames>(*command).pages;
                 break;
             }
         }
@@ -103,6 +123,8 @@ class DqliteDir final : public Source {
     dqlite::Folder folder_;
     Header header_;
     dqlite::LogPlan plan_;
+    dqlite::Configuration snapshot_configuration_;
+    dqlite::Configuration configuration_;  // of the newest entry that was handed out
     Findings findings_;
 };
 

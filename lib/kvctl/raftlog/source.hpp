@@ -65,6 +65,7 @@ struct Header {
     LogIndex members_at;                       ///< what the entries up to it changed is in `members`
     std::optional<LogIndex> consistent_index;  ///< of the store the log lies in (table)
     bool filtered = false;                     ///< entries were left out on purpose when the dump was made
+    Findings about;                            ///< dqlite: members and snapshots; complete behind each()
     bool has_data = true;                      ///< false: requests are known by text only
 };
 
@@ -74,6 +75,7 @@ struct Item {
     std::string_view data;      ///< with Want::data or of a configuration change; empty where there is none
     bool data_present = false;  ///< of the data
     std::string_view text;      ///< dump_text: the request as printed; dqlite: what it is about
+    std::optional<std::uint32_t> pages{};  ///< dqlite: of the databases, in a command that writes some
 
     [[nodiscard]] raft::EntryView entry() const noexcept {
         return {facts.index, facts.term, facts.type, data, data_present};

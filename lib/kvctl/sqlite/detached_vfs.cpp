@@ -1,10 +1,7 @@
 #include "kvctl/sqlite/detached_vfs.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -19,8 +16,7 @@ namespace {
 // The file SQLite sees; the default VFS's own file object follows it in the same allocation.
 struct File {
     sqlite3_file base;
-    sqlite3_file* real;   // nullptr: an absent -wal, which reads as empty, or a file without a name
-    int descriptor = -1;  // of a file without a name
+    sqlite3_file* real;  // nullptr: an absent -wal, which reads as empty
     ReadRuns reads;
 };
 
@@ -28,30 +24,7 @@ File* self(sqlite3_file* file) {
     return reinterpret_cast<File*>(file);
 }
 
-// A file without a name is reached by a descriptor of this process. SQLite's own VFS does not open one: its
-// entry in /proc is a link.
-constexpr std::string_view k_descriptors = "/proc/self/fd/";
-
-int read_descriptor(int descriptor, void* out, int amount, sqlite3_int64 offset) {
-    auto* to = static_cast<char*>(out);
-    auto left = static_cast<std::size_t>(amount);
-    while (left > 0) {
-        const ssize_t n = ::pread(descriptor, to, left, offset);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return SQLITE_IOERR_READ;
-        if (n == 0) {
-            std::memset(to, 0, left);
-            return SQLITE_IOERR_SHORT_READ;
-        }
-        to += n;
-        offset += n;
-        left -= static_cast<std::size_t>(n);
-    }
-    return SQLITE_OK;
-}
-
 int close_file(sqlite3_file* file) {
-    if (self(file)->descriptor >= 0) ::close(self(file)->descriptor);
     sqlite3_file* const real = self(file)->real;
     const int rc = real == nullptr ? SQLITE_OK : real->pMethods->xClose(real);
     self(file)->~File();
@@ -61,7 +34,6 @@ int close_file(sqlite3_file* file) {
 int read_file(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) {
     sqlite3_file* const real = self(file)->real;
     if (real != nullptr) return self(file)->reads.read(real, out, amount, offset);
-    if (self(file)->descriptor >= 0) return read_descriptor(self(file)->descriptor, out, amount, offset);
     std::memset(out, 0, static_cast<std::size_t>(amount));
     return SQLITE_IOERR_SHORT_READ;
 }
@@ -70,10 +42,6 @@ int size_of_file(sqlite3_file* file, sqlite3_int64* size) {
     sqlite3_file* const real = self(file)->real;
     if (real != nullptr) return real->pMethods->xFileSize(real, size);
     *size = 0;
-    struct stat st {};
-    if (self(file)->descriptor < 0) return SQLITE_OK;
-    if (::fstat(self(file)->descriptor, &st) != 0) return SQLITE_IOERR_FSTAT;
-    *size = st.st_size;
     return SQLITE_OK;
 }
 
@@ -135,13 +103,6 @@ int open_file(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int fl
         if (name != nullptr) return SQLITE_CANTOPEN;
         return real_vfs->xOpen(real_vfs, name, file, flags, out_flags);
     }
-    if (is_main && std::string_view(name).starts_with(k_descriptors)) {
-        f->descriptor = ::open(name, O_RDONLY | O_CLOEXEC);
-        if (f->descriptor < 0) return SQLITE_CANTOPEN;
-        f->base.pMethods = &k_methods;
-        if (out_flags != nullptr) *out_flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB;
-        return SQLITE_OK;
-    }
     f->real = reinterpret_cast<sqlite3_file*>(f + 1);
     int opened = 0;
     const int type = is_main ? SQLITE_OPEN_MAIN_DB : SQLITE_OPEN_WAL;
@@ -182,11 +143,31 @@ int access_file(sqlite3_vfs* /*vfs*/, const char* name, int flags, int* result) 
     return real->xAccess(real, name, flags, result);
 }
 
+constexpr std::string_view k_own_descriptors = "/proc/self/fd/";
+
+using OpenCall = int (*)(const char*, int, int);
+OpenCall g_open = nullptr;  // what SQLite opens files with otherwise
+
+// SQLite follows no link. A file without a name is only reached through one.
+int open_through_link(const char* path, int flags, int mode) {
+    return g_open(path, std::string_view(path).starts_with(k_own_descriptors) ? flags & ~O_NOFOLLOW : flags,
+                  mode);
+}
+
+void let_descriptors_be_opened() {
+    sqlite3_vfs* const real = default_vfs();
+    if (real->iVersion < 3 || real->xGetSystemCall == nullptr) return;
+    const auto before = reinterpret_cast<OpenCall>(real->xGetSystemCall(real, "open"));
+    if (before == nullptr || before == open_through_link) return;
+    g_open = before;
+    real->xSetSystemCall(real, "open", reinterpret_cast<sqlite3_syscall_ptr>(open_through_link));
+}
+
 int full_path(sqlite3_vfs* /*vfs*/, const char* name, int size, char* out) {
-    const std::string_view given(name);
-    if (given.starts_with(k_descriptors)) {
-        if (given.size() >= static_cast<std::size_t>(size)) return SQLITE_CANTOPEN;
-        std::memcpy(out, name, given.size() + 1);
+    // A file without a name, open here: following the link would lead to the name it had.
+    const std::string_view path(name);
+    if (path.starts_with(k_own_descriptors) && path.size() < static_cast<std::size_t>(size)) {
+        std::memcpy(out, name, path.size() + 1);
         return SQLITE_OK;
     }
     sqlite3_vfs* const real = default_vfs();
@@ -200,6 +181,7 @@ const char* detached_vfs() {
     static std::once_flag once;
     static sqlite3_vfs vfs;
     std::call_once(once, [] {
+        let_descriptors_be_opened();
         vfs = shim_over_default(k_name, sizeof(File), open_file);
         vfs.xDelete = refuse_delete;
         vfs.xAccess = access_file;

@@ -89,6 +89,10 @@ std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connec
 
 namespace {
 
+bool holds_dqlite(const std::string& file, const OpenOptions& options) {
+    return options.layout == Layout::dqlite || (!options.layout && dqlite::is_dqlite(file));
+}
+
 std::unique_ptr<Store> open_file(const std::string& path, const std::string& file,
                                  const OpenOptions& options) {
     if (options.layout == Layout::bbolt || is_bbolt(file)) {
@@ -112,8 +116,7 @@ std::unique_ptr<Store> open_file(const std::string& path, const std::string& fil
 
 std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options) {
     const std::string file = resolve_path(path);
-    if (options.layout == Layout::dqlite || (!options.layout && dqlite::is_dqlite(file)))
-        return open_dqlite(path, options);
+    if (holds_dqlite(file, options)) return open_dqlite(path, options);
     if (options.raft_index)
         throw Error(ErrorKind::usage,
                     path + ": --raft-index: only a dqlite directory has states to choose from");
@@ -127,18 +130,16 @@ std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& op
     return store;
 }
 
-void refuse_archive(const std::string& path) {
-    if (!is_archive(resolve_path(path))) return;
+void refuse_in_place(const std::string& path, const OpenOptions& options) {
+    const std::string file = resolve_path(path);
+    if (holds_dqlite(file, options)) refuse_dqlite_in_place(path);
+    if (!is_archive(file)) return;
     throw Error(ErrorKind::usage,
                 path + ": an archive is only read; -o NEW writes what becomes of it into a new file");
 }
 
 std::unique_ptr<WritableStore> open_writable(const std::string& path, const OpenOptions& options) {
-    refuse_archive(path);
-    if (options.layout == Layout::dqlite || dqlite::is_dqlite(resolve_path(path))) {
-        Findings findings;
-        open_dqlite(path, options)->check_executable(findings);
-    }
+    refuse_in_place(path, options);
     if (options.layout == Layout::bbolt || is_bbolt(resolve_path(path)))
         return std::make_unique<BboltWritable>(BboltWritable::open(path, options));
     return std::make_unique<SqliteWritable>(SqliteWritable::open(path, options));

@@ -36,8 +36,8 @@ struct Connection;
 [[nodiscard]] std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,
                                                              const OpenOptions& options);
 
-/// Throws usage for an archive: it is only read.
-void refuse_archive(const std::string& path);
+/// Throws usage for an archive and read_only_layout for a dqlite directory: both are only read. No row is.
+void refuse_in_place(const std::string& path, const OpenOptions& options);
 
 /// A bbolt file. Looks at the first bytes alone.
 [[nodiscard]] bool is_bbolt(const std::string& real_path);

@@ -11,8 +11,11 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/dqlite/log.hpp"
 #include "kvctl/sqlite/holders.hpp"
 #include "kvctl/store/check.hpp"
+#include "kvctl/store/dqlite/new_folder.hpp"
+#include "kvctl/store/holders.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -44,11 +47,7 @@ DqliteStore::DqliteStore(std::unique_ptr<dqlite::State> state, std::size_t datab
 
 void DqliteStore::check(const CheckRequest& request, CheckResult& result, FindingLog& log) {
     for (const Finding& f : state_->findings) log.add(f);
-    if (state_->tail_may_be_uncommitted()) {
-        log.add({Finding::Severity::info, "uncommitted-tail", "raft log",
-                 "with " + std::to_string(dqlite::voters(state_->configuration)) +
-                     " voters the last entries may not be committed: which ones are is nowhere on disk"});
-    }
+    if (state_->tail_may_be_uncommitted()) log.add(dqlite::uncommitted_tail(state_->configuration));
     if (state_->waiting_pages > 0) {
         log.add({Finding::Severity::info, "waiting-pages", "raft log",
                  std::to_string(state_->waiting_pages) +
@@ -58,9 +57,89 @@ void DqliteStore::check(const CheckRequest& request, CheckResult& result, Findin
 }
 
 void DqliteStore::check_executable(Findings& /*findings*/) {
-    throw Error(ErrorKind::read_only_layout, info().path +
-                                                 ": a dqlite directory is never written in place; -o NEWDIR "
-                                                 "makes a compacted one to put in its place");
+    refuse_dqlite_in_place(info().path);
+}
+
+Findings DqliteStore::notices() {
+    Findings all = state_->findings;
+    std::erase_if(all, [](const Finding& f) { return f.severity == Finding::Severity::info; });
+    return all;
+}
+
+Findings DqliteStore::structure_faults(Progress* /*progress*/) {
+    if (state_->complete) return {};
+    return {
+        {Finding::Severity::error, "log-cut", "raft log",
+         "its entries can only be applied up to index " + std::to_string(state_->applied.value()) +
+             ", and more follow; 'kvctl check' tells where it is damaged, --raft-index " +
+             std::to_string(state_->applied.value()) +
+             " takes the state at that entry, and 'kvctl import --salvage' also what can be read behind it"}};
+}
+
+std::optional<DqliteFacts> DqliteStore::dqlite_facts() {
+    const dqlite::State& s = *state_;
+    DqliteFacts facts;
+    facts.database = database();
+    for (const dqlite::Image& d : s.databases) facts.databases.push_back(d.name());
+    if (s.folder.metadata) {
+        facts.term = s.folder.metadata->term.value();
+        facts.voted_for = s.folder.metadata->voted_for;
+    }
+    for (const dqlite::Member& m : s.configuration)
+        facts.members.push_back({m.id, m.address, std::string(name_of(m.role))});
+    facts.configuration_index = s.configuration_index.value();
+    for (const dqlite::SnapshotFile& f : s.folder.snapshots) {
+        const bool used = s.snapshot && s.snapshot->name == f.name;
+        facts.snapshots.push_back({f.name, f.term.value(), f.index.value(), f.bytes, used});
+        facts.bytes.snapshots += f.bytes;
+    }
+    facts.snapshot_unpacked_bytes = s.snapshot_unpacked_bytes;
+    facts.first_index = s.first_index.value();
+    facts.last_index = s.last_index.value();
+    facts.applied = s.applied.value();
+    facts.tail_may_be_uncommitted = s.tail_may_be_uncommitted();
+    for (const auto& f : s.folder.closed) facts.bytes.closed += f.bytes;
+    for (const auto& f : s.folder.open) facts.bytes.open += f.bytes;
+    for (const auto& f : s.folder.set_aside) facts.bytes.set_aside += f.bytes;
+    for (const auto& f : s.folder.others) facts.bytes.others += f.bytes;
+    return facts;
+}
+
+void DqliteStore::check_member_change(const MemberChange& change) {
+    if (change.voter) (void)members_of(*state_, change.voter);
+}
+
+std::vector<std::string> DqliteStore::member_notes(const MemberChange& change) {
+    std::vector<std::string> notes;
+    const dqlite::Configuration& members = state_->configuration;
+    if (change.voter) {
+        notes.push_back("member " + std::to_string(*change.voter) +
+                        " will be the only one: put the directory on it alone, and let the others join anew "
+                        "with empty directories (microk8s add-node)");
+    } else if (members.size() > 1) {
+        std::string ids;
+        for (const dqlite::Member& m : members)
+            ids += (ids.empty() ? "" : ", ") + std::to_string(m.id) + " (" + escape(m.address) + ")";
+        notes.push_back(
+            "put the new directory on every member, all stopped, or they diverge without a word: " + ids +
+            "; or write --voter ID, and let the others join anew");
+    }
+    if (state_->tail_may_be_uncommitted()) {
+        notes.emplace_back(
+            "with several voters the last entries of the log may not be committed: begin with the member "
+            "whose raft log reaches farthest ('kvctl status' on each tells)");
+    }
+    for (std::string& note : yaml_notes(*state_, change.voter)) notes.push_back(std::move(note));
+    if (state_->databases.size() > 1)
+        notes.emplace_back("the directory holds other databases, which a new one would not hold");
+    return notes;
+}
+
+void refuse_dqlite_in_place(const std::string& path) {
+    throw Error(ErrorKind::read_only_layout,
+                path +
+                    ": a dqlite directory is never written in place; -o NEWDIR makes a compacted one to "
+                    "put in its place (kvctl-dqlite(7))");
 }
 
 std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOptions& options) {
@@ -94,22 +173,21 @@ std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOpti
 
 DqliteLock::DqliteLock(const std::string& path, int timeout_ms) {
     const std::string lock = path + "/" + k_lock_name;
-    fd_ = ::open(lock.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd_ < 0 && errno == ENOENT) return;  // older than the lock, or copied without it
-    if (fd_ < 0) throw io_error(lock, "cannot open", errno);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-    while (::flock(fd_, LOCK_SH | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR) {
+    fd_ = ::open(lock.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd_ < 0 && errno != ENOENT) throw io_error(lock, "cannot open", errno);
+    // An older dqlite takes no lock, but has the segment open that it writes to.
+    while (fd_ < 0 ? !nodes_on(path).empty() : ::flock(fd_, LOCK_SH | LOCK_NB) != 0) {
+        if (fd_ >= 0 && errno != EWOULDBLOCK && errno != EINTR) {
             const int error = errno;
             ::close(fd_);
             throw io_error(lock, "cannot lock", error);
         }
         if (std::chrono::steady_clock::now() >= deadline) {
-            const sqlite::Holders holders = sqlite::find_holders(lock, true);
-            ::close(fd_);
-            throw Error(ErrorKind::in_use,
-                        path + ": a dqlite node runs on it: " + sqlite::describe(holders.open) +
-                            "; stop it first (snap stop microk8s)");
+            const std::vector<int> nodes = nodes_on(path);
+            if (fd_ >= 0) ::close(fd_);
+            throw Error(ErrorKind::in_use, path + ": a dqlite node runs on it: " + sqlite::describe(nodes) +
+                                               "; stop it first (snap stop microk8s)");
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         check_interrupt();

@@ -22,9 +22,25 @@ class DqliteStore final : public KineStore {
     /// A new directory `output` with the compacted database. The directory's lock is held meanwhile.
     void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                          const Execution& execution, const std::string& output) override;
+    /// The same as a kine store: a file of its own.
+    void write_database(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                        const Execution& execution, const std::string& output);
+    /// The database as it is, a file of its own in rollback mode. Throws damaged where SQLite finds a fault.
+    void copy_database(const std::string& output);
+    /// Its pages into an empty file, in rollback mode; not synced.
+    void copy_pages(const TempFile& to) const;
+    /// Where the log could not be applied to its end.
+    [[nodiscard]] Findings structure_faults(Progress* progress) override;
     [[nodiscard]] LogPlace log_place() override { return {nullptr, state_->folder.path}; }
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
     void check_executable(Findings& findings) override;
+    [[nodiscard]] std::optional<DqliteFacts> dqlite_facts() override;
+    /// Usage where there is no such member as the change names.
+    void check_member_change(const MemberChange& change) override;
+    [[nodiscard]] std::vector<std::string> member_notes(const MemberChange& change) override;
+    [[nodiscard]] Findings notices() override;
+    /// k8s-dqlite keeps less than kine does.
+    [[nodiscard]] std::int64_t kept_by_server() override { return 100; }
 
     [[nodiscard]] const dqlite::State& state() const noexcept { return *state_; }
     /// The name of the database inside the directory.
@@ -39,6 +55,9 @@ class DqliteStore final : public KineStore {
 /// dqlite::read_state() does; not_a_store where no database has a table kine, usage where several have and
 /// none is named.
 [[nodiscard]] std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOptions& options);
+
+/// Throws read_only_layout, naming the way out.
+[[noreturn]] void refuse_dqlite_in_place(const std::string& path);
 
 /// Throws in_use, naming the process, while a node holds the directory's lock (dqlite from 1.17 on takes one)
 /// beyond the timeout. The lock is held until the result is destroyed, so that no node starts meanwhile.

@@ -1,4 +1,9 @@
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/dqlite/dqlite.hpp"
 #include "kvctl/store/dqlite/new_folder.hpp"
 #include "kvctl/store/temp_file.hpp"
@@ -10,8 +15,7 @@ namespace {
 // Kine's, but for the way it is carried out: always anew, into another directory.
 class DqliteModel final : public CompactionModel {
   public:
-    DqliteModel(DqliteStore& store, std::unique_ptr<CompactionModel> kine)
-        : store_(store), kine_(std::move(kine)) {}
+    explicit DqliteModel(std::unique_ptr<CompactionModel> kine) : kine_(std::move(kine)) {}
 
     [[nodiscard]] Strategy strategy(const mvcc::CompactionPlan& /*plan*/, bool /*shrink*/) const override {
         return Strategy::rewrite;
@@ -30,25 +34,21 @@ class DqliteModel final : public CompactionModel {
     }
     [[nodiscard]] std::vector<std::string> warnings(const StoreHead& head, const mvcc::CompactionPlan& plan,
                                                     bool works) override {
-        std::vector<std::string> all = kine_->warnings(head, plan, works);
-        const dqlite::State& state = store_.state();
-        if (dqlite::voters(state.configuration) > 1) {
-            all.push_back("stop all " + std::to_string(state.configuration.size()) +
-                          " members and put the new directory on every one of them, each with its own "
-                          "info.yaml; or write --voter ID, "
-                          "put it on that member alone and let the others join anew");
-            all.emplace_back(
-                "the last entries of the log may not be committed: take the member whose log is the longest");
-        }
-        if (state.databases.size() > 1)
-            all.emplace_back("the directory holds other databases, which the new one will not hold");
-        return all;
+        return kine_->warnings(head, plan, works);
     }
 
   private:
-    DqliteStore& store_;
     std::unique_ptr<CompactionModel> kine_;
 };
+
+// What a copy of the pages would hide.
+void check_database(const std::string& path, const sqlite::Database& db) {
+    sqlite::Statement s = db.prepare("PRAGMA integrity_check(1)");
+    if (s.step() && s.bytes(0) == "ok") return;
+    throw Error(ErrorKind::damaged, path +
+                                        ": the database in it is damaged; 'kvctl check' tells where, and "
+                                        "'kvctl import --salvage' takes what can be read");
+}
 
 }  // namespace
 
@@ -64,7 +64,7 @@ const Traits& DqliteStore::traits() const noexcept {
 }
 
 std::unique_ptr<CompactionModel> DqliteStore::model(const mvcc::TreeIndex& index) {
-    return std::make_unique<DqliteModel>(*this, KineStore::model(index));
+    return std::make_unique<DqliteModel>(KineStore::model(index));
 }
 
 void DqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
@@ -83,7 +83,52 @@ void DqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::Comp
     }
     const TempFile database_file(output);
     copy_compacted(database_file, index, plan, execution);
+    {
+        const StoreInfo made = inspect_file(database_file.path(), database_file.path());
+        check_database(output, open_for_reading(made, 0).db);
+    }
     (void)write_new_folder(*state_, {output, database_file.path(), database(), execution.voter});
+}
+
+void DqliteStore::write_database(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                                 const Execution& execution, const std::string& output) {
+    expect_new(output);
+    TempFile file(output);
+    copy_compacted(file, index, plan, execution);
+    file.sync();
+    check_interrupt();
+    file.publish_as_new(output);
+}
+
+void DqliteStore::copy_database(const std::string& output) {
+    check_database(info().path, db());
+    expect_new(output);
+    TempFile file(output);
+    copy_pages(file);
+    file.sync();
+    check_interrupt();
+    file.publish_as_new(output);
+}
+
+void DqliteStore::copy_pages(const TempFile& to) const {
+    const dqlite::Image& image = state_->databases[database_];
+    std::string buffer(std::size_t{1} << 20, '\0');
+    for (off_t at = 0;;) {
+        check_interrupt();
+        const ssize_t n = ::pread(image.descriptor(), buffer.data(), buffer.size(), at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) throw io_error(info().path, "cannot read its pages back", errno);
+        if (n == 0) return;
+        if (at == 0 && n > 19) buffer[18] = buffer[19] = 1;  // a file of its own has no log beside it
+        for (ssize_t done = 0; done < n;) {
+            const ssize_t w = ::pwrite(to.descriptor(), buffer.data() + done,
+                                       static_cast<std::size_t>(n - done), at + done);
+            if (w > 0) done += w;
+            if (w == 0 || (w < 0 && errno != EINTR))
+                throw io_error(to.path(), "cannot write the copy", w < 0 ? errno : ENOSPC);
+        }
+        at += n;
+    }
 }
 
 }  // namespace kvctl::store

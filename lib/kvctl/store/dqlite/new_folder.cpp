@@ -108,33 +108,49 @@ std::string as_voter(std::string item) {
     return item.replace(from, end - from, "0");
 }
 
-std::uint64_t copy_yaml(const dqlite::State& source, const std::string& folder,
-                        std::optional<std::uint64_t> voter, NewFolder& made) {
-    std::uint64_t bytes = 0;
-    constexpr std::size_t k_largest = std::size_t{1} << 20;
+constexpr std::size_t k_largest_yaml = std::size_t{1} << 20;
+
+// What the new folder's cluster.yaml and info.yaml hold; nullopt: none.
+struct Yaml {
+    std::optional<std::string> cluster;
+    std::optional<std::string> info;
+    std::vector<std::string> notes;
+};
+
+Yaml yaml_of(const dqlite::State& source, std::optional<std::uint64_t> voter) {
+    Yaml yaml;
     if (source.folder.has("cluster.yaml")) {
-        std::string cluster = read_start(source.folder.file("cluster.yaml"), k_largest);
+        yaml.cluster = read_start(source.folder.file("cluster.yaml"), k_largest_yaml);
         if (voter) {
             std::string only;
-            for (const std::string& item : items_of(cluster)) {
+            for (const std::string& item : items_of(*yaml.cluster)) {
                 if (number_of(item, "ID") == voter) only = as_voter(item);
             }
-            cluster = only;
-        }
-        if (cluster.empty()) {
-            made.notes.emplace_back("cluster.yaml does not name the voter and is left out");
-        } else {
-            bytes += write_file(folder + "/cluster.yaml", cluster);
+            yaml.cluster = std::move(only);
+            if (yaml.cluster->empty()) {
+                yaml.cluster.reset();
+                yaml.notes.emplace_back("cluster.yaml does not name the voter and is not copied");
+            }
         }
     }
     if (source.folder.has("info.yaml")) {
-        const std::string info = read_start(source.folder.file("info.yaml"), k_largest);
+        std::string info = read_start(source.folder.file("info.yaml"), k_largest_yaml);
         if (voter && number_of(info, "ID") != voter) {
-            made.notes.emplace_back("info.yaml is another member's and is left out: the voter keeps its own");
+            yaml.notes.emplace_back(
+                "info.yaml is another member's and is not copied: the voter keeps its own");
         } else {
-            bytes += write_file(folder + "/info.yaml", voter ? as_voter(info) : info);
+            yaml.info = voter ? as_voter(std::move(info)) : std::move(info);
+            if (!voter && source.configuration.size() > 1)
+                yaml.notes.emplace_back("info.yaml is this member's: each of the others keeps its own");
         }
     }
+    return yaml;
+}
+
+std::uint64_t write_yaml(const Yaml& yaml, const std::string& folder) {
+    std::uint64_t bytes = 0;
+    if (yaml.cluster) bytes += write_file(folder + "/cluster.yaml", *yaml.cluster);
+    if (yaml.info) bytes += write_file(folder + "/info.yaml", *yaml.info);
     return bytes;
 }
 
@@ -202,6 +218,10 @@ dqlite::Configuration members_of(const dqlite::State& source, std::optional<std:
                                       " is none of its members: " + ids);
 }
 
+std::vector<std::string> yaml_notes(const dqlite::State& source, std::optional<std::uint64_t> voter) {
+    return yaml_of(source, voter).notes;
+}
+
 NewFolder write_new_folder(const dqlite::State& source, const NewFolderRequest& request) {
     NewFolder made;
     dqlite::SnapshotMeta meta;
@@ -218,7 +238,7 @@ NewFolder write_new_folder(const dqlite::State& source, const NewFolderRequest& 
     const dqlite::Metadata metadata{largest_version(source.folder) + 1, made.term, 0};
     made.bytes += write_file(folder.path() + (metadata.version % 2 == 1 ? "/metadata1" : "/metadata2"),
                              dqlite::encode(metadata), 0644);
-    made.bytes += copy_yaml(source, folder.path(), request.voter, made);
+    made.bytes += write_yaml(yaml_of(source, request.voter), folder.path());
     verify(folder.path(), request, made);
     struct stat st {};
     const bool known = ::stat(source.folder.path.c_str(), &st) == 0;

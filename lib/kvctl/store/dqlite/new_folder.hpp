@@ -21,13 +21,17 @@ struct NewFolder {
     std::uint64_t unpacked_bytes = 0;  ///< of its snapshot before it was compressed
     Term term;
     LogIndex index;
-    std::vector<std::string> notes;  ///< what whoever puts it into place has to know
 };
 
 /// The members of the new folder: all of the source's, or the one asked for as the only voter. Throws usage
 /// when there is no such member.
 [[nodiscard]] dqlite::Configuration members_of(const dqlite::State& source,
                                                std::optional<std::uint64_t> voter);
+
+/// What becomes of the source's info.yaml and cluster.yaml that whoever puts the new folder into place has to
+/// know.
+[[nodiscard]] std::vector<std::string> yaml_notes(const dqlite::State& source,
+                                                  std::optional<std::uint64_t> voter);
 
 /// Writes a data directory of one snapshot, its description, metadata, and the source's info.yaml and
 /// cluster.yaml. Term and index lie above all that the source knows: with the same ones on some members only,

@@ -25,9 +25,8 @@ bool KineStore::is_keyed(const sqlite::Database& db, const TableInfo& kine) {
 std::string KineStore::why_keyless() const {
     const std::string operand = (info_.path.starts_with('-') ? "-- " : "") + shell_quoted(info_.path);
     return "id is not its primary key, as after a round trip through CSV or SQL: kine 0.14 serves it, but "
-           "its "
-           "new rows have id NULL and are not found again; what reads takes the rows by id, nothing writes: "
-           "restore a backup of the file, or 'kvctl import --to kine -o NEW " +
+           "its new rows have id NULL and are not found again; what reads takes the rows by id, nothing "
+           "writes: restore a backup of the file, or 'kvctl import --to kine -o NEW " +
            operand + "' makes the table anew";
 }
 

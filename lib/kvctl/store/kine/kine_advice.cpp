@@ -8,9 +8,8 @@ namespace kvctl::store {
 
 std::optional<std::string> KineStore::litestream_advice() {
     constexpr const char* k_advice =
-        "Litestream replicates this store: stop it before a compaction or vacuum and start it again behind "
-        "it, "
-        "when it takes a new snapshot";
+        "Litestream replicates this store: stop it before a compaction or vacuum and start it again "
+        "behind it, when it takes a new snapshot";
     if (db().integer("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name IN ('_litestream_seq', "
                      "'_litestream_lock')")) {
         return k_advice;

@@ -146,7 +146,7 @@ void verify(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& 
                                             "; 'kvctl check' tells what is wrong with the store");
     };
     OpenOptions options;
-    options.layout = store.info().layout;
+    options.layout = store.in_kine_table() ? Layout::kine : Layout::native;
     const StoreInfo info = inspect_file(path, path);
     const std::unique_ptr<SqliteStore> copy = make_sqlite_store(info, open_for_reading(info, 0), options);
     Findings findings;
