@@ -187,6 +187,19 @@ TEST_CASE("dqlite: raft lists entries with their pages, and names members and sn
     CHECK(has(lines.out, "\"request\":\"barrier\""));
 }
 
+TEST_CASE("dqlite: its log is no log of etcd's, to be replayed or compacted") {
+    Sample s;
+    const std::string d = s.write();
+    const Result compact = run_cli({"raft", "compact", d, "--index", "3", "-o", s.file("log")});
+    CHECK(compact.code == 4);
+    CHECK_FALSE(fs::exists(s.file("log")));
+    CHECK(run_cli({"import", "-o", s.file("native.db"), d}).code == 0);
+    run_sql(s.file("native.db"), "INSERT INTO meta VALUES ('consistent_index', 1), ('term', 1)");
+    const Result replay = run_cli({"replay", d, s.file("native.db")});
+    CHECK(replay.code == 4);
+    CHECK(has(replay.err, "no requests of etcd's"));
+}
+
 TEST_CASE("dqlite: check finds a sound directory sound, and a damaged segment by name and entry") {
     Sample s;
     const json sound = document({"check", s.write()});

@@ -150,10 +150,10 @@ std::string why_not(const Folder& folder, const LogPlan& plan, LogIndex snapshot
            ", as dqlite says at its start in " + folder.path;
 }
 
-std::string way_out(const Folder& folder) {
-    return "; move " + folder.path +
-           " aside as it is and let this member join anew from one that is whole ('kvctl check' lists every "
-           "file)";
+std::string way_out() {
+    return "; where other members are whole let this one join anew with an empty directory, else 'kvctl "
+           "raft' lists "
+           "what can be read of the log and 'kvctl import --salvage' takes the rows in it";
 }
 
 State attempt(const std::string& path, std::optional<LogIndex> upto) {
@@ -197,7 +197,7 @@ State attempt(const std::string& path, std::optional<LogIndex> upto) {
     const std::string fault = why_not(state.folder, plan, LogIndex(0));
     if (!first_fault.empty() || !fault.empty())
         throw Error(ErrorKind::damaged,
-                    path + ": " + (first_fault.empty() ? fault : first_fault) + way_out(state.folder));
+                    path + ": " + (first_fault.empty() ? fault : first_fault) + way_out());
     tell_left_out(state.folder, plan, LogIndex(0), state.findings);
     apply_log(state, plan, upto);
     return state;

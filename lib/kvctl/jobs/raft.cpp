@@ -181,6 +181,7 @@ report::RaftReport RaftLog::read(const Listing& listing, Progress* progress) {
 
 report::RaftReport RaftLog::compact(LogIndex at, const std::string& output, Progress* progress) {
     const Parts& p = *parts_;
+    refuse_dqlite(p.source->header());
     report::RaftReport r = report_of(p.o, p.source->header(), p.beside);
     LogPass pass(p.source->header(), r, p.beside);
     p.each(raftlog::Want::facts, pass, progress, [](const raftlog::Item&) { return true; });

@@ -93,6 +93,14 @@ LogReading read_log(raftlog::Source& source, const std::string& name, const LogT
     return reading;
 }
 
+void refuse_dqlite(const raftlog::Header& header) {
+    if (header.kind != raftlog::SourceKind::dqlite) return;
+    throw Error(ErrorKind::read_only_layout,
+                header.path +
+                    ": a dqlite log holds pages of a database, no requests of etcd's; 'kvctl compact -o "
+                    "NEWDIR' makes a directory with a short one");
+}
+
 void refuse_corrupt(const Findings& findings, const std::string& log, const std::string& consequence) {
     for (const Finding& f : findings) {
         if (f.code != "crc-mismatch") continue;

@@ -44,6 +44,9 @@ struct LogTarget {
                                   std::optional<LogIndex> applied,
                                   raftlog::Release release = raftlog::Release::unknown);
 
+/// Throws read_only_layout for a log of dqlite's, where one of etcd's is wanted.
+void refuse_dqlite(const raftlog::Header& header);
+
 /// Throws damaged when a record's checksum did not match: whatever is made of such a log would look sound.
 /// `consequence` ends the message: "such a log is not replayed, …".
 void refuse_corrupt(const Findings& findings, const std::string& log, const std::string& consequence);
