@@ -397,3 +397,32 @@ TEST_CASE(
         CHECK(rescued.back() == after.back());
     }
 }
+
+TEST_CASE("dqlite: of several databases the one with a table kine is taken, or the one that --member names") {
+    Sample s;
+    const std::string other = s.file("other.db");
+    run_sql(other, "CREATE TABLE certificates (id INTEGER PRIMARY KEY, name TEXT)");
+    s.maker.use("db.bin");
+    s.maker.commit(other);
+    s.maker.snapshot();
+    s.maker.close_segment();
+    const std::string d = s.write();
+    const json one = document({"status", d});
+    CHECK(one["dqlite"]["database"] == "k8s");
+    CHECK(one["dqlite"]["databases"] == json::array({"db.bin", "k8s"}));
+    const Result refused = run_cli({"compact", "--rev", "60", "-o", s.file("new"), d});
+    CHECK(refused.code == 4);
+    CHECK(has(refused.err, "other databases"));
+    CHECK(run_cli({"status", "--member", "db.bin", d}).code == 6);
+
+    Sample t;
+    t.maker.use("k8s-two");
+    t.maker.commit(t.states[0]);
+    const std::string two = t.write();
+    const Result several = run_cli({"status", two});
+    CHECK(several.code == 2);
+    CHECK(has(several.err, "k8s, k8s-two"));
+    CHECK(document({"status", "--member", "k8s-two", two})["revisions"] ==
+          document({"status", t.states[0]})["revisions"]);
+    CHECK(document({"status", "--member", "k8s", two})["revisions"]["current"] == 123);
+}

@@ -63,6 +63,11 @@ std::uint32_t slow_dqlite_crc(const std::string& bytes) {
 DqliteMaker::DqliteMaker(std::string database, std::uint64_t term)
     : database_(std::move(database)), term_(term) {
     configure(configuration_);
+    use(database_);
+}
+
+void DqliteMaker::use(const std::string& database) {
+    database_ = database;
     raw(1, std::string("\x01\x01", 2) + std::string(6, '\0') + text(database_));
 }
 
@@ -76,15 +81,16 @@ void DqliteMaker::commit(const std::string& sqlite_file, bool whole) {
     next[18] = next[19] = 2;
     std::vector<std::pair<std::uint64_t, std::string>> pages;
     page_size_ = page_size_of(next);
+    std::string& image = images_[database_];
     for (std::size_t at = 0; at < next.size(); at += page_size_) {
-        if (image_.substr(std::min(at, image_.size()), page_size_) != next.substr(at, page_size_))
+        if (image.substr(std::min(at, image.size()), page_size_) != next.substr(at, page_size_))
             pages.emplace_back(at / page_size_ + 1, next.substr(at, page_size_));
     }
     if (!whole) {
         raw(1, frames(database_, pages, false));
         return;
     }
-    image_ = next;
+    image = next;
     raw(1, frames(database_, pages, true));
 }
 
@@ -104,17 +110,20 @@ void DqliteMaker::undo() {
 }
 
 void DqliteMaker::snapshot(bool compressed, bool wal) {
-    std::string content = le<std::uint64_t>(1) + le<std::uint64_t>(1) + text(database_);
-    if (!wal) {
-        content += le<std::uint64_t>(image_.size()) + le<std::uint64_t>(0) + image_;
-    } else {
+    std::string content = le<std::uint64_t>(1) + le<std::uint64_t>(images_.size());
+    for (const auto& [name, image] : images_) {
+        content += text(name);
+        if (!wal) {
+            content += le<std::uint64_t>(image.size()) + le<std::uint64_t>(0) + image;
+            continue;
+        }
         std::string log = std::string("\x37\x7f\x06\x82", 4) + be4(3007000) +
                           be4(static_cast<std::uint32_t>(page_size_)) + std::string(20, '\0');
-        const std::size_t pages = image_.size() / page_size_;
+        const std::size_t pages = image.size() / page_size_;
         for (std::size_t i = 0; i < pages; ++i) {
             log += be4(static_cast<std::uint32_t>(i + 1)) +
                    be4(i + 1 == pages ? static_cast<std::uint32_t>(pages) : 0) + std::string(16, '\0') +
-                   image_.substr(i * page_size_, page_size_);
+                   image.substr(i * page_size_, page_size_);
         }
         content += le<std::uint64_t>(0) + le<std::uint64_t>(log.size()) + log;
     }

@@ -17,6 +17,8 @@ class DqliteMaker {
     /// The database becomes this file's content: a command with the pages that changed, or the part of them
     /// without a commit that `whole` = false leaves open.
     void commit(const std::string& sqlite_file, bool whole = true);
+    /// From here on commit() is about this database, which is opened; snapshots hold all of them.
+    void use(const std::string& database);
     void barrier();
     void configure(const dqlite::Configuration& configuration);
     /// Pages without a commit, then the command that takes them back.
@@ -45,7 +47,7 @@ class DqliteMaker {
     std::uint64_t term_;
     std::uint64_t index_ = 0;
     std::uint64_t segment_first_ = 1;
-    std::string image_;
+    std::map<std::string, std::string> images_;  // by database
     std::size_t page_size_ = 4096;
     dqlite::Configuration configuration_{{1, "127.0.0.1:9001", dqlite::Role::voter}};
     std::uint64_t configuration_index_ = 1;

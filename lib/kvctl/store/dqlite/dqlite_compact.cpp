@@ -6,11 +6,14 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/dqlite/dqlite.hpp"
 #include "kvctl/store/dqlite/new_folder.hpp"
+#include "kvctl/store/sqlite/space.hpp"
 #include "kvctl/store/temp_file.hpp"
 #include "kvctl/store/writable.hpp"
 
 namespace kvctl::store {
 namespace {
+
+constexpr std::uint64_t k_other_files = std::uint64_t{64} << 10;
 
 // Kine's, but for the way it is carried out: always anew, into another directory.
 class DqliteModel final : public CompactionModel {
@@ -26,7 +29,13 @@ class DqliteModel final : public CompactionModel {
     }
     [[nodiscard]] std::vector<SpaceNeeds> space_needs(const mvcc::CompactionPlan& plan,
                                                       const DiskWork& work) const override {
-        return kine_->space_needs(plan, work);
+        std::vector<SpaceNeeds> needs = kine_->space_needs(plan, work);
+        if (!work.output) return needs;
+        // The database stays while it is packed, which may gain nothing, and while it is read back.
+        needs.push_back(
+            {work.result_bytes + work.result_bytes / 200 + k_other_files, folder_of(*work.output)});
+        needs.push_back({work.result_bytes, temporary_folder()});
+        return needs;
     }
     void check_copyable() const override { kine_->check_copyable(); }
     [[nodiscard]] std::vector<std::uint32_t> old_value_bytes(const mvcc::CompactionPlan& plan) override {
