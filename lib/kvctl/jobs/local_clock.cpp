@@ -37,6 +37,7 @@ std::optional<kube::Timeline::At> LocalClock::time_around(MainRevision revision)
         sampler.add(MainRevision(record.revision.main), before.key, object, before.created(record));
     });
     timeline_ = kube::Timeline::fit(sampler.take_sure());
+    if (timeline_.points().empty() && ++silent_ == k_most_silent) left_ = 0;
     return answer();
 }
 
