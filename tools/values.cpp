@@ -161,7 +161,7 @@ std::int64_t parse_span(std::string_view option, std::string_view text) {
     const auto d = split_decimal(text);
     const auto factor = d ? factor_of(k_spans, d->unit) : std::nullopt;
     if (!factor) throw bad_value(option, text, "is not a span of time; write 90m, 36h, 7d or 2w");
-    constexpr std::uint64_t k_most = 1000 * 366 * 86'400 * k_second;
+    constexpr std::uint64_t k_most = k_second * 1000 * 366 * 86'400;
     const auto span = times(*d, *factor, k_most);
     if (!span) throw bad_value(option, text, "is more than a thousand years");
     return static_cast<std::int64_t>(*span);

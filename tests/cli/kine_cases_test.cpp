@@ -124,6 +124,7 @@ TEST_CASE("kine cases: names that a copy would change: seen beforehand, compacte
         dry.insert(dry.end() - 1, "-n");
         const json plan = json::parse(run_cli(dry).out);
         CHECK(plan.at("strategy") == "in-place");
+        CHECK(has(plan.at("warnings").dump(), "its rows are deleted in place"));
         CHECK(!plan.contains("refusal"));
         const Result r = run_cli(args);
         REQUIRE_MESSAGE(r.code == 0, r.err);
@@ -195,5 +196,27 @@ TEST_CASE("kine cases: Litestream is named with what to do") {
         if (!table) std::filesystem::create_directory(folder.file(".s.db-litestream"));
         CHECK(has(run_cli({"status", db}).out, "Litestream"));
         CHECK(has(run_cli({"compact", "--keep-last", "5", "-n", db}).err, "Litestream"));
+        CHECK(has(run_cli({"vacuum", "-n", db}).err, "Litestream"));
+        CHECK(has(run_cli({"vacuum", "-w", "json", "-n", db}).out, "Litestream"));
+        CHECK(has(run_cli({"vacuum", db}).err, "Litestream"));
     }
+}
+
+TEST_CASE("kine cases: the old table key_value is told in rows and bytes") {
+    const TempDir folder;
+    const std::string db = folder.file("s.db");
+    random_kine(3, 100, false)
+        .write(db,
+               {.after = "CREATE TABLE key_value (id INTEGER PRIMARY KEY, name TEXT, value BLOB);"
+                         "CREATE INDEX by_name ON key_value (name);"
+                         "INSERT INTO key_value (name, value) VALUES ('/a', zeroblob(9000)), ('/b', x'00')"});
+    // A leaf and two overflow pages, and the index' one page.
+    const std::string words = "2 rows, 16.0 KiB (16,384 bytes) of the file";
+    CHECK(has(run_cli({"status", db}).out, words));
+    CHECK(has(run_cli({"check", "-v", db}).out, words));
+    CHECK(has(run_cli({"compact", "--keep-last", "5", "-n", db}).err, words));
+    run_sql(db, "DELETE FROM kine");
+    const Result refused = run_cli({"status", db});
+    CHECK(refused.code == 4);
+    CHECK(has(refused.err, words));
 }

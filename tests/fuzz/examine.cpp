@@ -242,10 +242,16 @@ void examine_store(store::Store& store, unsigned choice, Depth depth, Examined& 
     promise(well || !result.sound, "check is content, but reading fails");
 }
 
+std::unique_ptr<store::Store> open_at_once(const std::string& path) {
+    store::OpenOptions options;
+    options.timeout_ms = 0;
+    return store::open_store(path, options);
+}
+
 void glance(const std::string& path, unsigned choice, Depth depth) {
     survives([&] {
         Examined ignored;
-        examine_store(*store::open_store(path, {std::nullopt, 0}), choice, depth, ignored);
+        examine_store(*open_at_once(path), choice, depth, ignored);
     });
 }
 
@@ -253,7 +259,7 @@ Examined examine(const std::string& path, unsigned choice, Work work) {
     Examined result;
     std::string revision;
     survives([&] {
-        const std::unique_ptr<store::Store> store = store::open_store(path, {std::nullopt, 0});
+        const std::unique_ptr<store::Store> store = open_at_once(path);
         result.opened = true;
         result.layout = store->info().layout;
         examine_store(*store, choice, Depth::deep, result);

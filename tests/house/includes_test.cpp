@@ -123,8 +123,8 @@ TEST_CASE("includes: the pure rooms ask neither the clock, the environment nor a
 TEST_CASE("includes: commands parse, call a job and print") {
     // What a command may name of the library beside jobs, reports and base: values that options are parsed
     // into.
-    const std::vector<std::string> values{"kvctl/kube/times.hpp", "kvctl/mvcc/rules.hpp", "kvctl/store/open.hpp",
-                                          "kvctl/store/store.hpp"};
+    const std::vector<std::string> values{"kvctl/kube/times.hpp", "kvctl/mvcc/rules.hpp",
+                                          "kvctl/store/open.hpp", "kvctl/store/store.hpp"};
     // These still decide themselves; none may join them.
     const std::vector<std::string> to_come{
         "tools/cmd_du.cpp",  "tools/cmd_explain.cpp", "tools/cmd_export.cpp",

@@ -119,11 +119,12 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
     const bool writes = request.output ? d.kind != Decision::Kind::below_min_gain : d.changes(request.vacuum);
     try {
         if (!request.output && (writes || !store.traits().in_place)) store.check_executable(d.notes.findings);
+        const bool copies =
+            request.output ? !converts(store, request) : d.works() && d.strategy == store::Strategy::rewrite;
+        if (writes && copies) d.model->check_copyable();
         check_decision(store.info(), d);
         check_request(store, request, d);
         if (!writes) return r;
-        if (request.output || (d.works() && d.strategy == store::Strategy::rewrite))
-            d.model->check_copyable();
         if (auto space = look_for_space(store.info(), d, request, in_place)) {
             r.ways = std::move(space->ways);
             throw Error(ErrorKind::no_space, space->message);
@@ -214,6 +215,7 @@ CompactResult write_output(const CompactRequest& request, Progress* progress) {
     open.against_writers = true;
     const std::unique_ptr<store::Store> store = store::open_store(request.path, open);
     Decision d = decide(*store, request, true, progress);
+    if (d.kind != Decision::Kind::below_min_gain && !converts(*store, request)) d.model->check_copyable();
     check_decision(store->info(), d);
     check_request(*store, request, d);
     report::CompactionReport r = start_report(store->info(), request, true);

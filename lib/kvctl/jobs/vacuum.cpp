@@ -52,6 +52,18 @@ Prediction at_most(store::Store& store) {
     return p;
 }
 
+// Why the layout itself refuses it. Empty: it does not.
+report::Refusal layout_refusal(const store::CompactionModel& model) {
+    report::Refusal r;
+    try {
+        model.check_shrinkable();
+    } catch (const Error& e) {
+        r.kind = kind_name(e.kind());
+        r.reason = e.what();
+    }
+    return r;
+}
+
 // Too full a disk, with the way out: a copy elsewhere, which is as small. Empty: there is room.
 report::Refusal space_refusal(store::Store& store, const Prediction& p, bool in_place,
                               const std::optional<std::string>& backup) {
@@ -74,11 +86,10 @@ report::Refusal space_refusal(store::Store& store, const Prediction& p, bool in_
     return r;
 }
 
-void make_sure_of_space(store::WritableStore& writable, const std::optional<std::string>& backup,
-                        Progress* progress) {
+void make_sure_of_space(store::WritableStore& writable, const Prediction& most,
+                        const std::optional<std::string>& backup, Progress* progress) {
     store::Store& store = writable.store();
     const bool in_place = !writable.why_in_place().empty();
-    const Prediction most = at_most(store);
     if (!space_refusal(store, most, in_place, backup).empty()) {
         const report::Refusal refusal = space_refusal(store, predict(store, progress), in_place, backup);
         if (!refusal.empty()) throw Error(ErrorKind::no_space, refusal.reason);
@@ -107,8 +118,11 @@ report::VacuumReport forecast_vacuum(const VacuumRequest& request, Progress* pro
     if (request.backup) store::refuse_existing(*request.backup);
     const Prediction p = predict(*store, progress);
     r.file_after = p.bytes;
+    for (std::string& w : p.model->others_to_stop()) r.notes.warnings.push_back(std::move(w));
     const bool in_place = !store::why_in_place(around, store->info()).empty();
-    r.refusal = held_refusal(store->info(), around, space_refusal(*store, p, in_place, request.backup));
+    report::Refusal refusal = layout_refusal(*p.model);
+    if (refusal.empty()) refusal = space_refusal(*store, p, in_place, request.backup);
+    r.refusal = held_refusal(store->info(), around, std::move(refusal));
     return r;
 }
 
@@ -118,9 +132,12 @@ report::VacuumReport vacuum(const VacuumRequest& request, Progress* progress) {
     const std::unique_ptr<store::WritableStore> writable = store::open_writable(request.path, open);
     report::VacuumReport r = start_report(writable->store(), true);
     const std::string real_path = writable->info().real_path;
+    const Prediction most = at_most(writable->store());
+    most.model->check_shrinkable();
+    for (std::string& w : most.model->others_to_stop()) r.notes.warnings.push_back(std::move(w));
     refuse_damage(writable->store(), progress);
     if (request.backup) store::expect_new(*request.backup);
-    make_sure_of_space(*writable, request.backup, progress);
+    make_sure_of_space(*writable, most, request.backup, progress);
     Provisional::carry_out(*writable, [&](Provisional& made) {
         if (request.backup) {
             writable->backup(*request.backup);

@@ -9,8 +9,7 @@ Error future_revision(const std::string& asked, MainRevision current) {
 }
 
 Error compacted_revision(const std::string& asked, MainRevision compacted) {
-    return {ErrorKind::compacted, asked +
-                                      ": required revision has been compacted; the compact revision is " +
+    return {ErrorKind::compacted, asked + ": required revision has been compacted; the compact revision is " +
                                       std::to_string(compacted.value())};
 }
 

@@ -65,6 +65,10 @@ class CompactionModel {
 
     /// Throws refused where the rows cannot be copied into a new file as they are.
     virtual void check_copyable() const {}
+    /// Throws refused where even a file with the very same rows must not take the store's place.
+    virtual void check_shrinkable() const {}
+    /// What else has to be stopped, beside the server, while the file is rewritten: a sentence each.
+    [[nodiscard]] virtual std::vector<std::string> others_to_stop() const { return {}; }
 
     /// What the layout has to say of the plan; `works`: it is to be carried out.
     [[nodiscard]] virtual std::vector<std::string> warnings(const StoreHead& /*head*/,

@@ -137,10 +137,10 @@ CompactRows check_compact_rows(KineStore& store, std::int64_t newest, FindingLog
         log.add(finding(Severity::error, "compact-row-missing", "table kine",
                         "no row holds the compact revision: kine's compaction fails until its next start"));
     } else if (rows.ids.size() > 1) {
-        log.add(finding(
-            Severity::error, "compact-rows-several", "table kine",
-            std::to_string(rows.ids.size()) +
-                " rows hold the compact revision: kine's compaction fails; kvctl compact leaves one"));
+        log.add(finding(Severity::error, "compact-rows-several", "table kine",
+                        std::to_string(rows.ids.size()) +
+                            " rows hold the compact revision: kine's compaction fails" +
+                            (store.keyed() ? "; kvctl compact leaves one" : "")));
     }
     if (!rows.ids.empty() && rows.compacted > newest) {
         log.add(finding(Severity::error, "compact-revision-ahead", row_name(rows.ids.front()),
@@ -154,16 +154,18 @@ CompactRows check_compact_rows(KineStore& store, std::int64_t newest, FindingLog
 // Follows the chains of all keys in one pass in id order.
 class Chains {
   public:
-    Chains(KineStore& store, const CompactRows& compact, FindingLog& log)
-        : log_(log), compact_(compact), complete_(compact.known) {
-        target_ = store.db().prepare("SELECT name FROM kine WHERE id = ?1");
+    static constexpr const char* k_columns =
+        "name, typeof(name), created, deleted, create_revision, prev_revision, lease, value IS NULL";
+
+    /// `rows`: where rows stand whose id is not their rowid.
+    Chains(KineStore& store, const CompactRows& compact, FindingLog& log, const RowsById* rows = nullptr)
+        : log_(log), compact_(compact), complete_(compact.known), by_id_(rows) {
+        target_ = store.db().prepare("SELECT name FROM kine WHERE rowid = ?1");
     }
 
-    // Columns from 1 on: name, typeof(name), created, deleted, create_revision, prev_revision, lease, value
-    // is null.
-    void take(const sqlite::Statement& s) {
+    // Columns from 1 on: k_columns.
+    void take(const sqlite::Statement& s, std::int64_t id) {
         if ((++rows_ & 0xFFF) == 0) check_interrupt();
-        const std::int64_t id = s.integer(0);
         check_hole(id);
         newest_ = id;
         const std::string_view name = s.bytes(1);
@@ -312,6 +314,17 @@ class Chains {
         key = {id, created, deleted, !deleted && s.integer(8) != 0};
     }
 
+    bool find_target(std::int64_t id) {
+        if (by_id_ != nullptr) {
+            const auto rows = by_id_->between(id, id);
+            if (rows.empty()) return false;
+            id = rows.front().rowid;
+        }
+        target_->reset();
+        target_->bind(1, id);
+        return target_->step();
+    }
+
     void check_pointer(std::int64_t id, std::int64_t prev, std::string_view name) {
         const std::string points = "prev_revision is " + std::to_string(prev);
         if (prev >= id) {
@@ -319,11 +332,9 @@ class Chains {
             jumped_to_.insert(prev);
             return;
         }
-        target_->reset();
-        target_->bind(1, prev);
         bool there = false;
         try {
-            there = target_->step();
+            there = find_target(prev);
         } catch (const Error& e) {
             if (e.kind() != ErrorKind::damaged) throw;
             return;
@@ -346,6 +357,7 @@ class Chains {
     FindingLog& log_;
     const CompactRows& compact_;
     bool complete_;
+    const RowsById* by_id_;
     std::optional<sqlite::Statement> target_;
     std::uint64_t rows_ = 0;
     std::int64_t newer_ = 0;  // the first row that kine before 0.17.3 cannot read
@@ -359,31 +371,68 @@ class Chains {
     std::unordered_map<std::string, Key, Hash, std::equal_to<>> keys_;
 };
 
+// A table without its primary key has lost kine's indexes and its sequence with it: one finding for all.
+void check_keyless(KineStore& store, const CompactRows& compact, const CheckRequest& request,
+                   FindingLog& log) {
+    log.add(finding(Severity::error, "no-primary-key", "table kine", store.why_keyless()));
+    RowsById rows;
+    bool complete = true;
+    walk_rows(
+        store.db(), store.table().name, "id", log,
+        [&](const sqlite::Statement& s) {
+            rows.add(s.integer(0), s.type(1), s.integer(1));
+            return true;
+        },
+        [&] { complete = false; });
+    rows.sort();
+    rows.note(Severity::error, log);
+    Chains chains(store, compact, log, &rows);
+    if (!complete) chains.lost();
+    sqlite::Statement one =
+        store.db().prepare(std::string("SELECT id, ") + Chains::k_columns + " FROM kine WHERE rowid = ?1");
+    std::uint64_t n = 0;
+    for (const RowsById::Place& p : rows.all()) {
+        if ((n++ & 0xFFFF) == 0 && request.progress != nullptr)
+            request.progress->update("reading rows", n, rows.all().size());
+        attempt(log, "unreadable-rows", "table kine", [&] {
+            one.reset();
+            one.bind(1, p.rowid);
+            if (one.step()) chains.take(one, p.id);
+        });
+    }
+    chains.finish();
+}
+
 void check_kine(KineStore& store, const CheckRequest& request, FindingLog& log) {
-    check_indexes(store, log);
+    if (store.keyed()) check_indexes(store, log);
     check_sqlite_file(store, log);
     std::int64_t newest = 0;
     attempt(log, "unreadable-rows", "table kine", [&] {
-        newest = store.db().integer("SELECT max(id) FROM kine NOT INDEXED").value_or(0);
-        if (const auto rows = store.legacy_rows()) {
+        newest = store.db()
+                     .integer("SELECT max(id) FROM kine NOT INDEXED WHERE typeof(id) = 'integer'")
+                     .value_or(0);
+        if (const auto rows = store.legacy_table()) {
             log.add(finding(Severity::info, "legacy-table", "table key_value",
-                            std::to_string(*rows) + " rows from before kine had its own table; nothing reads "
-                                                    "them, and kine since 0.17.3 does not "
-                                                    "take them over either"));
+                            *rows +
+                                ", from before kine had its own table; nothing reads them, and kine since "
+                                "0.17.3 does not take them over either"));
         }
     });
-    check_sequence(store, newest, log);
+    if (store.keyed()) check_sequence(store, newest, log);
     const CompactRows compact = check_compact_rows(store, newest, log);
     check_collisions(store, log);
+    if (!store.keyed()) {
+        check_keyless(store, compact, request, log);
+        return;
+    }
     Chains chains(store, compact, log);
     std::uint64_t rows = 0;
     walk_rows(
-        store.db(), store.table().name,
-        "name, typeof(name), created, deleted, create_revision, prev_revision, lease, value IS NULL", log,
+        store.db(), store.table().name, Chains::k_columns, log,
         [&](const sqlite::Statement& s) {
             if ((rows++ & 0xFFFF) == 0 && request.progress != nullptr)
                 request.progress->update("reading rows", rows, 0);
-            chains.take(s);
+            chains.take(s, s.integer(0));
             return true;
         },
         [&] { chains.lost(); });

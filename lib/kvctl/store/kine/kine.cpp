@@ -76,28 +76,39 @@ KineStore::KineStore(StoreInfo info, Connection connection, std::optional<TableI
         throw Error(ErrorKind::not_a_store,
                     info_.path + ": not a kine store: table kine or one of its columns is not there");
     }
-    const Column& id = *kine->column("id");
-    if (kine->without_rowid || id.primary_key != 1 || !same_name(id.type, "INTEGER")) {
-        throw Error(ErrorKind::not_a_store,
-                    info_.path + ": not a kine store: id is not the table's integer primary key");
+    if (kine->without_rowid) {
+        throw Error(ErrorKind::not_a_store, info_.path + ": not a kine store: table kine is WITHOUT ROWID");
     }
     refuse_odd_columns(*kine, info_.path, k_kine_columns);
+    keyed_ = is_keyed(db(), *kine);
     set_table(std::move(*kine));
     name_affinity_ = affinity_of(table().column("name")->type);
-    if (legacy_rows().value_or(0) > 0 && !db().integer("SELECT 1 FROM kine LIMIT 1")) {
+    if (legacy_rows() > 0 && !db().integer("SELECT 1 FROM kine LIMIT 1")) {
         throw Error(
             ErrorKind::refused,
-            info_.path +
-                ": rows stand in key_value and none in kine: the store has not been "
+            info_.path + ": " + *legacy_table() +
+                ", stand in key_value and none in kine: the store has not been "
                 "migrated; start a kine before 0.17.3, or a k3s with one, once, which does it (a newer "
                 "one starts as an empty cluster beside them)");
     }
 }
 
-std::optional<std::int64_t> KineStore::legacy_rows() {
+std::int64_t KineStore::legacy_rows() {
+    if (!read_table(db(), "key_value")) return 0;
+    return db().integer("SELECT count(*) FROM key_value").value_or(0);
+}
+
+std::optional<std::string> KineStore::legacy_table() {
     const std::optional<TableInfo> legacy = read_table(db(), "key_value");
     if (!legacy) return std::nullopt;
-    return db().integer("SELECT count(*) FROM key_value");
+    // With its indexes: what goes when it goes.
+    sqlite::Statement bytes = db().prepare(
+        "SELECT sum(d.pgsize) FROM sqlite_schema AS m, dbstat AS d"
+        " WHERE m.tbl_name = ?1 AND m.rootpage > 0 AND d.name = m.name AND d.aggregate = TRUE");
+    bytes.bind_text(1, legacy->name);
+    const std::int64_t size = bytes.step() ? bytes.integer(0) : 0;
+    return many(static_cast<std::uint64_t>(legacy_rows()), "row") + ", " +
+           format_bytes_exact(static_cast<std::uint64_t>(size)) + " of the file";
 }
 
 std::vector<std::int64_t> KineStore::compact_rows() {
@@ -119,7 +130,10 @@ const Traits& KineStore::traits() const noexcept {
 
 StoreHead KineStore::head() {
     StoreHead head;
-    head.current = MainRevision(db().integer("SELECT max(id) FROM kine NOT INDEXED").value_or(0));
+    head.current = MainRevision(
+        db().integer(keyed_ ? "SELECT max(id) FROM kine NOT INDEXED"
+                            : "SELECT max(id) FROM kine NOT INDEXED WHERE typeof(id) = 'integer'")
+            .value_or(0));
     head.compacted = MainRevision(0);
     sqlite::Statement s =
         db().prepare("SELECT id, prev_revision FROM kine WHERE name = 'compact_rev_key' ORDER BY id");
@@ -162,17 +176,17 @@ void KineStore::take_row(const sqlite::Values& row, Sink& sink) const {
 }
 
 std::string KineStore::why_not_copied() const {
+    if (!keyed_) return why_keyless();
     const std::uint64_t names = misfit_names_;
     if (names == 0) return {};
     return many(names, "name") +
            " that reads as a number: stored as another type than the table's column asks for, as "
            "KINE_SCHEMA_MIGRATION leaves them; a copy would change them, and two that become the same "
-           "collide in "
-           "the unique index";
+           "collide in the unique index; --strategy in-place works, and --vacuum with it";
 }
 
 template <class Row>
-void KineStore::place(const Row& row, Sink& sink) {
+void KineStore::place(const Row& row, Sink& sink) const {
     IndexRow r;
     r.revision = {row[0].integer(), 0};
     r.key = row[1].bytes();
@@ -192,6 +206,7 @@ void KineStore::place(const Row& row, Sink& sink) {
                  (old_value > 0 ? serial_bytes(old_value) : 1) + integer_bytes(created) +
                  integer_bytes(r.prev_revision) + integer_bytes(lease);
     r.kind = kind_of(row, row[6].integer());
+    if (!keyed_) r.overhead += integer_bytes(r.revision.main);
     const char* wrong = nullptr;
     const char* code = "wrong-type";
     if (row[1].null() || row[2].null()) {
@@ -215,35 +230,63 @@ void KineStore::place(const Row& row, Sink& sink) {
     }
     sink.push(r);
 }
+template void KineStore::place(const sqlite::Row& row, Sink& sink) const;
 
 void KineStore::each_record(MainRevision from, MainRevision to,
                             const std::function<void(const mvcc::Record&)>& f) {
+    const auto hand_out = [&](const sqlite::Statement& s) {
+        if (kind_of(sqlite::Row(s), s.integer(4)) == IndexRow::Kind::keyed) f(record_of(s));
+    };
+    if (!keyed_) {
+        sqlite::Statement one = db().prepare(std::string("SELECT ") + k_record +
+                                             " FROM kine WHERE rowid = ?1 AND name IS NOT 'compact_rev_key'");
+        for (const RowsById::Place& p : rows_by_id().between(from.value(), to.value())) {
+            one.reset();
+            one.bind(1, p.rowid);
+            if (one.step()) hand_out(one);
+        }
+        check_unchanged();
+        return;
+    }
     sqlite::Statement s =
         db().prepare(std::string("SELECT ") + k_record +
                      " FROM kine NOT INDEXED WHERE id BETWEEN ?1 AND ?2 AND name IS NOT 'compact_rev_key'"
                      " ORDER BY id");
     s.bind(1, from.value()).bind(2, to.value());
-    while (s.step()) {
-        if (kind_of(sqlite::Row(s), s.integer(4)) == IndexRow::Kind::keyed) f(record_of(s));
-    }
+    while (s.step()) hand_out(s);
     check_unchanged();
 }
 
 void KineStore::each_old_value(
     const std::function<void(MainRevision, std::string_view, std::string_view)>& f) {
-    sqlite::Statement s = db().prepare(
+    const std::string columns =
         "SELECT id, name, old_value FROM kine NOT INDEXED WHERE length(old_value) > 0"
-        " AND name IS NOT 'compact_rev_key' ORDER BY id");
-    while (s.step()) f(MainRevision(s.integer(0)), s.bytes(1), s.bytes(2));
+        " AND name IS NOT 'compact_rev_key'";
+    const auto hand_out = [&](const sqlite::Statement& s) {
+        f(MainRevision(s.integer(0)), s.bytes(1), s.bytes(2));
+    };
+    if (keyed_) {
+        sqlite::Statement s = db().prepare(columns + " ORDER BY id");
+        while (s.step()) hand_out(s);
+    } else {
+        sqlite::Statement one = db().prepare(columns + " AND rowid = ?1");
+        for (const RowsById::Place& p : rows_by_id().all()) {
+            one.reset();
+            one.bind(1, p.rowid);
+            if (one.step()) hand_out(one);
+        }
+    }
     check_unchanged();
 }
 
 std::optional<mvcc::Record> KineStore::record(mvcc::Revision revision) {
     if (revision.sub != 0) return std::nullopt;
+    const std::optional<std::int64_t> rowid = rowid_of(revision.main);
+    if (!rowid) return std::nullopt;
     if (!by_revision_)
-        by_revision_ = db().prepare(std::string("SELECT ") + k_record + " FROM kine WHERE id = ?1");
+        by_revision_ = db().prepare(std::string("SELECT ") + k_record + " FROM kine WHERE rowid = ?1");
     by_revision_->reset();
-    by_revision_->bind(1, revision.main);
+    by_revision_->bind(1, *rowid);
     if (!by_revision_->step()) return std::nullopt;
     return record_of(*by_revision_);
 }
@@ -268,7 +311,7 @@ bool KineStore::place_all(std::string_view key, const std::string& where, Sink& 
 
 std::optional<mvcc::TreeIndex> KineStore::load_key(std::string_view key, const mvcc::CompactionRules& rules,
                                                    Findings& findings) {
-    if (!table().indexed_by("name")) return std::nullopt;
+    if (!keyed_ || !table().indexed_by("name")) return std::nullopt;
     // The index finds the texts alone, and a row of the key may hold a number.
     if (name_affinity_ == Affinity::text && looks_like_number(key)) return std::nullopt;
     mvcc::TreeIndex index(rules, true);

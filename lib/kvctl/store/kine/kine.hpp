@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "kvctl/store/kine/rows_by_id.hpp"
 #include "kvctl/store/sqlite/sqlite_store.hpp"
 
 namespace kvctl::store {
@@ -15,11 +16,14 @@ namespace kvctl::store {
 class KineStore final : public SqliteStore {
   public:
     /// Of what find_table() found there. Throws not_a_store when that is nothing or something is odd about
-    /// it.
+    /// it. A table whose id is not its primary key is read, never written.
     KineStore(StoreInfo info, Connection connection, std::optional<TableInfo> kine, int timeout_ms);
 
     [[nodiscard]] const Traits& traits() const noexcept override;
     [[nodiscard]] StoreHead head() override;
+    [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
+                                       Progress* progress) override;
+    void check_executable(Findings& findings) override;
     [[nodiscard]] LogPlace log_place() override { return {}; }
     void each_record(MainRevision from, MainRevision to,
                      const std::function<void(const mvcc::Record&)>& f) override;
@@ -40,11 +44,19 @@ class KineStore final : public SqliteStore {
 
     /// Ids of the rows that hold the compact revision, ascending; one in a sound store.
     [[nodiscard]] std::vector<std::int64_t> compact_rows();
-    /// Rows of the table key_value that kine read before it had its own; nullopt: there is no such table.
-    [[nodiscard]] std::optional<std::int64_t> legacy_rows();
+    /// The table key_value that kine read before it had its own: "3 rows, 8.0 KiB of the file"; nullopt:
+    /// there is no such table.
+    [[nodiscard]] std::optional<std::string> legacy_table();
     [[nodiscard]] std::string why_not_copied() const override;
-    /// Whether Litestream replicates it: its tables, or its hidden folder.
-    [[nodiscard]] bool has_litestream();
+    /// What to do about Litestream where it replicates the store, as its tables or its hidden folder tell;
+    /// else nullopt.
+    [[nodiscard]] std::optional<std::string> litestream_advice();
+    /// Whether id is the table's primary key and so its rowid.
+    [[nodiscard]] bool keyed() const noexcept { return keyed_; }
+    /// What is wrong where it is not, and the ways out: a sentence.
+    [[nodiscard]] std::string why_keyless() const;
+    /// Throws refused where it is not.
+    void refuse_keyless() const;
     /// It says that it is in WAL mode, has no -wal beside it, and holds no row: as a copy of the main file of
     /// a running kine looks.
     [[nodiscard]] bool lost_its_wal();
@@ -66,11 +78,19 @@ class KineStore final : public SqliteStore {
   private:
     /// take_row for either kind of row: sqlite::Values or sqlite::Row.
     template <class Row>
-    static void place(const Row& row, Sink& sink);
+    void place(const Row& row, Sink& sink) const;
+    [[nodiscard]] static bool is_keyed(const sqlite::Database& db, const TableInfo& kine);
+    /// Only of a table that is not keyed(); of what the last load() saw.
+    [[nodiscard]] const RowsById& rows_by_id();
+    /// Throws damaged where several rows have this id.
+    [[nodiscard]] std::optional<std::int64_t> rowid_of(std::int64_t id);
+    [[nodiscard]] std::int64_t legacy_rows();
     [[nodiscard]] bool place_all(std::string_view key, const std::string& where, Sink& sink);
     mutable std::atomic<std::uint64_t> compact_rows_seen_{0};  // by the last scan, which two threads share
     mutable std::atomic<std::uint64_t> misfit_names_{0};       // of another type than a copy would give them
     Affinity name_affinity_ = Affinity::text;
+    bool keyed_ = true;
+    std::optional<RowsById> by_id_;
     std::optional<sqlite::Statement> by_revision_;
 };
 

@@ -6,16 +6,21 @@
 
 namespace kvctl::store {
 
-bool KineStore::has_litestream() {
+std::optional<std::string> KineStore::litestream_advice() {
+    constexpr const char* k_advice =
+        "Litestream replicates this store: stop it before a compaction or vacuum and start it again "
+        "behind it, when it takes a new snapshot";
     if (db().integer("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name IN ('_litestream_seq', "
                      "'_litestream_lock')")) {
-        return true;
+        return k_advice;
     }
     const std::string& path = info_.real_path;
     const std::size_t name = path.rfind('/') == std::string::npos ? 0 : path.rfind('/') + 1;
     struct stat st {};
-    return ::stat((path.substr(0, name) + "." + path.substr(name) + "-litestream").c_str(), &st) == 0 &&
-           S_ISDIR(st.st_mode);
+    const bool folder =
+        ::stat((path.substr(0, name) + "." + path.substr(name) + "-litestream").c_str(), &st) == 0 &&
+        S_ISDIR(st.st_mode);
+    return folder ? std::optional<std::string>(k_advice) : std::nullopt;
 }
 
 bool KineStore::lost_its_wal() {
@@ -40,12 +45,10 @@ std::vector<Hint> KineStore::advice(const StoreHead& head, const mvcc::TreeIndex
              "copied?",
              {}}};
     }
-    if (has_litestream()) {
-        hints.push_back(
-            {"litestream",
-             "Litestream replicates this store: stop it before a compaction or vacuum and start it again "
-             "behind it, when it takes a new snapshot",
-             {}});
+    if (const auto text = litestream_advice()) hints.push_back({"litestream", *text, {}});
+    if (!keyed_) {
+        hints.push_back({"no-primary-key", "table kine: " + why_keyless(), {}});
+        return hints;
     }
     if (head.bookkeeping_rows != 1) {
         hints.push_back(
@@ -54,10 +57,9 @@ std::vector<Hint> KineStore::advice(const StoreHead& head, const mvcc::TreeIndex
                  " rows hold the compact revision; kine needs exactly one, and kvctl compact leaves one",
              {}});
     }
-    if (const auto rows = legacy_rows()) {
+    if (const auto rows = legacy_table()) {
         hints.push_back({"legacy-table",
-                         "the old table key_value is still there with " + std::to_string(*rows) +
-                             " rows; kine no longer reads it",
+                         "the old table key_value is still there: " + *rows + "; kine no longer reads it",
                          {}});
     }
     std::uint64_t above = 0;

@@ -36,6 +36,13 @@ class KineModel final : public SqliteModel {
         return w;
     }
 
+    void check_shrinkable() const override { kine_.refuse_keyless(); }
+
+    [[nodiscard]] std::vector<std::string> others_to_stop() const override {
+        const auto text = kine_.litestream_advice();
+        return text ? std::vector{*text} : std::vector<std::string>{};
+    }
+
   private:
     void tell_rows(const StoreHead& head, bool works, std::vector<std::string>& w) {
         if (head.bookkeeping_row_missing) {
@@ -46,10 +53,8 @@ class KineModel final : public SqliteModel {
             w.push_back(many(head.bookkeeping_rows, "row") + " hold the compact revision; " +
                         (works ? "one is kept" : "a compaction that has something to do keeps one"));
         }
-        if (const auto rows = kine_.legacy_rows()) {
-            w.push_back("the old table key_value holds " + many(static_cast<std::uint64_t>(*rows), "row") +
-                        "; it is never touched");
-        }
+        if (const auto rows = kine_.legacy_table())
+            w.push_back("the old table key_value holds " + *rows + "; it is never touched");
     }
 
     static void tell_pointers(const mvcc::CompactionPlan& plan, std::vector<std::string>& w) {
@@ -68,15 +73,12 @@ class KineModel final : public SqliteModel {
             w.emplace_back(
                 "it is in WAL mode, holds no row and has no -wal beside it: was that left behind?");
         }
-        if (kine_.has_litestream()) {
-            w.emplace_back(
-                "Litestream replicates this store: stop it first and start it again afterwards, when it "
-                "takes "
-                "a new snapshot");
-        }
+        for (std::string& other : others_to_stop()) w.push_back(std::move(other));
     }
 
     void tell_servers(const mvcc::CompactionPlan& plan, std::vector<std::string>& w) const {
+        if (const std::string why = kine_.why_not_copied(); !why.empty() && kine_.keyed())
+            w.push_back("its rows are deleted in place: " + why);
         if (plan.kept_current) {
             w.push_back(
                 "row " + number(plan.kept_current->main) +

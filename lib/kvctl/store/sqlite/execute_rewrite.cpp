@@ -183,8 +183,7 @@ void in_the_name_of(const SqliteStore& store, const TempFile& file, F f) {
 void check_copyable(const SqliteStore& store) {
     const std::string why = store.why_not_copied();
     if (why.empty()) return;
-    throw Error(ErrorKind::refused, store.info().path + ": cannot be copied: " + why +
-                                        "; --strategy in-place works, and --vacuum with it");
+    throw Error(ErrorKind::refused, store.info().path + ": cannot be copied: " + why);
 }
 
 void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
