@@ -168,8 +168,10 @@ TEST_CASE("predecessors: a small cache gives the same values as a large one") {
 
 TEST_CASE("audit: what the API server cannot decode, other names, plaintext, overdue") {
     Rows rows;
-    const auto lease = [](std::int64_t at) { return test::make_lease({"n1", "ns", 1}, "n1", at, 40); };
-    rows.put("/registry/leases/ns/n1", lease(100'000));
+    const auto lease = [](const char* name, std::int64_t at) {
+        return test::make_lease({name, "ns", 1}, name, at, 40);
+    };
+    rows.put("/registry/leases/ns/n1", lease("n1", 100'000));
     rows.put("/registry/pods/ns/empty", "");
     rows.put("/registry/pods/ns/odd", "hello");
     rows.put("/registry/pods/ns/cut", test::make_config_map({"cut", "ns", 1}, {{"a", "b"}}).substr(0, 60));
@@ -179,8 +181,8 @@ TEST_CASE("audit: what the API server cannot decode, other names, plaintext, ove
     rows.put("/registry/secrets/ns/good", "k8s:enc:aescbc:v1:key1:xxxx");
     rows.put("/registry/events/ns/old", test::make_event({"old", "ns", 1}, 100'000, 1));
     rows.put("/registry/events/ns/new", test::make_event({"new", "ns", 1}, 199'000, 1));
-    rows.put("/registry/leases/ns/n2", lease(100'010));
-    rows.put("/registry/leases/ns/n1", lease(200'000));
+    rows.put("/registry/leases/ns/n2", lease("n2", 100'010));
+    rows.put("/registry/leases/ns/n1", lease("n1", 200'000));
     rows.put("/elsewhere/of/its/own", "");
     kube::Audit audit;
     rows.each([&](const mvcc::Record& r) { audit.add(r, r.key.starts_with("/registry/events") ? 3600 : 0); });
