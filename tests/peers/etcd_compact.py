@@ -98,8 +98,8 @@ class Judge:
         self.kvctl.must("compact", "--rev", str(self.target), *self.rule, "-o", new, db)
         os.replace(new, db)
 
-    def restored(self, snapshot, name, hashes):
-        """A cluster restored from a snapshot file, by whatever tool is there."""
+    def restore(self, snapshot, name):
+        """A server on a cluster restored from a snapshot file by whatever tool is there, and that tool's answer."""
         utl = shutil.which("etcdutl", path=os.pathsep.join([os.path.dirname(self.program), os.environ["PATH"]]))
         tool = [utl] if utl else [self.etcdctl]
         place = os.path.join(self.folder, name)
@@ -110,6 +110,21 @@ class Judge:
                                os.path.join(place, "data"), "--initial-cluster", "m=" + peer,
                                "--initial-advertise-peer-urls", peer], capture_output=True, text=True, timeout=60,
                               env={**os.environ, "ETCDCTL_API": "3"})
+        return server, done
+
+    def tool_suits(self, taken):
+        """An older tool's restore leaves what a newer server does not start on: seen with the server's own snapshot."""
+        server, done = self.restore(taken, "control")
+        try:
+            server.start()
+        except Failure:
+            return False
+        finally:
+            server.stop()
+        return done.returncode == 0
+
+    def restored(self, snapshot, name, hashes):
+        server, done = self.restore(snapshot, name)
         self.checks.equal(done.returncode, 0, "%s: restore: %s" % (name, done.stderr[-300:]))
         if done.returncode:
             return
@@ -120,6 +135,9 @@ class Judge:
             server.stop()
 
     def snapshots(self, taken):
+        if not self.tool_suits(taken):
+            print("no tool here restores for this server: snapshots were not tried")
+            return
         small = os.path.join(self.folder, "small.snapshot")
         self.kvctl.must("compact", "--rev", str(self.target), *self.rule, "-o", small, taken)
         self.restored(small, "snapshot", True)

@@ -11,10 +11,9 @@ namespace kvctl::jobs {
 /// Tells when a revision was written by the times in the values around it, without a pass over the store.
 class LocalClock {
   public:
-    /// Reads the values of at most so many neighbourhoods, and no more once so many had no time in them;
+    /// Reads the values of at most so many neighbourhoods, and none any more once one had no time in it;
     /// further revisions have no time.
     static constexpr int k_most = 64;
-    static constexpr int k_most_silent = 2;
 
     LocalClock(store::Store& store, MainRevision current) : store_(store), current_(current) {}
 
@@ -28,7 +27,6 @@ class LocalClock {
     MainRevision from_;
     MainRevision to_;
     int left_ = k_most;
-    int silent_ = 0;
 };
 
 /// The times of some revisions, ascending, as far as they are known: by their own values, which tell more

@@ -1,5 +1,7 @@
 #include "kvctl/sqlite/detached_vfs.hpp"
 
+#include <fcntl.h>
+
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -141,10 +143,30 @@ int access_file(sqlite3_vfs* /*vfs*/, const char* name, int flags, int* result) 
     return real->xAccess(real, name, flags, result);
 }
 
+constexpr std::string_view k_own_descriptors = "/proc/self/fd/";
+
+using OpenCall = int (*)(const char*, int, int);
+OpenCall g_open = nullptr;  // what SQLite opens files with otherwise
+
+// SQLite follows no link. A file without a name is only reached through one.
+int open_through_link(const char* path, int flags, int mode) {
+    return g_open(path, std::string_view(path).starts_with(k_own_descriptors) ? flags & ~O_NOFOLLOW : flags,
+                  mode);
+}
+
+void let_descriptors_be_opened() {
+    sqlite3_vfs* const real = default_vfs();
+    if (real->iVersion < 3 || real->xGetSystemCall == nullptr) return;
+    const auto before = reinterpret_cast<OpenCall>(real->xGetSystemCall(real, "open"));
+    if (before == nullptr || before == open_through_link) return;
+    g_open = before;
+    real->xSetSystemCall(real, "open", reinterpret_cast<sqlite3_syscall_ptr>(open_through_link));
+}
+
 int full_path(sqlite3_vfs* /*vfs*/, const char* name, int size, char* out) {
     // A file without a name, open here: following the link would lead to the name it had.
     const std::string_view path(name);
-    if (path.starts_with("/proc/self/fd/") && path.size() < static_cast<std::size_t>(size)) {
+    if (path.starts_with(k_own_descriptors) && path.size() < static_cast<std::size_t>(size)) {
         std::memcpy(out, name, path.size() + 1);
         return SQLITE_OK;
     }
@@ -159,6 +181,7 @@ const char* detached_vfs() {
     static std::once_flag once;
     static sqlite3_vfs vfs;
     std::call_once(once, [] {
+        let_descriptors_be_opened();
         vfs = shim_over_default(k_name, sizeof(File), open_file);
         vfs.xDelete = refuse_delete;
         vfs.xAccess = access_file;
