@@ -76,8 +76,9 @@ Rows sample_rows() {
 }
 
 kube::Churn churned(const Rows& rows, By by, kube::Churn::Window window) {
-    kube::Churn churn(by, std::move(window), rows.fetch());
-    rows.each([&](const mvcc::Record& r) { churn.add(r); });
+    kube::Churn churn(by, std::move(window));
+    kube::Predecessors before(rows.fetch());
+    rows.each([&](const mvcc::Record& r) { churn.add(r, before.step(r, churn.counts(r), churn.counts(r))); });
     return churn;
 }
 
