@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/kine_maker.hpp"
+#include "tests/support/kube_objects.hpp"
 #include "tests/support/native_maker.hpp"
 #include "tests/support/run_binary.hpp"
 #include "tests/support/sample_store.hpp"
@@ -68,6 +70,12 @@ TEST_CASE(
         R"({"index":1,"term":3,"type":"EntryNormal","data":"IgYKAWESAWI="})"
         "\n");
     const std::string key(long_history(1, 1).row_list().front().key);
+    const std::string kube = folder.file("kube.db");
+    KineMaker leases;
+    for (std::int64_t i = 0; i < 20; ++i)
+        leases.put("/registry/leases/ns/n",
+                   make_lease({"n", "ns", 1'790'000'000}, "n", 1'790'000'000 + i * 10));
+    leases.write(kube);
     const std::map<std::string, std::vector<std::string>> operands{
         {"compact", {"--rev", "40", db}},
         {"status", {db}},
@@ -84,6 +92,9 @@ TEST_CASE(
         {"export", {db}},
         {"vacuum", {db}},
         {"completion", {"bash"}},
+        {"churn", {db}},
+        {"timeline", {kube}},
+        {"diff", {db, db}},
         {"help", {}},
         {"version", {}},
     };

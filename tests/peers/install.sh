@@ -23,9 +23,9 @@ build() {
 }
 
 failed=
-for pin in "$here"/etcd_* "$here"/kine_*; do
+for pin in "$here"/etcd_*/ "$here"/kine_*/; do
     name=$(basename "$pin")
-    kept=$cache/$name-$(cat "$pin"/* | sha256sum | cut -c1-16)
+    kept=$cache/$name-$(cat "$pin"* | sha256sum | cut -c1-16)
     program=$(echo "$name" | tr _ -)
     if [ ! -d "$kept" ]; then
         new=$(mktemp -d "$folder/new.XXXXXX")

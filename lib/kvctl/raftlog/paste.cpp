@@ -25,10 +25,11 @@ bool begins_with_prompt(std::string_view line) noexcept {
     // Not a damaged line of the log: those begin with a number, or hold quoted keys.
     const std::string_view before = line.substr(0, end);
     if (before.empty()) return true;
-    if ((before.front() >= '0' && before.front() <= '9') || before.find_first_of("\"<{=") != before.npos)
+    if ((before.front() >= '0' && before.front() <= '9') ||
+        before.find_first_of("\"<{=") != std::string_view::npos)
         return false;
-    return before.find_first_of(k_blanks) == before.npos || before.front() == '[' ||
-           before.substr(0, before.find_first_of(k_blanks)).find('@') != before.npos;
+    return before.find_first_of(k_blanks) == std::string_view::npos || before.front() == '[' ||
+           before.substr(0, before.find_first_of(k_blanks)).find('@') != std::string_view::npos;
 }
 
 }  // namespace

@@ -12,8 +12,8 @@ std::string span_text(std::int64_t microseconds) {
         return small == 0 ? text : text + " " + std::to_string(small) + small_unit;
     };
     if (seconds < 120) return std::to_string(seconds) + " s";
-    if (seconds < 2 * 3600) return std::to_string(seconds / 60) + " min";
-    if (seconds < 2 * 86'400) return pair(seconds / 3600, " h", seconds / 60 % 60, " min");
+    if (seconds < std::int64_t{2} * 3600) return std::to_string(seconds / 60) + " min";
+    if (seconds < std::int64_t{2} * 86'400) return pair(seconds / 3600, " h", seconds / 60 % 60, " min");
     return pair(seconds / 86'400, " d", seconds / 3600 % 24, " h");
 }
 

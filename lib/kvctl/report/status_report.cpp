@@ -102,6 +102,7 @@ std::vector<std::string> bucket_lines(const EtcdStatus& e, const Bytes& bytes) {
         return std::pair(a->pages, a->bytes) > std::pair(b->pages, b->bytes);
     });
     std::vector<std::string> lines;
+    lines.reserve(order.size());
     for (const EtcdStatus::Bucket* b : order) {
         lines.push_back(escape(b->name) + ": " + grouped(b->keys) + (b->keys == 1 ? " key, " : " keys, ") +
                         bytes(b->bytes) +

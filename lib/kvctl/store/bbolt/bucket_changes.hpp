@@ -34,7 +34,7 @@ void each_element(const bbolt::File& file, const bbolt::Bucket& bucket, const Bu
     std::uint64_t n = 0;
     for (bool more = cursor.first(); more; more = cursor.next()) {
         if ((++n & 0xFFF) == 0) check_interrupt();
-        for (; set != changes.set.end() && set->first < cursor.key(); ++set)
+        for (; set != changes.set.end() && std::string_view(set->first).compare(cursor.key()) < 0; ++set)
             f(cursor, std::string_view(set->first), std::string_view(set->second), false);
         if (set != changes.set.end() && set->first == cursor.key()) {
             f(cursor, std::string_view(set->first), std::string_view(set->second), false);

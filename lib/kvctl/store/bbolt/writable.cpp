@@ -6,6 +6,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/replace.hpp"
 #include "kvctl/store/temp_file.hpp"
 
@@ -100,14 +101,11 @@ void rebuild_to_output(const BboltStore& store, const RebuildChanges& changes, c
                        Progress* progress, std::optional<bool> digest) {
     expect_new(output);
     TempFile file(output);
-    in_the_name_of(store, file, [&] {
-        build(file, store, changes, digest.value_or(store.file().has_digest()), progress);
+    copy_one_moment(store, [&] {
+        in_the_name_of(store, file, [&] {
+            build(file, store, changes, digest.value_or(store.file().has_digest()), progress);
+        });
     });
-    if (store.file().changed()) {
-        throw Error(ErrorKind::in_use, store.info().path +
-                                           ": another process wrote to it while it was copied; nothing was "
-                                           "made");
-    }
     file.take_identity_of(store.info().real_path);
     file.sync();
     check_interrupt();

@@ -24,13 +24,14 @@ void create_kine_table(const sqlite::Database& db) {
 }
 
 void create_kine_indexes(const sqlite::Database& db) {
+    constexpr const char* k_partial =
+        "CREATE INDEX kine_id_compact_rev_key_with_prev_revision_index ON kine (id, name, prev_revision) "
+        "WHERE name != 'compact_rev_key' AND prev_revision != 0";
     for (const char* const index :
          {"CREATE INDEX kine_name_index ON kine (name)", "CREATE INDEX kine_name_id_index ON kine (name,id)",
           "CREATE INDEX kine_id_deleted_index ON kine (id,deleted)",
           "CREATE INDEX kine_prev_revision_index ON kine (prev_revision)",
-          "CREATE UNIQUE INDEX kine_name_prev_revision_uindex ON kine (name, prev_revision)",
-          "CREATE INDEX kine_id_compact_rev_key_with_prev_revision_index ON kine (id, name, prev_revision) "
-          "WHERE name != 'compact_rev_key' AND prev_revision != 0"}) {
+          "CREATE UNIQUE INDEX kine_name_prev_revision_uindex ON kine (name, prev_revision)", k_partial}) {
         check_interrupt();
         db.exec(index);
     }
