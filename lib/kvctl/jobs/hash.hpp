@@ -21,6 +21,6 @@ struct HashResult {
 };
 
 /// etcd's HashKV. Throws refused for a layout without versions, future_revision and compacted.
-[[nodiscard]] HashResult hash(OpenedStore& opened, const HashRequest& request);
+[[nodiscard]] HashResult hash(OpenedStore& opened, const HashRequest& asked);
 
 }  // namespace kvctl::jobs

@@ -1,5 +1,7 @@
 #include "kvctl/jobs/raft.hpp"
 
+#include <utility>
+
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/jobs/raft_log.hpp"
@@ -120,8 +122,8 @@ void append(Findings& to, Findings from) {
 }  // namespace
 
 struct RaftLog::Parts {
-    explicit Parts(const RaftRequest& request)
-        : o(request),
+    explicit Parts(RaftRequest request)
+        : o(std::move(request)),
           source(raftlog::open(o.log, o.open.timeout_ms, o.wal_dir)),
           view(o.store ? std::make_unique<StoreView>(*o.store, o.open, o.rules) : nullptr),
           beside(o, source->header(), view.get()) {}

@@ -81,9 +81,8 @@ void Comparer::Json::values(std::string_view before, std::string_view after) {
     const Kind b = is_nothing(before) ? Kind::none : json_kind(before);
     const Kind a = is_nothing(after) ? Kind::none : json_kind(after);
     const bool object = (b == Kind::object || b == Kind::none) && (a == Kind::object || a == Kind::none);
-    if (object && !is_empty_object(before) && !is_empty_object(after)) {
-        members(before, after);
-    } else if (b == Kind::object && a == Kind::object) {
+    if ((object && !is_empty_object(before) && !is_empty_object(after)) ||
+        (b == Kind::object && a == Kind::object)) {
         members(before, after);
     } else if (b == Kind::array && a == Kind::array) {
         arrays(before, after);

@@ -56,7 +56,7 @@ class Predecessors {
         mvcc::Revision last;
         std::string value;
     };
-    [[nodiscard]] std::uint32_t find_or_add(std::string_view key, bool& added);
+    [[nodiscard]] std::uint32_t find_or_add(std::string_view wanted, bool& added);
     void grow();
     void cache(std::uint32_t id, std::string_view value);
     void forget_some();

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <limits>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "kvctl/base/bytes.hpp"
@@ -64,8 +65,8 @@ bool two_pay(const std::vector<WalSegment>& segments) {
 
 class WalDir final : public Source {
   public:
-    WalDir(const std::string& directory, const std::string& snap_directory, Threads threads)
-        : segments_(list_segments(directory)), snap_(snap_directory) {
+    WalDir(const std::string& directory, std::string snap_directory, Threads threads)
+        : segments_(list_segments(directory)), snap_(std::move(snap_directory)) {
         if (snap_.empty()) snap_ = (fs::path(directory).lexically_normal() / ".." / "snap").native();
         header_.kind = SourceKind::wal;
         header_.path = directory;

@@ -25,7 +25,7 @@ void build(const TempFile& file, const BboltStore& store, const RebuildChanges& 
 // What the file's own messages name is a file that is gone by then.
 template <class F>
 void in_the_name_of(const BboltStore& store, const TempFile& file, F f) {
-    const std::string temporary = file.path();
+    const std::string& temporary = file.path();
     try {
         f();
     } catch (const Error& e) {
