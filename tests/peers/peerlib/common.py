@@ -184,7 +184,7 @@ def event(raw):
     """A watch event without what may differ between two equal answers."""
     previous = raw.get("prev_kv")
     return {"type": raw.get("type", 0), "mod_revision": raw["kv"]["mod_revision"], "kv": raw["kv"],
-            "prev": previous and previous.get("value")}
+            "prev": previous and previous.get("value"), "prev_revision": previous and previous["mod_revision"]}
 
 
 def text(encoded):
