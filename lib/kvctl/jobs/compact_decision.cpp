@@ -61,7 +61,7 @@ void read_raft_log(store::Store& store, const CompactRequest& request, bool exec
     // Too little to gain: then the log stays as well.
     if (d.too_little_gain) target = {std::nullopt, false, request.raft_keep};
     LogReading reading = read_log(*source, own ? "store" : *request.raft_log, target, d.head.consistent_index,
-                                  release_of(store));
+                                  release_of(store), owner_of(store));
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && request.output && in_folder)
@@ -169,7 +169,7 @@ void check_request(store::Store& store, const CompactRequest& request, const Dec
 
 Decision decide(store::Store& store, const CompactRequest& request, bool executes, Progress* progress) {
     const store::StoreInfo& info = store.info();
-    const store::RuleChoice choice = store::choose_rules(store, request.rules);
+    const store::RuleChoice choice = rules_of(store, request.rules, request.wal_dir);
     if (request.drop_old_values && !store.traits().old_values)
         throw Error(ErrorKind::usage, info.path + ": --drop-old-values: only a kine store has old values");
     check_options(store, request);
