@@ -132,10 +132,21 @@ void check_options(const store::Store& store, const CompactRequest& request) {
     }
     refuse(traits.member && request.compacts_raft() && !request.raft_log, "--raft-index",
            "an etcd WAL is never written");
+    refuse(request.live && store.info().layout != store::Layout::kine, "--live",
+           "only a kine store is compacted beside its server");
     refuse(!traits.member && request.disarm, "--disarm", "only an etcd db holds alarms");
     refuse(!traits.member && request.all_members, "--all-members", "only an etcd db has members");
     refuse(request.target_size.has_value() && converts(store, request), "--target-size",
            "how large a store of another layout becomes is not foretold");
+}
+
+// Clients of a running server may be as far behind as it allows them.
+MainRevision live_target(MainRevision asked, Decision& d) {
+    const MainRevision highest = highest_live_target(d.head);
+    if (asked <= highest) return asked;
+    d.notes.warnings.push_back("beside a running server the newest 1000 revisions stay: the target is " +
+                               std::to_string(highest.value()) + ", not " + std::to_string(asked.value()));
+    return highest;
 }
 
 // What a server on a data dir does with its log once the db is another.
@@ -176,7 +187,8 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
     Decision d;
     if (executes && !request.output && !store.traits().in_place) store.check_executable(d.notes.findings);
     d.head = store.head();
-    const MainRevision target = target_of(info, request, d.head);
+    MainRevision target = target_of(info, request, d.head);
+    if (request.live) target = live_target(target, d);
     store.check_compactable(d.head);
     d.index = std::make_unique<mvcc::TreeIndex>(store.load(choice.rules, d.notes.findings, progress));
     for (Finding& f : store.structure_faults(progress)) d.notes.findings.push_back(std::move(f));
