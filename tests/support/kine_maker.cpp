@@ -217,6 +217,24 @@ KineMaker random_kine(std::uint32_t seed, std::size_t writes, bool copies_values
     return m;
 }
 
+KineMaker backlogged_kine(std::uint32_t seed, std::size_t writes) {
+    KineMaker m = random_kine(seed, 300, false);
+    std::mt19937 engine(seed);
+    const auto below = [&](std::size_t n) { return engine() % n; };
+    for (std::size_t i = 0; i < writes; ++i) {
+        const std::string key = "/registry/leases/ns/k" + std::to_string(below(3 + below(60)));
+        if (below(40) == 0) m.gap();
+        if (below(60) == 0) m.hole();
+        if (m.live(key) && below(5) == 0) {
+            m.remove(key);
+        } else {
+            m.put(key, "k8s" + std::string(below(300), static_cast<char>('a' + below(26))));
+        }
+    }
+    m.put("/registry/last", "v");
+    return m;
+}
+
 std::vector<std::string> compare_kine(const std::string& before, const std::string& after,
                                       std::int64_t revision, bool old_values_dropped) {
     std::vector<std::string> wrong;

@@ -14,7 +14,6 @@
 #include "kvctl/store/archive.hpp"
 #include "kvctl/store/conversion.hpp"
 #include "kvctl/store/convert.hpp"
-#include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/history_file.hpp"
 #include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/one_moment.hpp"
@@ -167,7 +166,7 @@ void import_buckets(const ImportRequest& o, store::Store& source, Progress* prog
         throw Error(ErrorKind::damaged, source.info().path + ": " + f.where + ": " + f.what);
     store::copy_buckets(source, target_of(o, false), progress);
     const mvcc::TreeIndex index =
-        source.load(store::choose_rules(source, std::nullopt).rules, report.notes.findings, progress);
+        source.load(rules_of(source, std::nullopt, o.wal_dir).rules, report.notes.findings, progress);
     report.revisions = index.total().revisions;
     report.tombstones = index.total().tombstones;
     report.bytes = index.total().bytes;
@@ -177,6 +176,7 @@ void import_buckets(const ImportRequest& o, store::Store& source, Progress* prog
 // Rows, leases and counters of a sound store, and its raft log where the target has a place for one.
 void convert(const ImportRequest& o, store::Store& source, raftlog::Source* log, Progress* progress,
              report::ImportReport& report) {
+    (void)rules_of(source, std::nullopt, o.wal_dir);  // the conversion asks the store
     const std::unique_ptr<store::Conversion> conversion = source.conversion(o.to, progress);
     // What is to be written holds at least the keys and values.
     store::check_space({conversion->bytes(), store::folder_of(o.output)}, o.output);

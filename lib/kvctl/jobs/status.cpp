@@ -3,7 +3,6 @@
 #include "kvctl/jobs/advice.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/raft_log.hpp"
-#include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/holders.hpp"
 
 namespace kvctl::jobs {
@@ -77,7 +76,7 @@ report::StatusReport status(const StatusRequest& request, Progress* progress) {
     for (store::Holder& h : store::holders_of(request.path))
         r.in_use_by.emplace_back(h.pid, std::move(h.command));
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
-    const mvcc::CompactionRules rules = store::choose_rules(*store, request.rules).rules;
+    const mvcc::CompactionRules rules = rules_of(*store, request.rules, request.wal_dir).rules;
     const store::StoreHead head = store->head();
     Findings findings = store->notices();
     const mvcc::TreeIndex index = store->load(rules, findings, progress);

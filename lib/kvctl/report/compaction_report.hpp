@@ -42,10 +42,23 @@ struct TargetTime {
     std::int64_t error = 0;          ///< up to the next time that is known, in microseconds
 };
 
+/// Of a compaction beside a running server.
+struct LiveWork {
+    /// Nullopt in a forecast.
+    struct Counts {
+        std::uint64_t transactions = 0;
+        std::uint64_t longest_ms = 0;    ///< that one of them held the lock
+        std::uint64_t busy_retries = 0;  ///< how often the lock was found taken
+        std::uint64_t foreign_compactions = 0;
+    };
+    std::optional<Counts> counts;
+};
+
 /// Everything `kvctl compact` says; the plan and the index stay the caller's.
 struct CompactionReport {
     StoreFacts store;
-    std::string result;     ///< compacted, would-compact, already-compacted, already-fits, below-min-gain
+    /// compacted, partly, would-compact, already-compacted, already-fits, below-min-gain
+    std::string result;
     bool executed = false;  ///< false: a forecast
     const mvcc::TreeIndex* index = nullptr;
     const mvcc::CompactionPlan* plan = nullptr;
@@ -63,6 +76,7 @@ struct CompactionReport {
     std::string command;                    ///< what would do it; only for a forecast
     Refusal refusal;                        ///< why that would be refused
     std::optional<TargetTime> target_time;  ///< nullopt: no age was asked for
+    std::optional<LiveWork> live;           ///< nullopt: the store was, or would be, this process's alone
     bool list = false;                      ///< name every removed revision
 };
 

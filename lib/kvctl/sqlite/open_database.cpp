@@ -18,7 +18,7 @@
 namespace kvctl::sqlite {
 namespace {
 
-int stop_when_interrupted(void* /*unused*/) {
+int interrupted(void* /*unused*/) {
     return interrupt_signal() != 0 ? 1 : 0;
 }
 
@@ -35,6 +35,10 @@ constexpr std::array<std::pair<int, int>, 8> k_limits{{
 }};
 
 }  // namespace
+
+void Database::stop_when_interrupted(bool stops) const {
+    sqlite3_progress_handler(handle_, stops ? 10000 : 0, interrupted, nullptr);
+}
 
 Database Database::open(const std::string& path, Mode mode) {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -79,7 +83,7 @@ Database Database::open(const std::string& path, Mode mode) {
     std::array<const char*, 2> modules{"dbstat", nullptr};  // all others go: full text, R-trees
     sqlite3_drop_modules(handle, modules.data());
     for (const auto& [limit, value] : k_limits) sqlite3_limit(handle, limit, value);
-    sqlite3_progress_handler(handle, 10000, stop_when_interrupted, nullptr);
+    db.stop_when_interrupted(true);
     db.exec("PRAGMA cell_size_check=ON");
     // What is read or copied is taken as it is; a row that is changed must still please its table.
     if (mode != Mode::write) db.exec("PRAGMA ignore_check_constraints=ON");

@@ -147,6 +147,8 @@ class Store {
     [[nodiscard]] virtual Findings notices() { return {}; }
     /// The release of etcd that the rows are of, as far as the store tells; kine: nullopt.
     [[nodiscard]] virtual std::optional<mvcc::EtcdRelease> release() { return std::nullopt; }
+    /// The cluster version that the raft log of an etcd db sets, for one that does not hold it itself yet.
+    virtual void take_cluster_version(const std::string& /*version*/) {}
     /// Only an etcd db has any; complete behind load().
     [[nodiscard]] virtual std::optional<EtcdFacts> etcd_facts() { return std::nullopt; }
 

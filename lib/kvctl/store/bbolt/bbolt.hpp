@@ -40,6 +40,7 @@ class BboltStore : public Store {
     [[nodiscard]] Findings notices() override;
     /// By storageVersion, else the cluster version.
     [[nodiscard]] std::optional<mvcc::EtcdRelease> release() override;
+    void take_cluster_version(const std::string& version) override { log_version_ = version; }
     [[nodiscard]] std::optional<EtcdFacts> etcd_facts() override;
     /// member/wal of the data dir that `path` was.
     [[nodiscard]] LogPlace log_place() override;
@@ -103,6 +104,8 @@ class BboltStore : public Store {
     [[nodiscard]] std::optional<std::string_view> value_of(std::string_view bucket,
                                                            std::string_view key) const;
     [[nodiscard]] std::vector<EtcdFacts::Member> members() const;
+    /// Its own, else that of the log.
+    [[nodiscard]] std::optional<std::string> cluster_version() const;
     void fill_sorted(mvcc::TreeIndex& index);
     void check_meta(Findings& findings) const;
     void check_received(Findings& findings) const;
@@ -112,6 +115,7 @@ class BboltStore : public Store {
     bbolt::File file_;
     bbolt::Bucket rows_;
     std::vector<EtcdFacts::Bucket> buckets_;  // as load() measured them
+    std::optional<std::string> log_version_;
 };
 
 }  // namespace kvctl::store

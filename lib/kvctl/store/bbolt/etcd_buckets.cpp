@@ -215,8 +215,13 @@ std::optional<mvcc::EtcdRelease> BboltStore::release() {
     if (const auto stored = meta_bytes("storageVersion")) {
         if (const auto release = mvcc::EtcdRelease::parse(*stored)) return release;
     }
-    const auto cluster = value_of("cluster", "clusterVersion");
+    const auto cluster = cluster_version();
     return cluster ? mvcc::EtcdRelease::parse(*cluster) : std::nullopt;
+}
+
+std::optional<std::string> BboltStore::cluster_version() const {
+    if (const auto version = value_of("cluster", "clusterVersion")) return text_of(*version);
+    return log_version_;
 }
 
 // The members by their own bucket: confState may be that of the cluster a snapshot was taken of.
@@ -275,7 +280,7 @@ std::vector<EtcdFacts::Alarm> BboltStore::alarms() const {
 
 std::optional<EtcdFacts> BboltStore::etcd_facts() {
     EtcdFacts facts;
-    if (const auto version = value_of("cluster", "clusterVersion")) facts.cluster_version = text_of(*version);
+    facts.cluster_version = cluster_version();
     if (const auto version = meta_bytes("storageVersion")) facts.storage_version = text_of(*version);
     facts.members = members();
     facts.alarms = alarms();

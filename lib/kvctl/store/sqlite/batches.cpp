@@ -36,8 +36,8 @@ Batches::Batches(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                      [&](Slot a, Slot b) { return released_by_[a] < released_by_[b]; });
 }
 
-std::span<const Slot> Batches::from(std::size_t begin) const {
-    std::size_t end = size_ < rows_.size() - begin ? begin + size_ : rows_.size();
+std::span<const Slot> Batches::from(std::size_t begin, std::size_t size) const {
+    std::size_t end = size < rows_.size() - begin ? begin + size : rows_.size();
     if (!released_by_.empty()) {
         while (end > begin && end < rows_.size() &&
                released_by_[rows_[end]] == released_by_[rows_[end - 1]]) {
@@ -45,6 +45,13 @@ std::span<const Slot> Batches::from(std::size_t begin) const {
         }
     }
     return std::span(rows_).subspan(begin, end - begin);
+}
+
+std::size_t Batches::released_by(MainRevision at) const {
+    const Slot above = index_.upper_bound(at);
+    const auto end =
+        std::partition_point(rows_.begin(), rows_.end(), [&](Slot s) { return released_by_[s] < above; });
+    return static_cast<std::size_t>(end - rows_.begin());
 }
 
 MainRevision Batches::reached_by(std::span<const Slot> batch) const {
