@@ -106,7 +106,8 @@ TEST_CASE(
         REQUIRE(operands.contains(name));
         for (const char* format : {"text", "json", "jsonl"}) {
             CAPTURE(std::string(format));
-            for (const char* file : {"s.db", "new.db", "page.html"}) std::filesystem::remove(folder.file(file));
+            for (const char* file : {"s.db", "new.db", "page.html"})
+                std::filesystem::remove(folder.file(file));
             make_native(db, long_history(60, 7).row_list());
             std::vector<std::string> args{name};
             // What prints no report has no format.
