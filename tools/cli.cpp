@@ -33,6 +33,8 @@ constexpr std::array k_commands{
             churn_options, churn},
     Command{"timeline", "", "[OPTIONS] STORE\n[OPTIONS] --at TIME STORE\n[OPTIONS] --of REV STORE",
             "Lay revisions against time, by the times in Kubernetes objects", timeline_options, timeline},
+    Command{"report", "", "[OPTIONS] STORE -o FILE.html",
+            "Write one HTML page about a store, with pictures, for a browser", report_options, report_page},
     Command{"get", "", "[OPTIONS] KEY [END] STORE", "Read keys at a revision, as etcdctl does", get_options,
             get},
     Command{"history", "", "[OPTIONS] KEY STORE", "Show every stored revision of a key, by generation",

@@ -1,6 +1,7 @@
 #include "tools/new_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -42,6 +43,52 @@ void NewFile::commit() {
     if (::fsync(parts_->fd) != 0) throw io_error(path_, "cannot sync", errno);
     store::sync_folder(store::folder_of(path_));
     committed_ = true;
+}
+
+struct PublishedFile::Parts {
+    store::TempFile file;
+    FdBuffer buffer;
+    std::ostream out;
+    explicit Parts(const std::string& path) : file(path), buffer(file.descriptor()), out(&buffer) {}
+};
+
+PublishedFile::PublishedFile(std::string path, Over over) : path_(std::move(path)), over_(over) {
+    if (over_ == Over::nothing) {
+        store::expect_new(path_);
+        parts_ = std::make_unique<Parts>(path_);
+        return;
+    }
+    struct stat st {};
+    const bool there = ::lstat(path_.c_str(), &st) == 0;
+    if (there && !S_ISREG(st.st_mode))
+        throw Error(ErrorKind::refused, path_ + ": is no ordinary file and is not replaced");
+    store::TempFile::remove_abandoned(path_);
+    parts_ = std::make_unique<Parts>(path_);
+    if (there) {
+        parts_->file.take_identity_of(path_);
+        return;
+    }
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    if (::fchmod(parts_->file.descriptor(), 0666 & ~mask) != 0)
+        throw io_error(path_, "cannot set its mode", errno);
+}
+
+PublishedFile::~PublishedFile() = default;
+
+std::ostream& PublishedFile::stream() {
+    return parts_->out;
+}
+
+void PublishedFile::commit() {
+    parts_->out.flush();
+    if (!parts_->out) throw io_error(path_, "cannot write", parts_->buffer.error());
+    parts_->file.sync();
+    if (over_ == Over::older) {
+        parts_->file.publish_over(path_);
+    } else {
+        parts_->file.publish_as_new(path_);
+    }
 }
 
 }  // namespace kvctl::cli

@@ -1,6 +1,8 @@
 #include "kvctl/jobs/status.hpp"
 
+#include "kvctl/base/error.hpp"
 #include "kvctl/jobs/advice.hpp"
+#include "kvctl/jobs/compact_target.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/store/holders.hpp"
@@ -69,6 +71,20 @@ void add_counts(const mvcc::TreeIndex& index, report::StatusReport& r) {
     add_bytes(index, r);
 }
 
+// nullopt where no compaction can be planned, or its outcome is not foretold.
+std::optional<std::uint64_t> predict(store::Store& store, const store::StoreHead& head,
+                                     const mvcc::TreeIndex& index, std::uint64_t keep_last) try {
+    store.check_compactable(head);
+    const CompactRequest request{.path = store.info().path, .keep_last = keep_last};
+    const mvcc::CompactionPlan plan =
+        mvcc::plan_compaction(index, input_of(head), target_of(store.info(), request, head));
+    const std::unique_ptr<store::CompactionModel> model = store.model(index);
+    return model->file_bytes(plan, {model->strategy(plan, true), false, false});
+} catch (const Error& e) {
+    if (e.kind() != ErrorKind::refused && e.kind() != ErrorKind::damaged) throw;
+    return std::nullopt;
+}
+
 }  // namespace
 
 report::StatusReport status(const StatusRequest& request, Progress* progress) {
@@ -90,6 +106,7 @@ report::StatusReport status(const StatusRequest& request, Progress* progress) {
         r.raft_log = read_log(*source, "store", {}, head.consistent_index).facts;
     }
     r.hints = advice(*store, head, index, r, findings);
+    if (request.predict_keeping) r.predicted_bytes = predict(*store, head, index, *request.predict_keeping);
     return r;
 }
 

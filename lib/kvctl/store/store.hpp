@@ -19,10 +19,12 @@
 #include "kvctl/mvcc/tree_index.hpp"
 #include "kvctl/store/cluster.hpp"
 #include "kvctl/store/etcd_facts.hpp"
+#include "kvctl/store/page_map.hpp"
 
 namespace kvctl::mvcc {
 struct CompactionPlan;
-}
+class SlotSet;
+}  // namespace kvctl::mvcc
 namespace kvctl::sqlite {
 class Database;
 }
@@ -214,6 +216,14 @@ class Store {
     /// What is wrong with the file that load() need not notice and a file made from it would hide, as errors.
     /// Reads the whole structure.
     [[nodiscard]] virtual Findings structure_faults(Progress* /*progress*/) { return {}; }
+
+    /// What each page of the file is for; `live` are those rows of load()'s `index` that hold what a key is
+    /// now. Reads the whole structure, but no value. nullopt: the layout cannot tell.
+    [[nodiscard]] virtual std::optional<PageMap> page_map(const mvcc::TreeIndex& /*index*/,
+                                                          const mvcc::SlotSet& /*live*/,
+                                                          Progress* /*progress*/) {
+        return std::nullopt;
+    }
 
     /// Throws refused where the members of a cluster would not survive the change of one.
     virtual void check_member_change(const MemberChange& /*change*/) {}

@@ -29,6 +29,8 @@ class SqliteStore : public Store {
                                        Progress* progress) override;
     void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                          const Execution& execution, const std::string& output) override;
+    [[nodiscard]] std::optional<PageMap> page_map(const mvcc::TreeIndex& index, const mvcc::SlotSet& live,
+                                                  Progress* progress) override;
     /// Refused when the revision table has a trigger, a generated column, or a column that is not the
     /// layout's and has no default: what a write would do then is not known.
     void check_executable(Findings& findings) override;
