@@ -2,12 +2,12 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/jobs/status.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
-#include "tools/sizes.hpp"
 
 namespace kvctl::cli {
 namespace {

@@ -46,8 +46,8 @@ class SqliteStore : public Store {
     [[nodiscard]] sqlite::Database& db() noexcept { return connection_.db; }
     [[nodiscard]] const TableInfo& table() const noexcept { return table_; }
     /// Read without locks, because nobody had the WAL-mode file open.
-    [[nodiscard]] bool detached() const noexcept {
-        return connection_.access == Connection::Access::detached;
+    [[nodiscard]] bool lockless() const noexcept {
+        return connection_.access == Connection::Access::lockless;
     }
     [[nodiscard]] bool changed() const override;
     [[nodiscard]] bool reads_snapshot() const noexcept override {
@@ -88,7 +88,7 @@ class SqliteStore : public Store {
     [[nodiscard]] virtual std::size_t identity_columns() const noexcept = 0;
     /// Called before a scan; the counters a scan gathers beside the index start anew.
     void set_table(TableInfo table) { table_ = std::move(table); }
-    /// Throws busy when a detached file changed since it was opened.
+    /// Throws busy when a lockless file changed since it was opened.
     void check_unchanged() const;
 
     StoreInfo info_;

@@ -3,7 +3,7 @@
 #include <ostream>
 #include <string>
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 
 /// A file that must not exist yet, with mode 0600; removed again unless commit() is reached.
 class NewFile {
@@ -25,4 +25,4 @@ class NewFile {
     bool committed_ = false;
 };
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs
