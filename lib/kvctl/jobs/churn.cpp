@@ -6,6 +6,7 @@
 
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/kube_scan.hpp"
+#include "kvctl/jobs/row_pipe.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -38,6 +39,19 @@ MainRevision revision_since(store::Store& store, const Since& since, Progress* p
                  : MainRevision(std::numeric_limits<std::int64_t>::min());
 }
 
+// One thread reads the rows and finds what came before each, another one compares.
+void count_all(store::Store& store, MainRevision to, Progress* progress, kube::Churn& churn) {
+    kube::Predecessors rows(value_reader(store));
+    RowPipe pipe([&churn](const mvcc::Record& record, const kube::Predecessors::Before& before) {
+        churn.add(record, before);
+    });
+    scan(store, to, progress, [&](const mvcc::Record& record) {
+        const bool counted = churn.counts(record);
+        pipe.push(record, rows.step(record, counted, counted));
+    });
+    pipe.finish();
+}
+
 void set_times(report::ChurnReport& report, const kube::Timeline& timeline) {
     if (const auto at = timeline.time_of(report.from)) report.from_time = at->time;
     if (const auto at = timeline.time_of(report.to)) report.to_time = at->time;
@@ -54,8 +68,8 @@ report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progres
     check_window(*store, head, window.from, window.to);
     if (request.since) window.from = revision_since(*store, *request.since, progress);
 
-    kube::Churn churn(request.by, window, value_reader(*store));
-    scan(*store, window.to, progress, [&](const mvcc::Record& record) { churn.add(record); });
+    kube::Churn churn(request.by, window);
+    count_all(*store, window.to, progress, churn);
 
     report::ChurnReport report;
     report.store = facts_of(store->info());
