@@ -7,12 +7,12 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/fd_buffer.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/mapped_file.hpp"
 #include "tools/cmd_help.hpp"
 #include "tools/commands.hpp"
 #include "tools/error_report.hpp"
-#include "tools/fd_buffer.hpp"
 #include "tools/suggest.hpp"
 
 namespace kvctl::cli {

@@ -2,10 +2,10 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
+#include "kvctl/jobs/new_file.hpp"
 #include "kvctl/jobs/store_report.hpp"
 #include "kvctl/store/open.hpp"
 #include "tools/commands.hpp"
-#include "tools/new_file.hpp"
 #include "tools/shared_options.hpp"
 #include "tools/store_access.hpp"
 #include "tools/values.hpp"
@@ -41,7 +41,7 @@ int report_page(const Args& args, Io& io) {
     if (const auto v = parsed.value("rev")) request.rev = parse_revision("--rev", *v);
     if (const auto v = parsed.value("keep-last")) request.keep_last = parse_u64("--keep-last", *v);
 
-    PublishedFile page(*path, PublishedFile::Over::nothing);
+    jobs::PublishedFile page(*path, jobs::PublishedFile::Over::nothing);
     report::PageWritten done;
     {
         const auto progress = make_progress(output, io);

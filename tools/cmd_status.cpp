@@ -4,14 +4,14 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/text.hpp"
+#include "kvctl/jobs/new_file.hpp"
 #include "kvctl/jobs/status.hpp"
 #include "kvctl/report/prometheus.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
-#include "tools/new_file.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
-#include "tools/sizes.hpp"
 
 namespace kvctl::cli {
 namespace {
@@ -53,7 +53,7 @@ void write_metrics(const std::vector<report::Scraped>& stores, const Parsed& par
         std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
             .count();
     if (const auto path = parsed.value("output")) {
-        PublishedFile file(*path, PublishedFile::Over::older);
+        jobs::PublishedFile file(*path, jobs::PublishedFile::Over::older);
         report::write_prometheus(file.stream(), stores, k_predict_keeping, now);
         file.commit();
     } else if (!output.quiet) {

@@ -37,6 +37,8 @@ namespace kvctl {
 
 /// Lower-case hex of a number, without leading zeros ("0" for 0).
 [[nodiscard]] std::string hex(std::uint64_t value);
+/// The number that hex digits and nothing else are; nullopt for anything else, and one above 2^64-1.
+[[nodiscard]] std::optional<std::uint64_t> parse_hex(std::string_view digits) noexcept;
 /// Eight lower-case hex digits.
 [[nodiscard]] std::string hex32(std::uint32_t value);
 

@@ -15,7 +15,6 @@
 #include "kvctl/store/conversion.hpp"
 #include "kvctl/store/convert.hpp"
 #include "kvctl/store/history_file.hpp"
-#include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/salvage.hpp"
 #include "kvctl/store/space.hpp"
@@ -85,7 +84,7 @@ raft::SnapshotMeta log_start(const raftlog::Header& header, raftlog::Release rel
 }
 
 // The part of a log that a starting server would load: what lies behind the newest snapshot.
-void add_log(store::NativeWriter& writer, raftlog::Source& log, store::Store& source, const ImportRequest& o,
+void add_log(store::Target& target, raftlog::Source& log, store::Store& source, const ImportRequest& o,
              report::ImportReport& report) {
     const raftlog::Header& header = log.header();
     const store::StoreHead head = source.head();
@@ -97,7 +96,7 @@ void add_log(store::NativeWriter& writer, raftlog::Source& log, store::Store& so
         if ((++n & 0xFF) == 0) check_interrupt();
         (void)commit.see(item.entry());
         if (item.facts.index <= facts.snapshot.index) return true;
-        writer.add_raft_entry(item.facts.index.value(), item.facts.term.value(),
+        target.add_raft_entry(item.facts.index.value(), item.facts.term.value(),
                               static_cast<std::int64_t>(item.facts.type),
                               item.data_present ? std::optional(item.data) : std::nullopt);
         ++facts.entries;
@@ -105,7 +104,7 @@ void add_log(store::NativeWriter& writer, raftlog::Source& log, store::Store& so
         return true;
     });
     const auto set = [&](const char* name, std::uint64_t value) {
-        writer.set_meta(name, static_cast<std::int64_t>(value));
+        target.set_meta(name, static_cast<std::int64_t>(value));
     };
     set("raft_snapshot_index", facts.snapshot.index.value());
     set("raft_snapshot_term", facts.snapshot.term.value());
@@ -188,8 +187,7 @@ void convert(const ImportRequest& o, store::Store& source, raftlog::Source* log,
         conversion->each([&](const mvcc::Record& r) { add(*target, r, report); }, progress);
         add_leases(*target, conversion->found_leases(), report);
     });
-    if (auto* const writer = dynamic_cast<store::NativeWriter*>(target.get()); writer != nullptr && log)
-        add_log(*writer, *log, source, o, report);
+    if (log && target->takes_log()) add_log(*target, *log, source, o, report);
     for (const std::string& w : conversion->warnings()) report.notes.warnings.push_back(w);
     for (const Finding& f : conversion->findings()) report.notes.findings.push_back(f);
     if (progress != nullptr && (o.key_index || o.to == store::TargetKind::kine))

@@ -60,7 +60,10 @@ std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms,
 }
 
 raftlog::Release release_of(store::Store& store, const std::optional<std::string>& asked) {
-    return raftlog::release_of(asked ? *asked : store.storage_version().value_or(""));
+    if (asked) return raftlog::release_of(*asked);
+    // Of other stores no server of etcd's starts.
+    const auto release = store.traits().member ? store.release() : std::nullopt;
+    return release ? raftlog::release_of(release->text()) : raftlog::Release::unknown;
 }
 
 LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,

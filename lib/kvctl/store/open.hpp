@@ -47,4 +47,7 @@ void refuse_archive(const std::string& path);
 /// The file that a path stands for (locate_store), symbolic links resolved; throws io when there is none.
 [[nodiscard]] std::string resolve_path(const std::string& path);
 
+/// Of the SQLite that this program runs with.
+[[nodiscard]] std::string sqlite_version();
+
 }  // namespace kvctl::store

@@ -141,8 +141,6 @@ class Store {
     [[nodiscard]] virtual LogPlace log_place() = 0;
     /// Throws damaged where what tells cannot be read.
     [[nodiscard]] virtual Cluster cluster() { return {}; }
-    /// The release of etcd that wrote the store, where it says so ("3.6.0").
-    [[nodiscard]] virtual std::optional<std::string> storage_version() { return std::nullopt; }
 
     /// What the file itself shows before any row is read, and every command tells: an older transaction in
     /// place of a newer one that cannot be read.

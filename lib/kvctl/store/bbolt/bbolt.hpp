@@ -63,7 +63,6 @@ class BboltStore : public Store {
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
     /// Of the buckets `members` and `members_removed`; names that are no ids are passed over.
     [[nodiscard]] Cluster cluster() override;
-    [[nodiscard]] std::optional<std::string> storage_version() override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
     [[nodiscard]] Findings structure_faults(Progress* progress) override;
     void check_member_change(const MemberChange& change) override;

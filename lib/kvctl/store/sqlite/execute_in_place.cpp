@@ -66,7 +66,7 @@ class Verification {
           current_(store.head().current),
           rows_(count_rows(store.db(), store.table().name)),
           with_bytes_(with_bytes),
-          digest_(mvcc::digest_rows(index, plan.above, &plan.removed_slots, with_bytes)) {}
+          digest_(mvcc::digest_rows(index, plan.slot_end, &plan.removed_slots, with_bytes)) {}
 
     // `bookkeeping` rows more (or fewer) than before stand in the table beside the plan's.
     void check(std::int64_t bookkeeping) {
@@ -157,7 +157,7 @@ void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, con
     }
     if (execution.progress != nullptr) execution.progress->update("deleting", 0, 0);
     const std::uint64_t deleted =
-        kine ? delete_kine(db, index, plan.removed_slots, plan.above)
+        kine ? delete_kine(db, index, plan.removed_slots, plan.slot_end)
              : delete_native(db, index, plan.removed_slots, MainRevision(k_lowest_revision),
                              plan.compacted_after, store.in_order());
     if (deleted != plan.removed.revisions) {

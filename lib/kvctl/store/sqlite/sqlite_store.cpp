@@ -53,7 +53,7 @@ bool SqliteStore::changed() const {
 }
 
 void SqliteStore::check_unchanged() const {
-    if (connection_.access == Connection::Access::detached &&
+    if (connection_.access == Connection::Access::lockless &&
         fingerprint(info_.real_path) != connection_.seen) {
         throw Error(ErrorKind::busy,
                     info_.path + ": was changed by another process while it was read; try again");
@@ -308,7 +308,7 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
                          std::nullopt});
             }
         }
-        if (connection_.access == Connection::Access::detached &&
+        if (connection_.access == Connection::Access::lockless &&
             fingerprint(info_.real_path) != connection_.seen) {
             if (attempt == 3) check_unchanged();
             connection_.db.close();

@@ -54,8 +54,8 @@ class SqliteStore : public Store {
     [[nodiscard]] sqlite::Database& db() noexcept { return connection_.db; }
     [[nodiscard]] const TableInfo& table() const noexcept { return table_; }
     /// Read without locks, because nobody had the WAL-mode file open.
-    [[nodiscard]] bool detached() const noexcept {
-        return connection_.access == Connection::Access::detached;
+    [[nodiscard]] bool lockless() const noexcept {
+        return connection_.access == Connection::Access::lockless;
     }
     [[nodiscard]] bool changed() const override;
     [[nodiscard]] bool reads_snapshot() const noexcept override {
@@ -99,7 +99,7 @@ class SqliteStore : public Store {
     /// How many of the scanned columns tell a row from every other.
     [[nodiscard]] virtual std::size_t identity_columns() const noexcept = 0;
     void set_table(TableInfo table) { table_ = std::move(table); }
-    /// Throws busy when a detached file changed since it was opened.
+    /// Throws busy when a lockless file changed since it was opened.
     void check_unchanged() const;
 
     StoreInfo info_;

@@ -3,7 +3,7 @@
 #include <ostream>
 #include <string>
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 
 /// A file that must not exist yet, with mode 0600; removed again unless commit() is reached.
 class NewFile {
@@ -49,4 +49,4 @@ class PublishedFile {
     std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs

@@ -1,4 +1,4 @@
-#include "tools/new_file.hpp"
+#include "kvctl/jobs/new_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -7,10 +7,10 @@
 #include <cerrno>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/fd_buffer.hpp"
 #include "kvctl/store/temp_file.hpp"
-#include "tools/fd_buffer.hpp"
 
-namespace kvctl::cli {
+namespace kvctl::jobs {
 
 struct NewFile::Parts {
     int fd;
@@ -91,4 +91,4 @@ void PublishedFile::commit() {
     }
 }
 
-}  // namespace kvctl::cli
+}  // namespace kvctl::jobs
