@@ -63,9 +63,10 @@ TEST_CASE("includes: a room of the library includes only the rooms below it") {
         {"raft", {"base"}},
         {"kube", {"mvcc", "base"}},
         {"sqlite", {"base"}},
+        {"dqlite", {"base"}},
         {"bbolt", {"base"}},
-        {"store", {"mvcc", "sqlite", "bbolt", "base"}},
-        {"raftlog", {"raft", "sqlite", "base"}},
+        {"store", {"mvcc", "sqlite", "bbolt", "dqlite", "base"}},
+        {"raftlog", {"raft", "sqlite", "dqlite", "base"}},
         {"report", {"kube", "mvcc", "raft", "base"}},
         {"jobs", {"report", "store", "raftlog", "kube", "mvcc", "raft", "base"}},
     };

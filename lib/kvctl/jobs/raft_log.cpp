@@ -127,6 +127,14 @@ LogReading read_log(raftlog::Source& source, const std::string& name, const LogT
     return reading;
 }
 
+void refuse_dqlite(const raftlog::Header& header) {
+    if (header.kind != raftlog::SourceKind::dqlite) return;
+    throw Error(ErrorKind::read_only_layout,
+                header.path +
+                    ": a dqlite log holds pages of a database, no requests of etcd's; 'kvctl compact -o "
+                    "NEWDIR' makes a directory with a short one");
+}
+
 std::optional<raft::Belonging::Store> owner_of(store::Store& store) try {
     const store::StoreHead head = store.head();
     const store::Cluster cluster = store.cluster();

@@ -61,6 +61,28 @@ report::EtcdStatus etcd_status(const store::EtcdFacts& facts) {
     return e;
 }
 
+report::DqliteStatus dqlite_status(const store::DqliteFacts& facts) {
+    report::DqliteStatus d;
+    d.database = facts.database;
+    d.databases = facts.databases;
+    d.term = facts.term;
+    d.voted_for = facts.voted_for;
+    for (const auto& m : facts.members) d.members.push_back({m.id, m.address, m.role});
+    d.configuration_index = facts.configuration_index;
+    for (const auto& s : facts.snapshots) d.snapshots.push_back({s.name, s.term, s.index, s.bytes, s.used});
+    d.snapshot_unpacked_bytes = facts.snapshot_unpacked_bytes;
+    d.first_index = facts.first_index;
+    d.last_index = facts.last_index;
+    d.applied = facts.applied;
+    d.tail_may_be_uncommitted = facts.tail_may_be_uncommitted;
+    d.bytes = {{"snapshots", facts.bytes.snapshots},
+               {"closed_segments", facts.bytes.closed},
+               {"open_segments", facts.bytes.open},
+               {"set_aside", facts.bytes.set_aside},
+               {"others", facts.bytes.others}};
+    return d;
+}
+
 void add_counts(const mvcc::TreeIndex& index, report::StatusReport& r) {
     if (index.slot_end() > 0) r.oldest = index.revision(0).main;
     r.revisions = index.total().revisions;
@@ -102,6 +124,7 @@ report::StatusReport status(const StatusRequest& request, Progress* progress) {
     r.leases = store->leases().size();
     r.meta = store->meta();
     if (const auto facts = store->etcd_facts()) r.etcd = etcd_status(*facts);
+    if (const auto facts = store->dqlite_facts()) r.dqlite = dqlite_status(*facts);
     if (const auto source = log_of(*store, request.open.timeout_ms, request.wal_dir)) {
         r.raft_log = read_log(*source, "store", {}, head.consistent_index).facts;
     }

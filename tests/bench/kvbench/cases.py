@@ -1,4 +1,4 @@
-"""What is compared with what: a function a group of the targets P1 to P13 and Q1 to Q11 (README.md lists them)."""
+"""What is compared with what: a function a group of the targets P1 to P14 and Q1 to Q11 (README.md lists them)."""
 import os
 from dataclasses import dataclass, field
 from typing import Callable, Optional
@@ -277,6 +277,23 @@ def hash_native(env):
             [Target("P13", "kvctl", "bare scan with values", 1.2)])
 
 
+def dqlite(env):
+    """P14: a directory laid together is its files read, and the database written once."""
+    for name, log in env.pick(quick=[("kine-50k", 40 << 20)], normal=[("kine-100k", 80 << 20)],
+                              full=[("kine-100k", 80 << 20), ("kine-1m", 400 << 20)]):
+        store = env.data.store(name)
+        path = env.data.dqlite_dir(store, log)
+        floor = 'cat "$0"/* >/dev/null && cat "$1" >"$2" && rm "$2"'
+        made = env.runner.path("database")
+        yield Case("P14", "a dqlite directory of %d MB, %s" % (
+            sum(e.stat().st_size for e in os.scandir(path)) >> 20, name), [
+                Contender("kvctl", lambda s: [env.kvctl, "get", "-w", "json", "/registry/health", s], path),
+                Contender("cat, and the database written once",
+                          lambda s: ["sh", "-c", floor, s, store.path, made], path),
+                cat(path)],
+            [Target("P14", "kvctl", "cat, and the database written once", 1.5)])
+
+
 def check(env):
     """Q6, Q7: everything that `check` looks at, against SQLite's own check of its pages and indexes."""
     for ident, limit, names in (("Q6", 1.5, env.pick(quick=["native-200k"], normal=["native-1m"], full=["native-1m"])),
@@ -346,4 +363,5 @@ def against_both(ident, limit):
 GROUPS = [({"P1", "P4", "Q3"}, dry_native), ({"P2", "P3", "Q2"}, dry_kine), ({"P5", "P6", "Q1"}, shrink_kine),
           ({"P7"}, shrink_kine_little), ({"P8"}, shrink_native), ({"P9"}, in_place_native), ({"P10"}, memory),
           ({"P11"}, growth), ({"P12"}, logs), ({"P13"}, hash_native), ({"Q6", "Q7"}, check), ({"Q4", "Q5"}, etcd_db),
-          ({"Q11"}, conversions)]
+          ({"Q11"}, conversions),
+          ({"P14"}, dqlite)]

@@ -13,7 +13,7 @@
 namespace kvctl::store {
 
 /// k3s's database: one table, one row a write, the compact revision in a row of its own.
-class KineStore final : public SqliteStore {
+class KineStore : public SqliteStore {
   public:
     /// Of what find_table() found there. Throws not_a_store when that is nothing or something is odd about
     /// it. A table whose id is not its primary key is read, never written.

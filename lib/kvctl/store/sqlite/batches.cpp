@@ -30,7 +30,7 @@ Batches::Batches(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
     index.for_each_row(0, plan.slot_end, [&](Slot s) {
         if (plan.removed_slots.contains(s)) rows_.push_back(s);
     });
-    if (layout != Layout::kine) return;
+    if (layout == Layout::native) return;
     released_by_ = releases_of(index, plan);
     std::stable_sort(rows_.begin(), rows_.end(),
                      [&](Slot a, Slot b) { return released_by_[a] < released_by_[b]; });

@@ -143,7 +143,7 @@ void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, con
                      const Execution& execution) {
     SqliteStore& store = writable.store();
     sqlite::Database& db = store.db();
-    const bool kine = store.info().layout == Layout::kine;
+    const bool kine = store.in_kine_table();
     sqlite::Transaction transaction(db, sqlite::Transaction::Kind::immediate);
     const std::vector<IndexInfo> indexes = droppable_indexes(store.table());
     const bool rebuild = !indexes.empty() && rebuilds_indexes(plan);
@@ -186,7 +186,7 @@ void run_batches(SqliteWritable& writable, const mvcc::TreeIndex& index, const m
                  const Execution& execution, std::int64_t batch) {
     SqliteStore& store = writable.store();
     sqlite::Database& db = store.db();
-    const bool kine = store.info().layout == Layout::kine;
+    const bool kine = store.in_kine_table();
     // The store is this process's alone from before the first batch to behind the last: once is enough.
     store.check_indexes(IndexChoice::all);
     const Batches batches(index, plan, store.info().layout, batch);

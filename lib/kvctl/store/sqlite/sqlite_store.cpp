@@ -267,7 +267,7 @@ mvcc::TreeIndex SqliteStore::load_upto(const mvcc::CompactionRules& rules, MainR
     } else {
         index.add_segments(1);
         Sink sink{index, 0, {}, {}};
-        const bool rowid_is_revision = info_.layout == Layout::kine;
+        const bool rowid_is_revision = in_kine_table();
         std::int64_t last = upto.value();
         if (!rowid_is_revision) {
             last = db().integer("SELECT rowid FROM revision WHERE main <= " + std::to_string(last) +
@@ -318,7 +318,7 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
         }
         // A native row that could not be taken makes the two ends differ; a kine store's compact rows are
         // seen whatever the others are.
-        if (log.empty() || info_.layout == Layout::kine) check_head(index);
+        if (log.empty() || in_kine_table()) check_head(index);
         for (Finding& f : log.take()) findings.push_back(std::move(f));
         return index;
     }

@@ -18,6 +18,8 @@
 
 namespace kvctl::store {
 
+class TempFile;
+
 /// What the two SQLite layouts share: the connection, and loading rows on two threads where that is safe and
 /// pays.
 class SqliteStore : public Store {
@@ -25,6 +27,8 @@ class SqliteStore : public Store {
     SqliteStore(StoreInfo info, Connection connection, int timeout_ms);
 
     [[nodiscard]] const StoreInfo& info() const override { return info_; }
+    /// The rows stand in a table of kine's, whatever brought it here: one row a revision, its id.
+    [[nodiscard]] bool in_kine_table() const noexcept { return info_.layout != Layout::native; }
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress) override;
     void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
@@ -74,6 +78,10 @@ class SqliteStore : public Store {
     void refresh_info();
 
   protected:
+    /// Writes what the plan leaves into `file`, reads it back and compares it with the plan. The file is not
+    /// yet synced.
+    void copy_compacted(const TempFile& file, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                        const Execution& execution);
     /// What a scan of one stretch hands each row to.
     struct Sink {
         mvcc::TreeIndex& index;
