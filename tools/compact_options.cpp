@@ -36,6 +36,11 @@ OptionTable compact_options() {
                file("backup", "FILE", "first copy STORE to the new FILE"),
                word("batch", "N",
                     "delete in transactions of N revisions, resumable (default: all or nothing)"),
+               flag("live", "kine: beside the running server, in small transactions"),
+               word("pause", "TIME",
+                    "with --live: let writers through for so long between two transactions (default: by "
+                    "measure)"),
+               word("max-time", "TIME", "with --live: stop after so long; a later run goes on"),
                word("min-gain", "SIZE|P%", "do nothing unless that much would be given back"),
                flag("drop-old-values", "kine: also clear old_value of surviving rows up to the revision"),
                flag("disarm", "etcd with one member: also take the NOSPACE alarm away"),
@@ -83,6 +88,19 @@ std::vector<std::string> work_of(const Parsed& parsed) {
     return given;
 }
 
+void check_live(const jobs::CompactRequest& o, const Parsed& parsed) {
+    if (!o.live) {
+        for (const char* const option : {"pause", "max-time"}) {
+            if (parsed.has(option)) throw usage("--" + std::string(option) + " goes with --live");
+        }
+        return;
+    }
+    if (o.output) throw usage("--live works on STORE itself; it does not go with --output");
+    if (o.strategy == store::Strategy::rewrite)
+        throw usage("--live deletes in place; it does not go with --strategy rewrite");
+    if (o.drop_old_values) throw usage("--drop-old-values does not go with --live: stop the server for it");
+}
+
 void check_combinations(const CompactOptions& options, const Parsed& parsed) {
     const jobs::CompactRequest& o = options.request;
     parsed.at_most_one_of({"rev", "keep-last", "keep-within", "target-size"});
@@ -90,6 +108,7 @@ void check_combinations(const CompactOptions& options, const Parsed& parsed) {
     if (parsed.has("batch") && o.strategy == store::Strategy::rewrite) {
         throw usage("--batch deletes in place; it does not go with --strategy rewrite");
     }
+    check_live(o, parsed);
     if (o.output && o.strategy == store::Strategy::in_place)
         throw usage("--output does not go with --strategy in-place");
     if (o.output && o.backup) throw usage("--output leaves STORE alone; it does not go with --backup");
@@ -162,6 +181,12 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     options.exit_code = parsed.has("exit-code");
     o.rules = rules_of(parsed);
     o.open = open_options_of(parsed);
+    if (parsed.has("live")) {
+        o.live.emplace();
+        if (const auto v = parsed.value("pause")) o.live->pause = parse_duration("--pause", *v);
+        if (const auto v = parsed.value("max-time")) o.live->max_time = parse_duration("--max-time", *v);
+        if (parsed.has("timeout")) o.live->timeout_ms = o.open.timeout_ms;
+    }
     check_combinations(options, parsed);
     options.given = work_of(parsed);
     return options;

@@ -41,13 +41,14 @@ struct DataDir {
             writer.entry(i, 2, put_request("k" + std::to_string(i), "v"));
         writer.hard_state(2, k_member, commit);
     }
-    // The db behind entry `applied`.
+    // The db behind entry `applied`, with revisions up to that or to `newest`.
     void write_db(std::uint64_t applied, const std::string& storage_version = "",
-                  std::uint64_t member = k_member) const {
+                  std::uint64_t member = k_member, std::uint64_t newest = 0) const {
+        if (newest == 0) newest = applied;
         std::vector<std::string> keys;
-        for (std::uint64_t i = 2; i <= applied; ++i) keys.push_back("k" + std::to_string(i));
+        for (std::uint64_t i = 2; i <= newest; ++i) keys.push_back("k" + std::to_string(i));
         std::vector<mvcc::Record> rows;
-        for (std::uint64_t i = 2; i <= applied; ++i) {
+        for (std::uint64_t i = 2; i <= newest; ++i) {
             mvcc::Record r;
             r.revision = {static_cast<std::int64_t>(i), 0};
             r.key = keys[i - 2];
@@ -265,7 +266,7 @@ TEST_CASE("check: old requests behind the newest snapshot keep 3.7 from starting
     CHECK(has(what(report, "v2-requests"), "1 request of the old API"));
     d.writer.snapshot(10, 2);
     CHECK(run_cli({"check", "--etcd-version", "3.7.3", d.path}).code == 3);  // its db is behind it
-    d.write_db(10);
+    d.write_db(10, "", k_member, 9);  // such a request makes no revision
     write_snap_file(d.snap, 10, 2);
     CHECK(run_cli({"check", "--etcd-version", "3.7.3", d.path}).code == 0);
 }
@@ -311,6 +312,66 @@ TEST_CASE("raft: an entry that etcd's own reading brings back is warned of") {
     // Written again, it is gone for good.
     d.writer.entry(5, 3, put_request("k5", "v"));
     CHECK(run_cli({"raft", d.wal}).code == 0);
+}
+
+TEST_CASE("check, raft: a log of another member or another history is a finding") {
+    const DataDir d;
+    d.write_db(9, "3.6.0");
+    const std::vector<std::vector<std::string>> commands{
+        {"check", d.path}, {"raft", d.path}, {"raft", "--store", d.snap + "/db", d.wal}};
+    for (const auto& command : commands) CHECK(run_cli(command).code == 0);
+    d.write_db(9, "3.6.0", 0xBEEF);
+    for (const auto& command : commands) {
+        const json report = run_json(command, 3);
+        CHECK(found(report) == std::vector<std::string>{"error:foreign-log"});
+        CHECK(what(report, "foreign-log") ==
+              "another history: it is the log of member abcd, which is none of the store's members");
+    }
+    CHECK(has(run_cli({"compact", "-n", "--rev", "4", d.path}).err, "another history"));
+    // The same ids, as a cluster made anew at the same addresses has them, but fewer requests than revisions.
+    DataDir other(4, 9);
+    for (std::uint64_t i = 5; i <= 9; ++i) other.writer.entry(i, 2, "");
+    other.write_db(9, "3.6.0");
+    CHECK(what(run_json({"check", other.path}, 3), "foreign-log") ==
+          "another history: it has 3 requests up to the store's consistent index 9 that can have made a "
+          "revision, but the store is at revision 9");
+}
+
+TEST_CASE("check: the rows of a restored store came with its db, not from its log") {
+    DataDir d(0, 0);
+    d.writer.hard_state(1, k_member, 1);
+    d.writer.snapshot(1, 1);
+    for (std::uint64_t i = 2; i <= 4; ++i) d.writer.entry(i, 2, "");
+    d.writer.hard_state(2, k_member, 4);
+    d.write_db(4, "3.6.0");
+    CHECK(run_cli({"check", d.path}).code == 0);
+    CHECK(run_cli({"raft", d.path}).code == 0);
+}
+
+TEST_CASE("etcd: a cluster version that only the log sets decides which rule is followed") {
+    DataDir d;
+    d.write_db(9);
+    const auto rule = [&](const std::string& store) {
+        return run_json({"compact", "-n", "--rev", "4", store}, 0).at("tombstone_rule").get<std::string>();
+    };
+    CHECK(rule(d.path) == "classic");
+    CHECK(run_json({"status", d.path}, 0).at("etcd").at("cluster_version").is_null());
+    std::string version;
+    std::string request;
+    proto::append_bytes(version, 1, "3.6.0");
+    proto::append_bytes(request, 1300, version);
+    d.writer.entry(10, 2, request);
+    d.writer.hard_state(2, k_member, 10);
+    CHECK(rule(d.path) == "keep-at-rev");
+    CHECK(run_json({"status", d.path}, 0).at("etcd").at("cluster_version") == "3.6.0");
+    CHECK(run_json({"status", "--tombstones", "classic", d.path}, 0).at("etcd").at("cluster_version") ==
+          "3.6.0");
+    CHECK(has(run_cli({"raft", "--entries", d.wal}).out, "3.6.0"));
+    CHECK(run_cli({"import", d.path, "-o", d.dir.file("native")}).code == 0);
+    CHECK(rule(d.dir.file("native")) == "keep-at-rev");
+    // What the db says itself wins.
+    d.write_db(9, "3.3.0");
+    CHECK(rule(d.path) == "classic");
 }
 
 TEST_CASE("replay: two kinds of alarm at once hold up what they hold up in that release") {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the servers that the end-to-end tests run against: install.sh FOLDER
-# Each folder beside this script pins one release: etcd_X a server and its etcdutl, kine_X a kine. FOLDER gets links to
+# Each folder beside this script pins one release: etcd_X a server and its etcdutl, kine_X a kine; `load` is a client that
+# writes and watches. FOLDER gets links to
 # what is kept outside the tree, in $XDG_CACHE_HOME/kvctl-peers (~/.cache without it), under a digest of the folder: a release
 # is built once on a machine, and again only when that changes. Needs Go and its module proxy; kine also
 # the system's SQLite. The tests look in $KVCTL_PEERS, by default `peers` in the build folder; what is missing there is
@@ -23,7 +24,7 @@ build() {
 }
 
 failed=
-for pin in "$here"/etcd_*/ "$here"/kine_*/; do
+for pin in "$here"/load/ "$here"/etcd_*/ "$here"/kine_*/; do
     name=$(basename "$pin")
     kept=$cache/$name-$(cat "$pin"* | sha256sum | cut -c1-16)
     program=$(echo "$name" | tr _ -)
@@ -31,6 +32,7 @@ for pin in "$here"/etcd_*/ "$here"/kine_*/; do
         new=$(mktemp -d "$folder/new.XXXXXX")
         case $name in
         etcd_*) build "$name" "$new/$program" . && build "$name" "$new/etcdutl-${name#etcd_}" go.etcd.io/etcd/etcdutl/v3 ;;
+        load) build "$name" "$new/$program" . ;;
         kine_*) build "$name" "$new/$program" github.com/k3s-io/kine ;;
         esac || {
             failed="$failed $name"

@@ -31,7 +31,7 @@ std::string fault(const raft::Belonging::Store& store, const raft::Belonging::Lo
     raft::Belonging belonging(store, log);
     for (const At& e : entries) {
         const raft::EntryView view{LogIndex{e.index}, Term{e.term}, e.type, e.data, true};
-        belonging.see(view, raft::decode_request(view));
+        belonging.see(view, raft::classify(view));
     }
     return belonging.fault().value_or("");
 }
@@ -78,4 +78,10 @@ TEST_CASE("raft belonging: a whole log makes at most a revision a request") {
     CHECK(fault(store_of({}, 5, 5), {}, log).empty());
     // What stood before a log that begins later is not known.
     CHECK(fault(store_of({}, 4, 90), {}, {{3, 1, put_request("b", "1")}}).empty());
+    // Entries that are missing, or cannot be read, may have made one; a restore's came with the db.
+    CHECK(fault(store_of({}, 6, 6), {}, log).empty());
+    CHECK(fault(store_of({}, 4, 3), {}, {{1, 1, ""}, {4, 1, ""}}).empty());
+    CHECK_FALSE(fault(store_of({}, 4, 4), {}, {{1, 1, ""}, {4, 1, ""}}).empty());
+    CHECK(fault(store_of({}, 1, 2), {}, {{1, 1, "\xFF\xFF"}}).empty());
+    CHECK(fault(store_of({}, 4, 90), {std::nullopt, std::nullopt, true}, log).empty());
 }

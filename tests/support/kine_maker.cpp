@@ -43,7 +43,7 @@ std::set<std::string> expected_removed(const std::string& path, std::int64_t rev
         std::int64_t id = 0;
         bool deleted = false;
     };
-    const Database db = Database::open(path, Database::Mode::detached);
+    const Database db = Database::open(path, Database::Mode::lockless);
     const std::int64_t current = db.integer("SELECT max(id) FROM kine").value_or(0);
     std::map<std::string, std::vector<Newest>> keys;
     sqlite::Statement s = db.prepare(
@@ -212,6 +212,24 @@ KineMaker random_kine(std::uint32_t seed, std::size_t writes, bool copies_values
             m.put(key, value);
         }
         if (i == compact_after) m.compact(m.current() - static_cast<std::int64_t>(below(5)));
+    }
+    m.put("/registry/last", "v");
+    return m;
+}
+
+KineMaker backlogged_kine(std::uint32_t seed, std::size_t writes) {
+    KineMaker m = random_kine(seed, 300, false);
+    std::mt19937 engine(seed);
+    const auto below = [&](std::size_t n) { return engine() % n; };
+    for (std::size_t i = 0; i < writes; ++i) {
+        const std::string key = "/registry/leases/ns/k" + std::to_string(below(3 + below(60)));
+        if (below(40) == 0) m.gap();
+        if (below(60) == 0) m.hole();
+        if (m.live(key) && below(5) == 0) {
+            m.remove(key);
+        } else {
+            m.put(key, "k8s" + std::string(below(300), static_cast<char>('a' + below(26))));
+        }
     }
     m.put("/registry/last", "v");
     return m;

@@ -74,6 +74,9 @@ class KineMaker {
 /// A history of about `writes` writes over some keys, compacted half way now and then.
 [[nodiscard]] KineMaker random_kine(std::uint32_t seed, std::size_t writes, bool copies_values);
 
+/// The same, and a backlog of `writes` behind it that nobody has compacted.
+[[nodiscard]] KineMaker backlogged_kine(std::uint32_t seed, std::size_t writes);
+
 /// Compares two kine files: the second must be the first compacted at `revision` as kine.md 6 and 8 ask,
 /// every other byte of rows, schema and settings kept. Yields what is wrong, or nothing.
 [[nodiscard]] std::vector<std::string> compare_kine(const std::string& before, const std::string& after,

@@ -10,7 +10,6 @@
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/kube/audit.hpp"
 #include "kvctl/store/check.hpp"
-#include "kvctl/store/etcd_rules.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -22,7 +21,7 @@ void check_log(store::Store& store, const CheckRequest& request, std::optional<L
         const auto source = log_of(store, request.open.timeout_ms, request.wal_dir);
         if (!source) return;
         const raftlog::Release release = release_of(store, request.version);
-        for (Finding& f : read_log(*source, "store", {}, applied, release).findings) {
+        for (Finding& f : read_log(*source, "store", {}, applied, release, owner_of(store)).findings) {
             // The folder alone shows it too, but not how far back the log reaches.
             if (f.code == "snap-db-missing")
                 std::erase_if(findings, [&](const Finding& known) { return known.code == f.code; });
@@ -62,8 +61,8 @@ void check_objects(store::Store& store, std::size_t kept_per_code, Progress* pro
 }
 
 // Where what decides is damaged itself, the check tells.
-mvcc::CompactionRules rules_for(store::Store& store, const std::optional<mvcc::CompactionRules>& asked) try {
-    return store::choose_rules(store, asked).rules;
+mvcc::CompactionRules rules_for(store::Store& store, const CheckRequest& request) try {
+    return rules_of(store, request.rules, request.wal_dir).rules;
 } catch (const Error& e) {
     if (e.kind() != ErrorKind::damaged) throw;
     return mvcc::classic_rules();
@@ -74,7 +73,7 @@ mvcc::CompactionRules rules_for(store::Store& store, const std::optional<mvcc::C
 report::CheckReport check(const CheckRequest& request, Progress* progress) {
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     store::CheckRequest asked;
-    asked.rules = rules_for(*store, request.rules);
+    asked.rules = rules_for(*store, request);
     if (request.all) asked.kept_per_code = std::numeric_limits<std::size_t>::max();
     asked.progress = progress;
     store::CheckResult result = store::check_store(*store, asked);

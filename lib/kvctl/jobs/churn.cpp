@@ -59,7 +59,7 @@ void set_times(report::ChurnReport& report, const kube::Timeline& timeline) {
 
 }  // namespace
 
-report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progress) {
+report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progress, kube::Timeline* clock) {
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     const store::StoreHead head = store->head();
     constexpr MainRevision k_first(std::numeric_limits<std::int64_t>::min());
@@ -82,7 +82,7 @@ report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progres
     if (request.top && report.rows.size() > *request.top) report.rows.resize(*request.top);
     report.fields = churn.fields(k_fields);
     report.total = churn.total();
-    const kube::Timeline timeline = churn.timeline();
+    kube::Timeline timeline = churn.timeline();
     set_times(report, timeline);
     note_clock(timeline, head, report.notes);
     if (timeline.points().empty())
@@ -91,6 +91,7 @@ report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progres
     if (churn.fields_dropped())
         report.notes.warnings.emplace_back(
             "more field paths changed than are counted at once: rare ones may count too few");
+    if (clock != nullptr) *clock = std::move(timeline);
     return report;
 }
 

@@ -6,8 +6,9 @@
 #include "kvctl/base/files.hpp"
 #include "kvctl/jobs/compact_age.hpp"
 #include "kvctl/jobs/compact_decision.hpp"
+#include "kvctl/jobs/compact_live.hpp"
+#include "kvctl/jobs/compact_parts.hpp"
 #include "kvctl/jobs/compact_space.hpp"
-#include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/held.hpp"
 #include "kvctl/jobs/provisional.hpp"
 #include "kvctl/store/convert.hpp"
@@ -19,75 +20,13 @@
 namespace kvctl::jobs {
 namespace {
 
-std::string_view result_of(const Decision& d, bool executed) {
-    switch (d.kind) {
-        case Decision::Kind::compact:
-            return executed ? "compacted" : "would-compact";
-        case Decision::Kind::already_compacted:
-            return "already-compacted";
-        case Decision::Kind::already_fits:
-            return "already-fits";
-        case Decision::Kind::below_min_gain:
-            return "below-min-gain";
-    }
-    return "";
-}
-
-report::CompactionReport start_report(const store::StoreInfo& info, const CompactRequest& request,
-                                      bool executed) {
-    report::CompactionReport r;
-    r.store = facts_of(info);
-    r.file_before = info.file_bytes;
-    r.executed = executed;
-    r.shrinks = request.vacuum;
-    return r;
-}
-
-CompactResult finish(report::CompactionReport r, Decision d) {
-    CompactResult result;
-    r.result = result_of(d, r.executed);
-    r.strategy = name_of(d.strategy);
-    r.old_values = d.old_values;
-    r.file_after_vacuum = r.file_after_vacuum ? r.file_after_vacuum : d.shrunk_bytes;
-    if (d.kind == Decision::Kind::below_min_gain) {
-        // Nothing goes: the counts say so, and the target stays what was asked for.
-        r.old_values.reset();
-        d.plan.removed = {};
-        d.plan.kept = d.plan.before;
-        d.plan.removed_slots = mvcc::SlotSet(d.plan.above);
-        d.plan.compacted_after = d.plan.compacted_before;
-        for (mvcc::PrefixUsage& u : d.plan.prefixes) u.removed_revisions = u.removed_bytes = 0;
-    }
-    const bool shortens = d.raft_compact_to && d.log && d.log->after.removed_entries > 0;
-    result.removes = d.plan.removed.revisions > 0 || shortens;
-    r.raft_log = std::move(d.log);
-    r.notes = std::move(d.notes);
-    result.index = std::move(d.index);
-    result.plan = std::make_unique<const mvcc::CompactionPlan>(std::move(d.plan));
-    r.index = result.index.get();
-    r.plan = result.plan.get();
-    result.report = std::move(r);
-    return result;
-}
-
-// The list goes to its file before anything is changed, so that a full disk costs nothing.
-void write_list(const CompactRequest& request, const Decision& d, Provisional& made) {
-    if (!request.list_file) return;
-    request.write_list(*d.index, d.plan);
-    made.add(*request.list_file);
-}
-
 void stay_in_place(Decision& d, const std::string& why) {
     if (why.empty() || !d.works() || d.strategy != store::Strategy::rewrite) return;
     d.strategy = store::Strategy::in_place;
     d.notes.warnings.push_back(why);
 }
 
-void refuse_without_space(const store::StoreInfo& info, const Decision& d, const CompactRequest& request,
-                          bool in_place) {
-    if (const auto space = look_for_space(info, d, request, in_place))
-        throw Error(ErrorKind::no_space, space->message);
-}
+constexpr const char* k_live_way_out = "; or leave it running and say --live";
 
 // --- a forecast
 
@@ -141,10 +80,12 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
 // The same as things stand: a server that has the store open comes first.
 report::Refusal refusal(store::Store& store, const CompactRequest& request, Decision& d,
                         const store::Surroundings& around) {
-    const bool in_place = !store::why_in_place(around, store.info()).empty();
+    const bool in_place = request.live || !store::why_in_place(around, store.info()).empty();
     report::Refusal r = refusal_of_work(store, request, d, in_place);
-    if (request.output || !d.changes(request.vacuum)) return r;
-    return held_refusal(store.info(), around, std::move(r));
+    if (request.output || request.live || !d.changes(request.vacuum)) return r;
+    r = held_refusal(store.info(), around, std::move(r));
+    if (!r.pids.empty() && store.info().layout == store::Layout::kine) r.reason += k_live_way_out;
+    return r;
 }
 
 void foretell_size(const store::StoreInfo& info, const CompactRequest& request, Decision& d,
@@ -289,6 +230,15 @@ bool look_is_enough(const CompactRequest& request) {
     }
 }
 
+// As far as a look tells beside whoever has it.
+bool is_kine(const CompactRequest& request) {
+    try {
+        return store::open_store(request.path, request.open)->info().layout == store::Layout::kine;
+    } catch (const Error&) {
+        return false;
+    }
+}
+
 // By age: the revision is found first, and is then compacted to as any other.
 CompactResult by_age(const CompactRequest& request, Progress* progress,
                      CompactResult (*run)(const CompactRequest&, Progress*)) {
@@ -309,6 +259,7 @@ CompactResult forecast_compaction(const CompactRequest& request, Progress* progr
     if (store->traits().in_place && !request.output) stay_in_place(d, store::why_in_place(around, info));
     report::CompactionReport r = start_report(info, request, false);
     foretell_size(info, request, d, r);
+    if (request.live) r.live.emplace();
     if (!store->traits().in_place) r.shrinks = d.changes(request.vacuum);
     if (request.output) store::refuse_existing(*request.output);
     if (request.backup && d.changes(request.vacuum)) store::refuse_existing(*request.backup);
@@ -322,15 +273,19 @@ CompactResult forecast_compaction(const CompactRequest& request, Progress* progr
 CompactResult compact(const CompactRequest& request, Progress* progress) {
     if (!request.output) store::refuse_in_place(request.path, request.open);
     if (request.keep_within) return by_age(request, progress, compact);
+    if (request.live) return compact_live(request, progress);
     if (request.output) return write_output(request, progress);
     if (look_is_enough(request)) return *by_a_look(request, false);
     try {
         return execute(request, progress);
     } catch (const Error& e) {
+        if (e.kind() != ErrorKind::in_use) throw;
         // Where only the rows can tell, that nothing is to be done shows beside a server as well.
-        if (e.kind() != ErrorKind::in_use || !(request.target_size || request.min_gain)) throw;
-        if (auto looked = by_a_look(request, true)) return std::move(*looked);
-        throw;
+        if (request.target_size || request.min_gain) {
+            if (auto looked = by_a_look(request, true)) return std::move(*looked);
+        }
+        if (!is_kine(request)) throw;
+        throw Error(e.kind(), std::string(e.what()) + k_live_way_out);
     }
 }
 

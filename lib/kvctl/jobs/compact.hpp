@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,6 +17,13 @@
 #include "kvctl/store/target.hpp"
 
 namespace kvctl::jobs {
+
+/// How a compaction works beside a running server.
+struct LiveRequest {
+    std::optional<std::chrono::milliseconds> pause;     ///< between transactions; nullopt: by measure
+    std::optional<std::chrono::milliseconds> max_time;  ///< then it stops, and a later run goes on
+    std::optional<int> timeout_ms;                      ///< for a lock; nullopt: kine's own 30 s
+};
 
 /// A compaction as it is asked for. One of the four targets, else a usage Error names them.
 struct CompactRequest {
@@ -35,6 +43,7 @@ struct CompactRequest {
     std::optional<SizeOrPercent> min_gain{};    ///< do nothing for less
     std::optional<std::string> output{};        ///< a new file; the store is left alone
     std::optional<std::string> backup{};        ///< a new file: the store as it was
+    std::optional<LiveRequest> live{};          ///< kine: beside a running server; `batch` is then its size
     bool drop_old_values = false;
     std::optional<std::uint64_t> voter{};   ///< dqlite: the only member of the new directory
     bool disarm = false;                    ///< an etcd db's NOSPACE alarm goes, too

@@ -61,7 +61,7 @@ void read_raft_log(store::Store& store, const CompactRequest& request, bool exec
     // Too little to gain: then the log stays as well.
     if (d.too_little_gain) target = {std::nullopt, false, request.raft_keep};
     LogReading reading = read_log(*source, own ? "store" : *request.raft_log, target, d.head.consistent_index,
-                                  release_of(store));
+                                  release_of(store), owner_of(store));
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && request.output && in_folder)
@@ -141,12 +141,23 @@ void check_options(const store::Store& store, const CompactRequest& request) {
     }
     refuse(traits.member && request.compacts_raft() && !request.raft_log, "--raft-index",
            "an etcd WAL is never written");
+    refuse(request.live && store.info().layout != store::Layout::kine, "--live",
+           "only a kine store is compacted beside its server");
     refuse(traits.names_cluster && request.compacts_raft() && !request.raft_log, "--raft-index",
            "a new dqlite directory has no log but its snapshot");
     refuse(!traits.member && request.disarm, "--disarm", "only an etcd db holds alarms");
     refuse(!traits.member && request.all_members, "--all-members", "only an etcd db has members");
     refuse(request.target_size.has_value() && converts(store, request), "--target-size",
            "how large a store of another layout becomes is not foretold");
+}
+
+// Clients of a running server may be as far behind as it allows them.
+MainRevision live_target(MainRevision asked, Decision& d) {
+    const MainRevision highest = highest_live_target(d.head);
+    if (asked <= highest) return asked;
+    d.notes.warnings.push_back("beside a running server the newest 1000 revisions stay: the target is " +
+                               std::to_string(highest.value()) + ", not " + std::to_string(asked.value()));
+    return highest;
 }
 
 // What a server on a data dir does with its log once the db is another.
@@ -182,14 +193,15 @@ void check_request(store::Store& store, const CompactRequest& request, const Dec
 
 Decision decide(store::Store& store, const CompactRequest& request, bool executes, Progress* progress) {
     const store::StoreInfo& info = store.info();
-    const store::RuleChoice choice = store::choose_rules(store, request.rules);
+    const store::RuleChoice choice = rules_of(store, request.rules, request.wal_dir);
     if (request.drop_old_values && !store.traits().old_values)
         throw Error(ErrorKind::usage, info.path + ": --drop-old-values: only a kine store has old values");
     check_options(store, request);
     Decision d;
     if (executes && !request.output && !store.traits().in_place) store.check_executable(d.notes.findings);
     d.head = store.head();
-    const MainRevision target = target_of(info, request, d.head);
+    MainRevision target = target_of(info, request, d.head);
+    if (request.live) target = live_target(target, d);
     store.check_compactable(d.head);
     d.index = std::make_unique<mvcc::TreeIndex>(store.load(choice.rules, d.notes.findings, progress));
     for (Finding& f : store.structure_faults(progress)) d.notes.findings.push_back(std::move(f));

@@ -1,9 +1,12 @@
 #include "kvctl/jobs/compact_target.hpp"
 
+#include <algorithm>
+
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/mvcc/refusals.hpp"
+#include "kvctl/store/kine/live_kine.hpp"
 
 namespace kvctl::jobs {
 
@@ -31,10 +34,14 @@ MainRevision target_of(const store::StoreInfo& info, const CompactRequest& reque
     return MainRevision(head.current.value() - static_cast<std::int64_t>(*request.keep_last));
 }
 
+MainRevision highest_live_target(const store::StoreHead& head) noexcept {
+    return MainRevision(std::max(head.compacted.value(), head.current.value() - store::k_kept_beside_server));
+}
+
 store::Strategy strategy_for(const Decision& d, const CompactRequest& request,
                              const mvcc::CompactionPlan& plan) {
     if (request.output) return store::Strategy::rewrite;
-    if (request.batch) return store::Strategy::in_place;
+    if (request.batch || request.live) return store::Strategy::in_place;
     return request.strategy.value_or(d.model->strategy(plan, request.vacuum));
 }
 
@@ -59,16 +66,18 @@ void plan_for_size(const store::StoreInfo& info, const CompactRequest& request, 
         d.kind = d.head.pending() ? Decision::Kind::compact : Decision::Kind::already_fits;
         return;
     }
-    mvcc::CompactionPlan best = plan_at(d.head.current.value());
+    const MainRevision highest = request.live ? highest_live_target(d.head) : d.head.current;
+    mvcc::CompactionPlan best = plan_at(highest.value());
     const std::uint64_t least = *shrunk_bytes(d, request, best);
     if (least > wanted) {
-        throw Error(ErrorKind::refused, info.path + ": cannot fit into " + format_bytes_exact(wanted) +
-                                            "; compacted to the current revision " +
-                                            std::to_string(d.head.current.value()) + " it would take " +
-                                            format_bytes_exact(least));
+        throw Error(ErrorKind::refused,
+                    info.path + ": cannot fit into " + format_bytes_exact(wanted) + "; compacted to " +
+                        (request.live ? "revision " : "the current revision ") +
+                        std::to_string(highest.value()) + " it would take " + format_bytes_exact(least) +
+                        (request.live ? " (--live keeps the newest 1000)" : ""));
     }
     std::int64_t too_low = d.head.compacted.value();
-    std::int64_t fits = d.head.current.value();
+    std::int64_t fits = highest.value();
     while (fits - too_low > 1) {
         check_interrupt();
         const std::int64_t middle = too_low + (fits - too_low) / 2;

@@ -24,4 +24,7 @@ namespace kvctl::jobs {
 /// refused when none does.
 void plan_for_size(const store::StoreInfo& info, const CompactRequest& request, Decision& decision);
 
+/// Beside a running server the newest revisions stay: the highest target there is.
+[[nodiscard]] MainRevision highest_live_target(const store::StoreHead& head) noexcept;
+
 }  // namespace kvctl::jobs

@@ -4,10 +4,10 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/jobs/facts.hpp"
+#include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/kube/compare.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
-#include "kvctl/store/etcd_rules.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -18,7 +18,7 @@ class Reading {
     Reading(const std::string& path, const DiffRequest& request)
         : store_(store::open_store(path, request.open)),
           head_(store_->head()),
-          rules_(store::choose_rules(*store_, request.rules).rules) {}
+          rules_(rules_of(*store_, request.rules).rules) {}
 
     struct At {
         mvcc::KeyId key = 0;

@@ -17,7 +17,6 @@
 #include "kvctl/store/dqlite/salvage_dqlite.hpp"
 #include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/history_file.hpp"
-#include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/salvage.hpp"
 #include "kvctl/store/space.hpp"
@@ -87,7 +86,7 @@ raft::SnapshotMeta log_start(const raftlog::Header& header, raftlog::Release rel
 }
 
 // The part of a log that a starting server would load: what lies behind the newest snapshot.
-void add_log(store::NativeWriter& writer, raftlog::Source& log, store::Store& source, const ImportRequest& o,
+void add_log(store::Target& target, raftlog::Source& log, store::Store& source, const ImportRequest& o,
              report::ImportReport& report) {
     const raftlog::Header& header = log.header();
     const store::StoreHead head = source.head();
@@ -99,7 +98,7 @@ void add_log(store::NativeWriter& writer, raftlog::Source& log, store::Store& so
         if ((++n & 0xFF) == 0) check_interrupt();
         (void)commit.see(item.entry());
         if (item.facts.index <= facts.snapshot.index) return true;
-        writer.add_raft_entry(item.facts.index.value(), item.facts.term.value(),
+        target.add_raft_entry(item.facts.index.value(), item.facts.term.value(),
                               static_cast<std::int64_t>(item.facts.type),
                               item.data_present ? std::optional(item.data) : std::nullopt);
         ++facts.entries;
@@ -107,7 +106,7 @@ void add_log(store::NativeWriter& writer, raftlog::Source& log, store::Store& so
         return true;
     });
     const auto set = [&](const char* name, std::uint64_t value) {
-        writer.set_meta(name, static_cast<std::int64_t>(value));
+        target.set_meta(name, static_cast<std::int64_t>(value));
     };
     set("raft_snapshot_index", facts.snapshot.index.value());
     set("raft_snapshot_term", facts.snapshot.term.value());
@@ -169,7 +168,7 @@ void import_buckets(const ImportRequest& o, store::Store& source, Progress* prog
         throw Error(ErrorKind::damaged, source.info().path + ": " + f.where + ": " + f.what);
     store::copy_buckets(source, target_of(o, false), progress);
     const mvcc::TreeIndex index =
-        source.load(store::choose_rules(source, std::nullopt).rules, report.notes.findings, progress);
+        source.load(rules_of(source, std::nullopt, o.wal_dir).rules, report.notes.findings, progress);
     report.revisions = index.total().revisions;
     report.tombstones = index.total().tombstones;
     report.bytes = index.total().bytes;
@@ -191,6 +190,7 @@ void import_database(const ImportRequest& o, store::Store& source, Progress* pro
 // Rows, leases and counters of a sound store, and its raft log where the target has a place for one.
 void convert(const ImportRequest& o, store::Store& source, raftlog::Source* log, Progress* progress,
              report::ImportReport& report) {
+    (void)rules_of(source, std::nullopt, o.wal_dir);  // the conversion asks the store
     const std::unique_ptr<store::Conversion> conversion = source.conversion(o.to, progress);
     // What is to be written holds at least the keys and values.
     store::check_space({conversion->bytes(), store::folder_of(o.output)}, o.output);
@@ -202,8 +202,7 @@ void convert(const ImportRequest& o, store::Store& source, raftlog::Source* log,
         conversion->each([&](const mvcc::Record& r) { add(*target, r, report); }, progress);
         add_leases(*target, conversion->found_leases(), report);
     });
-    if (auto* const writer = dynamic_cast<store::NativeWriter*>(target.get()); writer != nullptr && log)
-        add_log(*writer, *log, source, o, report);
+    if (log && target->takes_log()) add_log(*target, *log, source, o, report);
     for (const std::string& w : conversion->warnings()) report.notes.warnings.push_back(w);
     for (const Finding& f : conversion->findings()) report.notes.findings.push_back(f);
     if (progress != nullptr && (o.key_index || o.to == store::TargetKind::kine))

@@ -1,6 +1,7 @@
 #include "kvctl/jobs/opened_store.hpp"
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::jobs {
@@ -9,7 +10,7 @@ OpenedStore open_for_reading(const std::string& path, const store::OpenOptions& 
                              const std::optional<mvcc::CompactionRules>& rules) {
     OpenedStore opened;
     opened.store = store::open_store(path, open);
-    opened.choice = store::choose_rules(*opened.store, rules);
+    opened.choice = rules_of(*opened.store, rules);
     opened.rules = opened.choice.rules;
     opened.head = opened.store->head();
     return opened;

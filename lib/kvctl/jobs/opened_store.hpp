@@ -21,7 +21,7 @@ struct OpenedStore {
     store::RuleChoice choice;  ///< how the rules came about
 };
 
-/// Opens it; rules as store::choose_rules() has them.
+/// Opens it; rules as rules_of() has them.
 [[nodiscard]] OpenedStore open_for_reading(const std::string& path, const store::OpenOptions& open,
                                            const std::optional<mvcc::CompactionRules>& rules);
 

@@ -21,6 +21,7 @@ class Beside {
         if (view != nullptr) {
             applied_ = view->consistent_index();
             release_ = release_of(view->store(), o.version);
+            owner_ = owner_of(view->store());
             return;
         }
         if (o.version) release_ = raftlog::release_of(*o.version);
@@ -31,16 +32,21 @@ class Beside {
             const auto db = store::open_store(h.start_up->folder + "/db", {});
             applied_ = db->head().consistent_index;
             release_ = release_of(*db, o.version);
+            owner_ = owner_of(*db);
         } catch (const Error& e) {
             if (e.kind() == ErrorKind::interrupted) throw;
         }
     }
     [[nodiscard]] std::optional<LogIndex> applied() const noexcept { return applied_; }
     [[nodiscard]] raftlog::Release release() const noexcept { return release_; }
+    [[nodiscard]] std::optional<raft::Belonging> belonging(const raftlog::Header& h) const {
+        return owner_ ? std::optional(jobs::belonging(*owner_, h)) : std::nullopt;
+    }
 
   private:
     std::optional<LogIndex> applied_;
     raftlog::Release release_ = raftlog::Release::unknown;
+    std::optional<raft::Belonging::Store> owner_;
 };
 
 report::RaftReport report_of(const RaftRequest& o, const raftlog::Header& h, const Beside& beside) {
@@ -80,9 +86,11 @@ class LogPass {
           start_up_(h, beside.release(), beside.applied()),
           commit_(raftlog::known_commit(h, beside.applied())),
           layout_(h.snapshot, {std::nullopt, beside.applied()}),
+          belongs_(beside.belonging(h)),
           applied_(beside.applied()) {}
 
     void add(const raftlog::Item& item) {
+        if (belongs_) belongs_->see(item.entry(), item.facts.request);
         audit_.add(item.facts);
         start_up_.add(item.facts);
         layout_.add(item.facts);
@@ -98,6 +106,7 @@ class LogPass {
         for (Findings more : {audit_.finish(), start_up_.finish()}) {
             for (Finding& f : more) all.push_back(std::move(f));
         }
+        if (auto f = foreign_log(belongs_, r.path)) all.push_back(std::move(*f));
         return all;
     }
     [[nodiscard]] raft::Marks marks() const noexcept { return {commit_.last(), applied_}; }
@@ -107,6 +116,7 @@ class LogPass {
     raftlog::StartUpAudit start_up_;
     raft::CommitWatch commit_;
     raft::LayoutBuilder layout_;
+    std::optional<raft::Belonging> belongs_;
     std::optional<LogIndex> applied_;
     std::uint64_t committed_ = 0;
 };

@@ -1,8 +1,12 @@
 #include "kvctl/jobs/raft_log.hpp"
 
+#include <utility>
+#include <variant>
+
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raft/audit.hpp"
+#include "kvctl/raft/request.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/raftlog/table.hpp"
 
@@ -16,6 +20,28 @@ void each_entry(raftlog::Source& source, const std::function<void(const raftlog:
         f(item);
         return true;
     });
+}
+
+// The last one that is committed. A log that cannot be read is told of by whoever reads it for itself.
+std::optional<std::string> cluster_version_in_log(store::Store& store,
+                                                  const std::optional<std::string>& wal_dir) try {
+    std::optional<std::string> newest;
+    const auto source = log_of(store, 0, wal_dir);
+    if (!source) return newest;
+    raft::CommitWatch commit(raftlog::known_commit(source->header(), store.head().consistent_index));
+    std::uint64_t n = 0;
+    source->each(raftlog::Want::data, [&](const raftlog::Item& item) {
+        if ((++n & 0xFFF) == 0) check_interrupt();
+        const bool committed = commit.see(item.entry()) || !source->header().hard_state;
+        if (!committed || item.facts.request != raft::RequestKind::cluster_version_set) return true;
+        const raft::Request request = raft::decode_request(item.entry());
+        if (const auto* set = std::get_if<raft::ClusterVersionSet>(&request.body)) newest = set->version;
+        return true;
+    });
+    return newest;
+} catch (const Error& e) {
+    if (e.kind() != ErrorKind::damaged && e.kind() != ErrorKind::not_a_store) throw;
+    return std::nullopt;
 }
 
 }  // namespace
@@ -34,11 +60,15 @@ std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms,
 }
 
 raftlog::Release release_of(store::Store& store, const std::optional<std::string>& asked) {
-    return raftlog::release_of(asked ? *asked : store.storage_version().value_or(""));
+    if (asked) return raftlog::release_of(*asked);
+    // Of other stores no server of etcd's starts.
+    const auto release = store.traits().member ? store.release() : std::nullopt;
+    return release ? raftlog::release_of(release->text()) : raftlog::Release::unknown;
 }
 
 LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
-                    std::optional<LogIndex> applied, raftlog::Release release) {
+                    std::optional<LogIndex> applied, raftlog::Release release,
+                    const std::optional<raft::Belonging::Store>& owner) {
     const raftlog::Header& header = source.header();
     LogReading reading;
     reading.facts.source = name;
@@ -53,7 +83,10 @@ LogReading read_log(raftlog::Source& source, const std::string& name, const LogT
                        .expect_snapshot_record = header.expect_snapshot_record,
                        .filtered = header.filtered,
                        .text_only = !header.has_data});
+    std::optional<raft::Belonging> belongs;
+    if (owner) belongs = belonging(*owner, header);
     each_entry(source, [&](const raftlog::Item& item) {
+        if (belongs) belongs->see(item.entry(), item.facts.request);
         layout.add(item.facts);
         audit.add(item.facts);
         start_up.add(item.facts);
@@ -65,6 +98,7 @@ LogReading read_log(raftlog::Source& source, const std::string& name, const LogT
     reading.findings = raftlog::findings_of(source, commit.last(), applied);
     for (Finding& f : audit.finish()) reading.findings.push_back(std::move(f));
     for (Finding& f : start_up.finish()) reading.findings.push_back(std::move(f));
+    if (auto f = foreign_log(belongs, name)) reading.findings.push_back(std::move(*f));
 
     std::optional<LogIndex> at;
     if (target.index) at = LogIndex(*target.index);
@@ -99,6 +133,39 @@ void refuse_dqlite(const raftlog::Header& header) {
                 header.path +
                     ": a dqlite log holds pages of a database, no requests of etcd's; 'kvctl compact -o "
                     "NEWDIR' makes a directory with a short one");
+}
+
+std::optional<raft::Belonging::Store> owner_of(store::Store& store) try {
+    const store::StoreHead head = store.head();
+    const store::Cluster cluster = store.cluster();
+    raft::Belonging::Store owner;
+    for (const auto& [id, standing] : cluster.members) owner.members.insert(id);
+    owner.cluster_id = cluster.cluster_id;
+    owner.members_at = cluster.members_at;
+    owner.applied = head.consistent_index.value_or(LogIndex{0});
+    owner.current = head.current;
+    return owner;
+} catch (const Error& e) {
+    if (e.kind() != ErrorKind::damaged) throw;
+    return std::nullopt;
+}
+
+raft::Belonging belonging(raft::Belonging::Store owner, const raftlog::Header& header) {
+    return {std::move(owner), {header.node_id, header.cluster_id, header.restored}};
+}
+
+std::optional<Finding> foreign_log(const std::optional<raft::Belonging>& belonging, const std::string& name) {
+    const auto fault = belonging ? belonging->fault() : std::nullopt;
+    if (!fault) return std::nullopt;
+    return Finding{Finding::Severity::error, "foreign-log", name, "another history: it " + *fault};
+}
+
+store::RuleChoice rules_of(store::Store& store, const std::optional<mvcc::CompactionRules>& asked,
+                           const std::optional<std::string>& wal_dir) {
+    if (store.traits().member && !store.release()) {
+        if (const auto version = cluster_version_in_log(store, wal_dir)) store.take_cluster_version(*version);
+    }
+    return store::choose_rules(store, asked);
 }
 
 void refuse_corrupt(const Findings& findings, const std::string& log, const std::string& consequence) {

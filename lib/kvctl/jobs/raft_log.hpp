@@ -6,10 +6,12 @@
 #include <vector>
 
 #include "kvctl/base/finding.hpp"
+#include "kvctl/raft/belonging.hpp"
 #include "kvctl/raft/layout.hpp"
 #include "kvctl/raftlog/source.hpp"
 #include "kvctl/raftlog/start_up.hpp"
 #include "kvctl/report/compaction_report.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::jobs {
@@ -38,11 +40,27 @@ struct LogTarget {
 [[nodiscard]] raftlog::Release release_of(store::Store& store,
                                           const std::optional<std::string>& asked = std::nullopt);
 
-/// Reads the log once (twice with a target). Throws refused for an index above the last one or above what is
-/// applied (without a store's consistent index: committed).
+/// Reads the log once (twice with a target). With `owner`, a log that is another store's is a finding. Throws
+/// refused for an index above the last one or above what is applied (without a store's consistent index:
+/// committed).
 [[nodiscard]] LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
                                   std::optional<LogIndex> applied,
-                                  raftlog::Release release = raftlog::Release::unknown);
+                                  raftlog::Release release = raftlog::Release::unknown,
+                                  const std::optional<raft::Belonging::Store>& owner = std::nullopt);
+
+/// What a store says of whose log made it; nullopt where that cannot be read, which `check` reports.
+[[nodiscard]] std::optional<raft::Belonging::Store> owner_of(store::Store& store);
+/// How a log stands to a store that says so.
+[[nodiscard]] raft::Belonging belonging(raft::Belonging::Store owner, const raftlog::Header& header);
+/// Behind the log's last entry: an error `foreign-log` for one that is another store's.
+[[nodiscard]] std::optional<Finding> foreign_log(const std::optional<raft::Belonging>& belonging,
+                                                 const std::string& name);
+
+/// store::choose_rules(). An etcd db that does not say who wrote it is first told the newest cluster version
+/// that its log sets (etcd.md 0).
+[[nodiscard]] store::RuleChoice rules_of(store::Store& store,
+                                         const std::optional<mvcc::CompactionRules>& asked,
+                                         const std::optional<std::string>& wal_dir = std::nullopt);
 
 /// Throws read_only_layout for a log of dqlite's, where one of etcd's is wanted.
 void refuse_dqlite(const raftlog::Header& header);

@@ -23,7 +23,7 @@ raft::Belonging belonging(const ReplayBase& base, const raftlog::Header& header)
     store.members_at = base.cluster.members_at;
     store.applied = base.applied;
     store.current = base.current;
-    return {std::move(store), {header.node_id, header.cluster_id}};
+    return {std::move(store), {header.node_id, header.cluster_id, header.restored}};
 }
 
 class Survey {
@@ -41,7 +41,7 @@ class Survey {
     bool take(const raftlog::Item& item) {
         const LogIndex index = item.facts.index;
         const raft::Request request = raft::decode_request(item.entry());
-        belonging_.see(item.entry(), request);
+        belonging_.see(item.entry(), request.kind);
         const bool committed = commit_.see(item.entry()) || all_committed_;
         if (!committed) ++uncommitted_;
         if (!committed || (until_ && index > *until_)) return true;

@@ -1,9 +1,10 @@
 #include "kvctl/jobs/status.hpp"
 
+#include "kvctl/base/error.hpp"
 #include "kvctl/jobs/advice.hpp"
+#include "kvctl/jobs/compact_target.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/raft_log.hpp"
-#include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/holders.hpp"
 
 namespace kvctl::jobs {
@@ -92,6 +93,20 @@ void add_counts(const mvcc::TreeIndex& index, report::StatusReport& r) {
     add_bytes(index, r);
 }
 
+// nullopt where no compaction can be planned, or its outcome is not foretold.
+std::optional<std::uint64_t> predict(store::Store& store, const store::StoreHead& head,
+                                     const mvcc::TreeIndex& index, std::uint64_t keep_last) try {
+    store.check_compactable(head);
+    const CompactRequest request{.path = store.info().path, .keep_last = keep_last};
+    const mvcc::CompactionPlan plan =
+        mvcc::plan_compaction(index, input_of(head), target_of(store.info(), request, head));
+    const std::unique_ptr<store::CompactionModel> model = store.model(index);
+    return model->file_bytes(plan, {model->strategy(plan, true), false, false});
+} catch (const Error& e) {
+    if (e.kind() != ErrorKind::refused && e.kind() != ErrorKind::damaged) throw;
+    return std::nullopt;
+}
+
 }  // namespace
 
 report::StatusReport status(const StatusRequest& request, Progress* progress) {
@@ -99,7 +114,7 @@ report::StatusReport status(const StatusRequest& request, Progress* progress) {
     for (store::Holder& h : store::holders_of(request.path))
         r.in_use_by.emplace_back(h.pid, std::move(h.command));
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
-    const mvcc::CompactionRules rules = store::choose_rules(*store, request.rules).rules;
+    const mvcc::CompactionRules rules = rules_of(*store, request.rules, request.wal_dir).rules;
     const store::StoreHead head = store->head();
     Findings findings = store->notices();
     const mvcc::TreeIndex index = store->load(rules, findings, progress);
@@ -114,6 +129,7 @@ report::StatusReport status(const StatusRequest& request, Progress* progress) {
         r.raft_log = read_log(*source, "store", {}, head.consistent_index).facts;
     }
     r.hints = advice(*store, head, index, r, findings);
+    if (request.predict_keeping) r.predicted_bytes = predict(*store, head, index, *request.predict_keeping);
     return r;
 }
 

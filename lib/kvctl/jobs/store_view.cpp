@@ -1,7 +1,7 @@
 #include "kvctl/jobs/store_view.hpp"
 
 #include "kvctl/base/error.hpp"
-#include "kvctl/store/etcd_rules.hpp"
+#include "kvctl/jobs/raft_log.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -17,7 +17,7 @@ std::string text(MainRevision r) {
 StoreView::StoreView(const std::string& path, const store::OpenOptions& options,
                      const std::optional<mvcc::CompactionRules>& rules)
     : store_(store::open_store(path, options)), head_(store_->head()) {
-    const store::RuleChoice choice = store::choose_rules(*store_, rules);
+    const store::RuleChoice choice = rules_of(*store_, rules);
     if (choice.known && !choice.left_open) rules_ = choice.rules;
     for (Finding& f : store_->notices()) findings_.add(std::move(f));
     if (!store_->traits().etcd_log) {

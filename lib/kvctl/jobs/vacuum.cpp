@@ -11,6 +11,7 @@
 #include "kvctl/jobs/held.hpp"
 #include "kvctl/jobs/opened_store.hpp"
 #include "kvctl/jobs/provisional.hpp"
+#include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/store/temp_file.hpp"
 #include "kvctl/store/writable.hpp"
 
@@ -36,7 +37,7 @@ Prediction predict(store::Store& store, Progress* progress) {
     Findings findings;
     Prediction p;
     p.index = std::make_unique<mvcc::TreeIndex>(
-        store.load(store::choose_rules(store, std::nullopt).rules, findings, progress));
+        store.load(rules_of(store, std::nullopt).rules, findings, progress));
     p.model = store.model(*p.index);
     p.bytes = p.model->file_bytes({}, {}).value_or(store.info().file_bytes);
     return p;

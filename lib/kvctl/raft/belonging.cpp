@@ -1,5 +1,6 @@
 #include "kvctl/raft/belonging.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "kvctl/base/bytes.hpp"
@@ -8,13 +9,18 @@ namespace kvctl::raft {
 
 Belonging::Belonging(Store store, const Log& log) : store_(std::move(store)), log_(log) {}
 
-void Belonging::see(const EntryView& entry, const Request& request) {
-    if (std::exchange(first_, false)) whole_ = entry.index == LogIndex{1};
-    switch (request.kind) {
+void Belonging::see(const EntryView& entry, RequestKind kind) {
+    if (std::exchange(first_, false)) whole_ = entry.index == LogIndex{1} && !log_.restored;
+    // What is missing or cannot be read may have been anything.
+    if (entry.index > last_) writes_ += missing_before(entry.index);
+    last_ = entry.index;
+    switch (kind) {
         case RequestKind::put:
         case RequestKind::delete_range:
         case RequestKind::txn:
         case RequestKind::lease_revoke:
+        case RequestKind::unknown:
+        case RequestKind::undecodable:
             if (entry.index <= store_.applied) ++writes_;
             break;
         case RequestKind::conf_change: {
@@ -29,6 +35,12 @@ void Belonging::see(const EntryView& entry, const Request& request) {
     }
 }
 
+// Applied entries between the last one seen and `index`.
+std::int64_t Belonging::missing_before(LogIndex index) const noexcept {
+    const std::uint64_t end = std::min(index.value(), store_.applied.value() + 1);
+    return end > last_.value() + 1 ? static_cast<std::int64_t>(end - last_.value() - 1) : 0;
+}
+
 std::optional<std::string> Belonging::fault() const {
     if (log_.cluster_id && store_.cluster_id && *log_.cluster_id != *store_.cluster_id) {
         return "is the log of cluster " + hex(*log_.cluster_id) + ", the store is of cluster " +
@@ -37,8 +49,9 @@ std::optional<std::string> Belonging::fault() const {
     if (log_.member_id && !store_.members.empty() && !store_.members.contains(*log_.member_id) && !joins_) {
         return "is the log of member " + hex(*log_.member_id) + ", which is none of the store's members";
     }
-    if (whole_ && store_.current.value() > 1 + writes_) {
-        return "has " + std::to_string(writes_) + (writes_ == 1 ? " request" : " requests") +
+    const std::int64_t writes = writes_ + missing_before(LogIndex{store_.applied.value() + 1});
+    if (whole_ && store_.current.value() > 1 + writes) {
+        return "has " + std::to_string(writes) + (writes == 1 ? " request" : " requests") +
                " up to the store's consistent index " + std::to_string(store_.applied.value()) +
                " that can have made a revision, but the store is at revision " +
                std::to_string(store_.current.value());

@@ -24,11 +24,13 @@ class Belonging {
     struct Log {
         std::optional<std::uint64_t> member_id;
         std::optional<std::uint64_t> cluster_id;
+        bool restored = false;  ///< begins with a restore: older revisions came with the db
     };
     Belonging(Store store, const Log& log);
 
-    /// Entries in log order, those above the consistent index too.
-    void see(const EntryView& entry, const Request& request);
+    /// Entries in log order, those above the consistent index too. `entry` has its data where it is a
+    /// configuration change.
+    void see(const EntryView& entry, RequestKind kind);
 
     /// Behind the last entry: why the log is another store's, as the rest of a sentence about it; nullopt:
     /// nothing speaks against it.
@@ -38,12 +40,15 @@ class Belonging {
     [[nodiscard]] bool whole() const noexcept { return whole_; }
 
   private:
+    [[nodiscard]] std::int64_t missing_before(LogIndex index) const noexcept;
+
     Store store_;
     Log log_;
     bool first_ = true;
     bool whole_ = false;
     bool joins_ = false;       ///< an entry behind `members_at` makes the log's member one of the store's
-    std::int64_t writes_ = 0;  ///< applied entries that may have made a revision
+    std::int64_t writes_ = 0;  ///< applied entries that may have made a revision, those not there included
+    LogIndex last_;
 };
 
 }  // namespace kvctl::raft

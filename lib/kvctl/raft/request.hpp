@@ -140,6 +140,10 @@ struct Alarm {
     std::uint64_t alarm = 0;  ///< 1 NOSPACE, 2 CORRUPT
 };
 
+struct ClusterVersionSet {
+    std::string_view version;  ///< "3.7.0"
+};
+
 /// A decoded entry. Every view points into the entry's data and lives as long as that.
 struct Request {
     RequestKind kind = RequestKind::empty;
@@ -147,7 +151,8 @@ struct Request {
     std::string_view username;  ///< of the request's header; empty without auth
     std::uint64_t auth_revision = 0;
     /// monostate for every kind whose content never reaches the key space.
-    std::variant<std::monostate, Range, Put, DeleteRange, Txn, Compaction, LeaseGrant, LeaseRevoke, Alarm>
+    std::variant<std::monostate, Range, Put, DeleteRange, Txn, Compaction, LeaseGrant, LeaseRevoke, Alarm,
+                 ClusterVersionSet>
         body;
 };
 

@@ -217,6 +217,14 @@ bool decode(std::string_view message, Alarm& out) noexcept {
     return f.ok();
 }
 
+bool decode(std::string_view message, ClusterVersionSet& out) noexcept {
+    Fields f(message);
+    while (f.next()) {
+        if (f.field() == 1) f.take(out.version);
+    }
+    return f.ok();
+}
+
 template <class T>
 bool decode_body(std::string_view message, Request& out) {
     return decode(message, out.body.emplace<T>());
@@ -252,6 +260,8 @@ bool decode_body(RequestKind kind, std::string_view message, Request& out) {
             return decode_body<LeaseRevoke>(message, out);
         case RequestKind::alarm:
             return decode_body<Alarm>(message, out);
+        case RequestKind::cluster_version_set:
+            return decode_body<ClusterVersionSet>(message, out);
         default:
             return true;
     }

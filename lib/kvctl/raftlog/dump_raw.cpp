@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/finding.hpp"
@@ -109,6 +111,7 @@ class DumpRaw final : public Source {
         if (!ended_) {
             findings_.add({Severity::warning, "torn-tail", path, "the dump lacks its last line"});
         }
+        warn_of_ghosts(resolver);
         slots_ = resolver.finish(header_);
         // A dump made from some index on begins without the records before it.
         if (!saw_snapshot_) header_.expect_snapshot_record = false;
@@ -153,7 +156,9 @@ class DumpRaw final : public Source {
             if (!parse_entry(line, entry, data_)) return false;
             const std::uint64_t size = raft::encoded_size(entry);
             if (size > std::numeric_limits<std::uint32_t>::max()) return false;
-            resolver.entry({entry, {lines_.offset(), static_cast<std::uint32_t>(size), 0}}, header_.path);
+            resolver.entry({entry, {lines_.offset(), static_cast<std::uint32_t>(size), segment_}},
+                           header_.path);
+            last_entry_ = entry.index;
             return true;
         }
         if (take_word(line, "HardState:")) {
@@ -178,7 +183,11 @@ class DumpRaw final : public Source {
             header_.cluster_id = v[1];
             return true;
         }
-        if (take_word(line, "CRC: ")) return take_number(line, number) && line.empty();
+        if (take_word(line, "CRC: ")) {
+            if (!take_number(line, number) || !line.empty()) return false;
+            begin_segment();
+            return true;
+        }
         if (take_word(line, "EOF:")) {
             ended_ = true;
             return true;
@@ -192,11 +201,36 @@ class DumpRaw final : public Source {
         return false;
     }
 
+    // Each segment begins with the checksum so far, and is named after the index that follows its last entry.
+    void begin_segment() {
+        if (segment_ == std::numeric_limits<std::uint16_t>::max()) return;
+        if (last_entry_) ++segment_;
+        first_indexes_.resize(segment_ + std::size_t{1}, last_entry_ ? last_entry_->value() + 1 : 0);
+    }
+
+    // A server reads from the last segment on that begins at or below its snapshot.
+    void warn_of_ghosts(const Resolver& resolver) {
+        const std::vector<raft::WalSnapshot> usable = resolver.usable_snapshots();
+        if (usable.empty()) return;
+        const LogIndex start =
+            std::max_element(usable.begin(), usable.end(), [](const auto& a, const auto& b) {
+                return a.meta.index < b.meta.index;
+            })->meta.index;
+        std::uint16_t segment = 0;
+        for (std::uint16_t i = 0; i < first_indexes_.size(); ++i) {
+            if (first_indexes_[i] <= start.value()) segment = i;
+        }
+        resolver.warn_of_ghosts(start, segment, [&](std::uint16_t) { return header_.path; });
+    }
+
     Header header_;
     LineReader lines_;
     FindingLog findings_;
     Slots slots_;
     std::string data_;
+    std::uint16_t segment_ = 0;                 ///< of the journal that was dumped
+    std::vector<std::uint64_t> first_indexes_;  ///< of the segments
+    std::optional<LogIndex> last_entry_;        ///< as written, not the largest
     bool ended_ = false;
     bool saw_snapshot_ = false;
 };

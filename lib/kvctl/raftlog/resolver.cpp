@@ -47,14 +47,27 @@ void Resolver::entry(const Slot& entry, const std::string& file) {
     slots_.push_back(entry);
 }
 
-std::vector<Slot> Resolver::ghosts_behind(LogIndex snapshot, std::uint16_t first_file) const {
-    std::vector<Slot> out;
+void Resolver::warn_of_ghosts(LogIndex snapshot, std::uint16_t first_file,
+                              const std::function<std::string(std::uint16_t)>& file) const {
     // An entry behind the snapshot that was written later cuts them off in that reading too.
-    if (slots_.empty() || slots_.back().index() > snapshot) return out;
+    if (slots_.empty() || slots_.back().index() > snapshot) return;
     for (const Slot& s : ghosts_) {
-        if (s.index() > snapshot && s.at().file >= first_file) out.push_back(s);
+        if (s.index() <= snapshot || s.at().file < first_file) continue;
+        findings_.add({Severity::warning, "ghost-entry", place(file(s.at().file), s.at().offset),
+                       "a server that starts from the snapshot at " + text(snapshot) + " brings entry " +
+                           text(s.index()) + " of term " + std::to_string(s.term().value()) +
+                           " back, which a later record had cut off"});
     }
-    return out;
+}
+
+// A restore writes its cluster's founders and a snapshot right behind them; a server's own comes thousands of
+// entries later.
+bool Resolver::restored() const noexcept {
+    std::size_t founders = 0;
+    while (founders < slots_.size() && slots_[founders].index() == LogIndex{founders + 1} &&
+           slots_[founders].term() == Term{1} && slots_[founders].type() == raft::EntryType::conf_change)
+        ++founders;
+    return founders > 0 && records({LogIndex{founders}, Term{1}});
 }
 
 const Slot* Resolver::find(LogIndex index) const noexcept {
@@ -90,6 +103,7 @@ std::vector<raft::WalSnapshot> Resolver::usable_snapshots() const {
 Slots Resolver::finish(Header& header) {
     header.hard_state = hard_state_;
     header.expect_snapshot_record = true;
+    header.restored = restored();
     const auto lower = [](const raft::WalSnapshot& a, const raft::WalSnapshot& b) {
         return a.meta.index < b.meta.index;
     };

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,16 +65,18 @@ class Resolver {
     /// state).
     [[nodiscard]] std::vector<raft::WalSnapshot> usable_snapshots() const;
 
-    /// Entries that etcd's own reading from `snapshot` on brings back although they were replaced: it passes
-    /// over all records at or below that index, also those that cut off what stood behind them. Only those
-    /// that lie in file number `first_file` or a later one.
-    [[nodiscard]] std::vector<Slot> ghosts_behind(LogIndex snapshot, std::uint16_t first_file) const;
+    /// Adds a warning for each entry that etcd's own reading from `snapshot` on brings back although it was
+    /// replaced: that reading passes over all records at or below the index, also those that cut off what
+    /// stood behind them. Only entries in file number `first_file` or a later one; `file` names one.
+    void warn_of_ghosts(LogIndex snapshot, std::uint16_t first_file,
+                        const std::function<std::string(std::uint16_t)>& file) const;
 
     /// Fills snapshot with its members, newest_snapshot and hard_state of `header` and returns the entries
     /// behind the snapshot, ascending. The resolver is empty afterwards.
     [[nodiscard]] Slots finish(Header& header);
 
   private:
+    [[nodiscard]] bool restored() const noexcept;
     [[nodiscard]] const Slot* find(LogIndex index) const noexcept;
 
     FindingLog& findings_;

@@ -64,9 +64,10 @@ struct Header {
     std::optional<raft::ConfState> members;    ///< as of `members_at`; nullopt: the source does not say
     LogIndex members_at;                       ///< what the entries up to it changed is in `members`
     std::optional<LogIndex> consistent_index;  ///< of the store the log lies in (table)
-    bool filtered = false;                     ///< entries were left out on purpose when the dump was made
-    Findings about;                            ///< dqlite: members and snapshots; complete behind each()
-    bool has_data = true;                      ///< false: requests are known by text only
+    bool restored = false;  ///< the log's first snapshot is a restore's: rows came with the db
+    bool filtered = false;  ///< entries were left out on purpose when the dump was made
+    Findings about;         ///< dqlite: members and snapshots; complete behind each()
+    bool has_data = true;   ///< false: requests are known by text only
 };
 
 /// One entry as a source hands it out; valid during the call only.

@@ -304,14 +304,8 @@ class WalDir final : public Source {
         std::sort(starts.begin(), starts.end());
         starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
         for (const LogIndex start : starts) {
-            for (const Slot& ghost : resolver.ghosts_behind(start, segment_of(start).value_or(0))) {
-                findings_.add({Severity::warning, "ghost-entry",
-                               place(segments_[ghost.at().file].path, ghost.at().offset),
-                               "a server that starts from the snapshot at " + std::to_string(start.value()) +
-                                   " brings entry " + std::to_string(ghost.index().value()) + " of term " +
-                                   std::to_string(ghost.term().value()) +
-                                   " back, which a later record had cut off"});
-            }
+            resolver.warn_of_ghosts(start, segment_of(start).value_or(0),
+                                    [&](std::uint16_t file) { return segments_[file].path; });
         }
     }
 

@@ -28,6 +28,16 @@ Json optional_number(const std::optional<std::uint64_t>& n) {
     return n ? Json(*n) : Json(nullptr);
 }
 
+Json live_json(const LiveWork& live) {
+    const auto number = [&](std::uint64_t LiveWork::Counts::*member) {
+        return live.counts ? Json((*live.counts).*member) : Json(nullptr);
+    };
+    return {{"transactions", number(&LiveWork::Counts::transactions)},
+            {"longest_ms", number(&LiveWork::Counts::longest_ms)},
+            {"busy_retries", number(&LiveWork::Counts::busy_retries)},
+            {"foreign_compactions", number(&LiveWork::Counts::foreign_compactions)}};
+}
+
 // All but the list of removed revisions, which is streamed.
 Json summary(const CompactionReport& r) {
     const mvcc::CompactionPlan& p = *r.plan;
@@ -35,7 +45,7 @@ Json summary(const CompactionReport& r) {
     Json removed = tally_json(p.removed, kine);
     removed["orphans"] = p.removed.orphans;
     Json prefixes = Json::array();
-    for (const mvcc::PrefixUsage& u : p.prefixes) {
+    for (const mvcc::PrefixUsage& u : r.prefixes.largest) {
         Json one;
         put_key(one, u.prefix, "prefix");
         one["keys"] = u.keys;
@@ -64,7 +74,8 @@ Json summary(const CompactionReport& r) {
         j["target_time"] = time ? Json(kube::format_time(*time)) : Json(nullptr);
         j["target_error_seconds"] = time ? Json(seconds_up(r.target_time->error)) : Json(nullptr);
     }
-    if (p.prefixes_truncated) j["prefixes_truncated"] = true;
+    if (r.live) j["live"] = live_json(*r.live);
+    if (r.prefixes.truncated) j["prefixes_truncated"] = true;
     if (p.finishes) j["finishes"] = p.finishes->value();
     if (!r.output.empty()) j["output"] = r.output;
     if (kine) {

@@ -7,6 +7,7 @@
 
 #include "kvctl/kube/times.hpp"
 #include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/mvcc/prefixes.hpp"
 #include "kvctl/raft/layout.hpp"
 #include "kvctl/report/notes.hpp"
 #include "kvctl/report/refusal.hpp"
@@ -42,13 +43,27 @@ struct TargetTime {
     std::int64_t error = 0;          ///< up to the next time that is known, in microseconds
 };
 
+/// Of a compaction beside a running server.
+struct LiveWork {
+    /// Nullopt in a forecast.
+    struct Counts {
+        std::uint64_t transactions = 0;
+        std::uint64_t longest_ms = 0;    ///< that one of them held the lock
+        std::uint64_t busy_retries = 0;  ///< how often the lock was found taken
+        std::uint64_t foreign_compactions = 0;
+    };
+    std::optional<Counts> counts;
+};
+
 /// Everything `kvctl compact` says; the plan and the index stay the caller's.
 struct CompactionReport {
     StoreFacts store;
-    std::string result;     ///< compacted, would-compact, already-compacted, already-fits, below-min-gain
+    /// compacted, partly, would-compact, already-compacted, already-fits, below-min-gain
+    std::string result;
     bool executed = false;  ///< false: a forecast
     const mvcc::TreeIndex* index = nullptr;
     const mvcc::CompactionPlan* plan = nullptr;
+    mvcc::PrefixList prefixes;
     std::string strategy;
     std::optional<LogFacts> raft_log;
     std::optional<OldValues> old_values;  ///< nullopt: they are left alone
@@ -63,6 +78,7 @@ struct CompactionReport {
     std::string command;                    ///< what would do it; only for a forecast
     Refusal refusal;                        ///< why that would be refused
     std::optional<TargetTime> target_time;  ///< nullopt: no age was asked for
+    std::optional<LiveWork> live;           ///< nullopt: the store was, or would be, this process's alone
     bool list = false;                      ///< name every removed revision
 };
 

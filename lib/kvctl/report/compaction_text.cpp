@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/report/spans.hpp"
 #include "kvctl/report/table.hpp"
@@ -25,6 +26,7 @@ std::string headline(const CompactionReport& r) {
         return r.output.empty() ? path + ": compacted to revision " + at
                                 : path + ": compacted to revision " + at + " into " + escape(r.output);
     }
+    if (r.result == "partly") return path + ": compacted to revision " + at + " when time was up";
     const std::string dry = r.executed ? "" : "dry run: ";
     if (r.result == "already-fits") return dry + path + ": already fits, nothing to compact";
     if (r.result == "below-min-gain")
@@ -54,6 +56,13 @@ void log_text(std::ostream& out, const LogFacts& log, bool executed) {
     for (const raft::TermRun& t : a.terms) {
         out << "    term " << t.term << "   " << t.first_index << " to " << t.last_index << '\n';
     }
+}
+
+void live_text(std::ostream& out, const LiveWork::Counts& n) {
+    out << "\n  live       " << many(n.transactions, "transaction") << ", the longest " << n.longest_ms
+        << " ms; the lock was taken " << many(n.busy_retries, "time");
+    if (n.foreign_compactions > 0) out << "; " << many(n.foreign_compactions, "other compaction");
+    out << '\n';
 }
 
 }  // namespace
@@ -102,21 +111,22 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
             << (r.executed ? " old values cleared, " : " old values would be cleared, ")
             << bytes(r.old_values->bytes) << " of what is kept\n";
     }
-    const bool any = std::any_of(p.prefixes.begin(), p.prefixes.end(),
+    const bool any = std::any_of(r.prefixes.largest.begin(), r.prefixes.largest.end(),
                                  [](const mvcc::PrefixUsage& u) { return u.removed_revisions > 0; });
     if (any) {
         Table prefixes(2);
         prefixes.row({"prefix", "keys", "revisions", r.executed ? "removed" : "would go", "bytes"});
-        for (const mvcc::PrefixUsage& u : p.prefixes) {
+        for (const mvcc::PrefixUsage& u : r.prefixes.largest) {
             if (u.removed_revisions == 0) continue;
             prefixes.row({escape(u.prefix), grouped(u.keys), grouped(u.revisions),
                           grouped(u.removed_revisions), bytes(u.removed_bytes)});
         }
         out << '\n';
         prefixes.write(out);
-        if (p.prefixes_truncated) out << "  (more prefixes exist; du shows them)\n";
+        if (r.prefixes.truncated) out << "  (more prefixes exist; du shows them)\n";
     }
     if (r.raft_log) log_text(out, *r.raft_log, r.executed);
+    if (r.live && r.live->counts) live_text(out, *r.live->counts);
 
     out << "\n  file       " << bytes(r.file_before) << " before";
     if (r.file_after) out << ", " << bytes(*r.file_after) << (r.executed ? " now" : " then");

@@ -35,6 +35,7 @@ struct Words {
         return lease_text(g.id) + " ttl " + std::to_string(g.ttl);
     }
     std::string operator()(const raft::LeaseRevoke& r) const { return lease_text(r.id); }
+    std::string operator()(const raft::ClusterVersionSet& c) const { return escape(c.version); }
     std::string operator()(const raft::Alarm& a) const {
         const std::string which = a.alarm == 1   ? "NOSPACE"
                                   : a.alarm == 2 ? "CORRUPT"

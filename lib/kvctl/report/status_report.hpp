@@ -98,6 +98,8 @@ struct StatusReport {
     std::vector<std::pair<int, std::string>> in_use_by;  ///< pid and command
     std::vector<std::pair<std::string, std::int64_t>> meta;
     std::vector<Hint> hints;
+    /// Bytes of the file behind a compaction and a vacuum, where it was asked for and can be foretold.
+    std::optional<std::uint64_t> predicted_bytes;
 };
 
 void write_text(std::ostream& out, const StatusReport& report, const TextStyle& style);

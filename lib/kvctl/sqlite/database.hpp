@@ -111,7 +111,7 @@ class Database {
   public:
     enum class Mode {
         read,      ///< read-only with SQLite's locks; in WAL mode the -shm of whoever has it open is used
-        detached,  ///< read-only without locks and without -shm: a -wal is read, never created or truncated.
+        lockless,  ///< read-only without locks and without -shm: a -wal is read, never created or truncated.
                    ///< Nothing on disk changes, not even beside the file; the caller makes sure nobody writes
                    ///< meanwhile
         write,     ///< read and write an existing file; may roll back a hot journal
@@ -143,6 +143,16 @@ class Database {
     [[nodiscard]] bool in_transaction() const noexcept;
     /// How long to wait for a lock, in milliseconds.
     void busy_timeout(int milliseconds) const;
+    /// In place of a timeout: called each time a lock turns out to be taken, with the number of tries before;
+    /// true: try again.
+    void when_busy(std::function<bool(int)> f) const;
+    /// Whether a signal that asks the work to stop ends a statement that is running, as it does at first.
+    void stop_when_interrupted(bool stops) const;
+
+    /// Copies the whole database, as the transaction that is open on this connection sees it, into the empty
+    /// `target`. Writers are not held up in WAL mode.
+    void copy_to(Database& target,
+                 const std::function<void(std::uint64_t pages, std::uint64_t of)>& progress) const;
 
     /// Leaves so many bytes at the end of each page unused, as whoever made the source of a copy asked for.
     /// Only before the first write to a new file.

@@ -73,6 +73,21 @@ void Database::add_predicate(const std::string& name, int arguments,
     if (rc != SQLITE_OK) fail(handle_, *path_, rc, nullptr);
 }
 
+void Database::when_busy(std::function<bool(int)> f) const {
+    functions_->busy = std::move(f);
+    sqlite3_busy_handler(
+        handle_,
+        [](void* functions, int tries) {
+            try {
+                return static_cast<Functions*>(functions)->busy(tries) ? 1 : 0;
+            } catch (...) {
+                static_cast<Functions*>(functions)->error = std::current_exception();
+                return 0;
+            }
+        },
+        functions_.get());
+}
+
 void Database::rethrow_function_error() const {
     if (functions_->error) std::rethrow_exception(std::exchange(functions_->error, nullptr));
 }

@@ -9,7 +9,7 @@
 
 namespace kvctl::sqlite {
 
-/// What add_predicate() made on a connection, and what one of them threw.
+/// What add_predicate() and when_busy() made on a connection, and what one of them threw.
 struct Database::Functions {
     struct Predicate {
         std::function<bool(std::int64_t, std::int64_t)> f;
@@ -17,6 +17,7 @@ struct Database::Functions {
     };
     std::vector<std::unique_ptr<Predicate>> predicates;
     std::exception_ptr error;
+    std::function<bool(int)> busy;
 };
 
 }  // namespace kvctl::sqlite

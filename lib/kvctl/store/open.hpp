@@ -49,4 +49,7 @@ void refuse_in_place(const std::string& path, const OpenOptions& options);
 /// The file that a path stands for (locate_store), symbolic links resolved; throws io when there is none.
 [[nodiscard]] std::string resolve_path(const std::string& path);
 
+/// Of the SQLite that this program runs with.
+[[nodiscard]] std::string sqlite_version();
+
 }  // namespace kvctl::store

@@ -20,10 +20,12 @@
 #include "kvctl/store/cluster.hpp"
 #include "kvctl/store/dqlite_facts.hpp"
 #include "kvctl/store/etcd_facts.hpp"
+#include "kvctl/store/page_map.hpp"
 
 namespace kvctl::mvcc {
 struct CompactionPlan;
-}
+class SlotSet;
+}  // namespace kvctl::mvcc
 namespace kvctl::sqlite {
 class Database;
 }
@@ -143,14 +145,14 @@ class Store {
     [[nodiscard]] virtual LogPlace log_place() = 0;
     /// Throws damaged where what tells cannot be read.
     [[nodiscard]] virtual Cluster cluster() { return {}; }
-    /// The release of etcd that wrote the store, where it says so ("3.6.0").
-    [[nodiscard]] virtual std::optional<std::string> storage_version() { return std::nullopt; }
 
     /// What the file itself shows before any row is read, and every command tells: an older transaction in
     /// place of a newer one that cannot be read.
     [[nodiscard]] virtual Findings notices() { return {}; }
     /// The release of etcd that the rows are of, as far as the store tells; kine: nullopt.
     [[nodiscard]] virtual std::optional<mvcc::EtcdRelease> release() { return std::nullopt; }
+    /// The cluster version that the raft log of an etcd db sets, for one that does not hold it itself yet.
+    virtual void take_cluster_version(const std::string& /*version*/) {}
     /// Only an etcd db has any; complete behind load().
     [[nodiscard]] virtual std::optional<EtcdFacts> etcd_facts() { return std::nullopt; }
     /// Only a dqlite directory has any.
@@ -218,6 +220,14 @@ class Store {
     /// What is wrong with the file that load() need not notice and a file made from it would hide, as errors.
     /// Reads the whole structure.
     [[nodiscard]] virtual Findings structure_faults(Progress* /*progress*/) { return {}; }
+
+    /// What each page of the file is for; `live` are those rows of load()'s `index` that hold what a key is
+    /// now. Reads the whole structure, but no value. nullopt: the layout cannot tell.
+    [[nodiscard]] virtual std::optional<PageMap> page_map(const mvcc::TreeIndex& /*index*/,
+                                                          const mvcc::SlotSet& /*live*/,
+                                                          Progress* /*progress*/) {
+        return std::nullopt;
+    }
 
     /// Throws refused where the members of a cluster would not survive the change of one.
     virtual void check_member_change(const MemberChange& /*change*/) {}

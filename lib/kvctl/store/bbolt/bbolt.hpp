@@ -40,6 +40,7 @@ class BboltStore : public Store {
     [[nodiscard]] Findings notices() override;
     /// By storageVersion, else the cluster version.
     [[nodiscard]] std::optional<mvcc::EtcdRelease> release() override;
+    void take_cluster_version(const std::string& version) override { log_version_ = version; }
     [[nodiscard]] std::optional<EtcdFacts> etcd_facts() override;
     /// member/wal of the data dir that `path` was.
     [[nodiscard]] LogPlace log_place() override;
@@ -47,6 +48,8 @@ class BboltStore : public Store {
     [[nodiscard]] std::vector<Hint> advice(const StoreHead& head, const mvcc::TreeIndex& index) override;
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress) override;
+    [[nodiscard]] std::optional<PageMap> page_map(const mvcc::TreeIndex& index, const mvcc::SlotSet& live,
+                                                  Progress* progress) override;
     void each_record(MainRevision from, MainRevision to,
                      const std::function<void(const mvcc::Record&)>& f) override;
     [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
@@ -60,7 +63,6 @@ class BboltStore : public Store {
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
     /// Of the buckets `members` and `members_removed`; names that are no ids are passed over.
     [[nodiscard]] Cluster cluster() override;
-    [[nodiscard]] std::optional<std::string> storage_version() override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
     [[nodiscard]] Findings structure_faults(Progress* progress) override;
     void check_member_change(const MemberChange& change) override;
@@ -103,6 +105,8 @@ class BboltStore : public Store {
     [[nodiscard]] std::optional<std::string_view> value_of(std::string_view bucket,
                                                            std::string_view key) const;
     [[nodiscard]] std::vector<EtcdFacts::Member> members() const;
+    /// Its own, else that of the log.
+    [[nodiscard]] std::optional<std::string> cluster_version() const;
     void fill_sorted(mvcc::TreeIndex& index);
     void check_meta(Findings& findings) const;
     void check_received(Findings& findings) const;
@@ -112,6 +116,7 @@ class BboltStore : public Store {
     bbolt::File file_;
     bbolt::Bucket rows_;
     std::vector<EtcdFacts::Bucket> buckets_;  // as load() measured them
+    std::optional<std::string> log_version_;
 };
 
 }  // namespace kvctl::store

@@ -17,7 +17,11 @@ class Batches {
 
     [[nodiscard]] std::size_t rows() const noexcept { return rows_.size(); }
     /// The batch that begins with the row numbered `begin`; empty only when the plan removes nothing.
-    [[nodiscard]] std::span<const mvcc::Slot> from(std::size_t begin) const;
+    [[nodiscard]] std::span<const mvcc::Slot> from(std::size_t begin) const { return from(begin, size_); }
+    /// The same of another size.
+    [[nodiscard]] std::span<const mvcc::Slot> from(std::size_t begin, std::size_t size) const;
+    /// How many rows, from the first on, a compact revision of `at` releases; kine only.
+    [[nodiscard]] std::size_t released_by(MainRevision at) const;
     /// The compact revision that a batch reaches, which is not empty.
     [[nodiscard]] MainRevision reached_by(std::span<const mvcc::Slot> batch) const;
 

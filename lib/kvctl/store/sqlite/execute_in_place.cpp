@@ -7,6 +7,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/sqlite/batches.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
+#include "kvctl/store/sqlite/delete_kine.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
 
 namespace kvctl::store {
@@ -16,79 +17,6 @@ using mvcc::Slot;
 using mvcc::SlotSet;
 
 constexpr std::int64_t k_lowest_revision = std::numeric_limits<std::int64_t>::min();
-
-// Ranges of kine ids that go, each without a row in between that stays.
-class DoomedRanges {
-  public:
-    DoomedRanges(const sqlite::Database& db, std::vector<std::int64_t> barriers)
-        : delete_(db.prepare("DELETE FROM kine WHERE id BETWEEN ?1 AND ?2")),
-          db_(db),
-          barriers_(std::move(barriers)) {}
-
-    void stays() { flush(); }
-    void goes(std::int64_t id) {
-        while (next_barrier_ < barriers_.size() && barriers_[next_barrier_] < id) {
-            if (open_ && barriers_[next_barrier_] > first_) flush();
-            ++next_barrier_;
-        }
-        if (!open_) first_ = id;
-        open_ = true;
-        last_ = id;
-    }
-    std::uint64_t finish() {
-        flush();
-        return deleted_;
-    }
-
-  private:
-    void flush() {
-        if (!open_) return;
-        delete_.bind(1, first_).bind(2, last_).run();
-        deleted_ += static_cast<std::uint64_t>(db_.changes());
-        open_ = false;
-    }
-    sqlite::Statement delete_;
-    const sqlite::Database& db_;
-    std::vector<std::int64_t> barriers_;  // ids of rows that no index holds: the compact rows
-    std::size_t next_barrier_ = 0;
-    std::int64_t first_ = 0;
-    std::int64_t last_ = 0;
-    std::uint64_t deleted_ = 0;
-    bool open_ = false;
-};
-
-std::vector<std::int64_t> compact_row_ids(const sqlite::Database& db) {
-    std::vector<std::int64_t> ids;
-    sqlite::Statement s = db.prepare("SELECT id FROM kine WHERE name = 'compact_rev_key' ORDER BY id");
-    while (s.step()) ids.push_back(s.integer(0));
-    return ids;
-}
-
-std::uint64_t delete_kine(sqlite::Database& db, const mvcc::TreeIndex& index, const SlotSet& doomed,
-                          Slot end) {
-    DoomedRanges ranges(db, compact_row_ids(db));
-    index.for_each_row(0, end, [&](Slot s) {
-        if (doomed.contains(s)) {
-            ranges.goes(index.revision(s).main);
-        } else {
-            ranges.stays();
-        }
-    });
-    return ranges.finish();
-}
-
-// The same for the rows of a batch alone, without a look at all the others.
-std::uint64_t delete_kine(sqlite::Database& db, const mvcc::TreeIndex& index, std::vector<Slot> batch) {
-    std::sort(batch.begin(), batch.end());
-    DoomedRanges ranges(db, compact_row_ids(db));
-    Slot expected = mvcc::k_no_slot;
-    for (const Slot s : batch) {
-        if (s != expected) ranges.stays();
-        ranges.goes(index.revision(s).main);
-        expected = s + 1;
-    }
-    return ranges.finish();
-}
 
 std::uint64_t delete_native(sqlite::Database& db, const mvcc::TreeIndex& index, const SlotSet& doomed,
                             MainRevision from, MainRevision upto, bool in_order) {
@@ -138,7 +66,7 @@ class Verification {
           current_(store.head().current),
           rows_(count_rows(store.db(), store.table().name)),
           with_bytes_(with_bytes),
-          digest_(mvcc::digest_rows(index, plan.above, &plan.removed_slots, with_bytes)) {}
+          digest_(mvcc::digest_rows(index, plan.slot_end, &plan.removed_slots, with_bytes)) {}
 
     // `bookkeeping` rows more (or fewer) than before stand in the table beside the plan's.
     void check(std::int64_t bookkeeping) {
@@ -229,7 +157,7 @@ void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, con
     }
     if (execution.progress != nullptr) execution.progress->update("deleting", 0, 0);
     const std::uint64_t deleted =
-        kine ? delete_kine(db, index, plan.removed_slots, plan.above)
+        kine ? delete_kine(db, index, plan.removed_slots, plan.slot_end)
              : delete_native(db, index, plan.removed_slots, MainRevision(k_lowest_revision),
                              plan.compacted_after, store.in_order());
     if (deleted != plan.removed.revisions) {
@@ -275,7 +203,7 @@ void run_batches(SqliteWritable& writable, const mvcc::TreeIndex& index, const m
         check_interrupt();  // the statements of a small batch end before SQLite asks
         sqlite::Transaction transaction(db, sqlite::Transaction::Kind::immediate);
         const MainRevision reached = rows.empty() ? plan.compacted_after : batches.reached_by(rows);
-        const std::uint64_t deleted = kine ? delete_kine(db, index, {rows.begin(), rows.end()})
+        const std::uint64_t deleted = kine ? delete_kine(db, index, rows)
                                            : delete_native_batch(db, index, rows, reached, store.in_order());
         if (deleted != rows.size()) {
             throw Error(ErrorKind::damaged, store.info().path + ": a batch deleted " +

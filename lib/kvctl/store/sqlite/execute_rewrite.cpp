@@ -100,15 +100,15 @@ void copy_survivors(sqlite::Database& db, SqliteStore& store, const mvcc::TreeIn
 }
 
 void build(const TempFile& file, SqliteStore& store, const mvcc::TreeIndex& index,
-           const mvcc::CompactionPlan& plan, const Execution& execution, bool detached,
+           const mvcc::CompactionPlan& plan, const Execution& execution, bool lockless,
            const std::function<void()>& rows_copied = {}) {
-    sqlite::Database db = create_like(file.path(), store.db(), store.info(), detached);
+    sqlite::Database db = create_like(file.path(), store.db(), store.info(), lockless);
     const EarlySync early(file);
     db.exec("BEGIN");
     copy_tables(db);
     // What is copied from here on is what SQLite shows now, and the plan was made from what it showed then.
     // Of kine all rows are compared with the plan, and a server that writes on is no reason to stop.
-    if (!detached && !store.in_kine_table() && store.changed()) throw_changed(store.info().path);
+    if (!lockless && !store.in_kine_table() && store.changed()) throw_changed(store.info().path);
     // Planning read the table's pages with this check on; a mapped page is checked whenever it is met again,
     // which took a third of the time that few rows among many take.
     db.exec("PRAGMA cell_size_check=OFF");
@@ -208,7 +208,7 @@ void SqliteStore::copy_compacted(const TempFile& file, const mvcc::TreeIndex& in
     check_copyable(store);
     copy_one_moment(store, [&] {
         in_the_name_of(store, file, [&] {
-            build(file, store, index, plan, execution, store.detached());
+            build(file, store, index, plan, execution, store.lockless());
             verify(file.path(), store, index, plan, execution);
         });
     });

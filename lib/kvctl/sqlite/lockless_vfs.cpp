@@ -1,4 +1,4 @@
-#include "kvctl/sqlite/detached_vfs.hpp"
+#include "kvctl/sqlite/lockless_vfs.hpp"
 
 #include <fcntl.h>
 
@@ -176,8 +176,8 @@ int full_path(sqlite3_vfs* /*vfs*/, const char* name, int size, char* out) {
 
 }  // namespace
 
-const char* detached_vfs() {
-    static constexpr const char* k_name = "kvctl-detached";
+const char* lockless_vfs() {
+    static constexpr const char* k_name = "kvctl-lockless";
     static std::once_flag once;
     static sqlite3_vfs vfs;
     std::call_once(once, [] {

@@ -2,7 +2,7 @@
 #include <array>
 #include <streambuf>
 
-namespace kvctl::cli {
+namespace kvctl {
 
 /// Output to a file descriptor it does not own, in blocks; remembers why a write failed. After the first
 /// failure nothing more is written. A signal that asked for an end (kvctl::interrupt_signal) also ends a
@@ -25,4 +25,4 @@ class FdBuffer final : public std::streambuf {
     std::array<char, 65536> block_;
 };
 
-}  // namespace kvctl::cli
+}  // namespace kvctl

@@ -6,6 +6,6 @@ namespace kvctl::sqlite {
 /// empty one), nothing else; it deletes nothing, truncates nothing and shares no memory. A connection on it
 /// must set locking_mode=EXCLUSIVE before its first read, so that SQLite keeps the wal-index on the heap.
 /// Returns its name.
-const char* detached_vfs();
+const char* lockless_vfs();
 
 }  // namespace kvctl::sqlite

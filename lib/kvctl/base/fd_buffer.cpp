@@ -1,4 +1,4 @@
-#include "tools/fd_buffer.hpp"
+#include "kvctl/base/fd_buffer.hpp"
 
 #include <unistd.h>
 
@@ -7,7 +7,7 @@
 
 #include "kvctl/base/interrupt.hpp"
 
-namespace kvctl::cli {
+namespace kvctl {
 
 FdBuffer::FdBuffer(int fd) noexcept : fd_(fd) {
     setp(block_.data(), block_.data() + block_.size());
@@ -39,4 +39,4 @@ bool FdBuffer::drain() noexcept {
     return error_ == 0;
 }
 
-}  // namespace kvctl::cli
+}  // namespace kvctl

@@ -3,7 +3,7 @@
 
 /// How much the index allocates at a time. The fuzzers are built with small steps: a history of a few rows
 /// then reaches every border, and an execution touches little memory.
-namespace kvctl::mvcc::sizes {
+namespace kvctl::mvcc::block_sizes {
 
 #ifdef KVCTL_SMALL_BLOCKS
 inline constexpr unsigned k_block_bits = 3;
@@ -19,4 +19,4 @@ inline constexpr std::size_t k_arena_bytes = std::size_t{1} << 18;
 inline constexpr std::size_t k_table_entries = 1024;  ///< to begin with; a power of two
 #endif
 
-}  // namespace kvctl::mvcc::sizes
+}  // namespace kvctl::mvcc::block_sizes

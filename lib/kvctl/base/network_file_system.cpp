@@ -1,0 +1,81 @@
+#include "kvctl/base/network_file_system.hpp"
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+namespace kvctl {
+namespace {
+
+constexpr unsigned long k_fuse = 0x65735546;
+
+// linux/magic.h and the file systems' own sources.
+constexpr std::array<std::pair<unsigned long, const char*>, 13> k_types{{
+    {0x6969, "NFS"},
+    {0x517B, "SMB"},
+    {0xFF534D42, "CIFS"},
+    {0xFE534D42, "SMB"},
+    {0x00C36400, "Ceph"},
+    {0x5346414F, "AFS"},
+    {0x6B414653, "AFS"},
+    {0x73757245, "Coda"},
+    {0x01021997, "9p"},
+    {0x0BD00BD0, "Lustre"},
+    {0x47504653, "GPFS"},
+    {0x01161970, "GFS2"},
+    {0x7461636F, "OCFS2"},
+}};
+constexpr std::array<std::string_view, 9> k_in_user_space{"sshfs",   "glusterfs", "ceph",  "s3fs",   "rclone",
+                                                          "juicefs", "gcsfuse",   "davfs", "moosefs"};
+
+// The type that /proc/self/mountinfo gives for a device: behind the " - ".
+std::string mounted_as(dev_t device) {
+    std::ifstream mounts("/proc/self/mountinfo");
+    const std::string wanted = std::to_string(major(device)) + ":" + std::to_string(minor(device));
+    for (std::string line; std::getline(mounts, line);) {
+        std::istringstream words(line);
+        std::string id;
+        std::string parent;
+        std::string number;
+        words >> id >> parent >> number;
+        const std::size_t behind = line.find(" - ");
+        if (number != wanted || behind == std::string::npos) continue;
+        const std::size_t begin = behind + 3;
+        return line.substr(begin, line.find(' ', begin) - begin);
+    }
+    return {};
+}
+
+}  // namespace
+
+std::optional<std::string> network_file_system(unsigned long type, std::string_view mounted_as) {
+    if (type == k_fuse) {
+        constexpr std::string_view k_prefix = "fuse.";
+        if (!mounted_as.starts_with(k_prefix)) return std::nullopt;
+        const std::string_view name = mounted_as.substr(k_prefix.size());
+        const bool known =
+            std::find(k_in_user_space.begin(), k_in_user_space.end(), name) != k_in_user_space.end();
+        return known ? std::optional<std::string>(name) : std::nullopt;
+    }
+    for (const auto& [magic, name] : k_types) {
+        if (type == magic) return name;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> network_file_system(const std::string& path) {
+    struct statfs fs {};
+    struct stat st {};
+    if (::statfs(path.c_str(), &fs) != 0 || ::stat(path.c_str(), &st) != 0) return std::nullopt;
+    // The field is signed on some machines; the numbers have 32 bits.
+    const auto type = static_cast<unsigned long>(fs.f_type) & 0xFFFFFFFFUL;
+    return network_file_system(type, type == k_fuse ? mounted_as(st.st_dev) : std::string());
+}
+
+}  // namespace kvctl

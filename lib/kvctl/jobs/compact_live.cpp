@@ -1,0 +1,162 @@
+#include "kvctl/jobs/compact_live.hpp"
+
+#include <algorithm>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/files.hpp"
+#include "kvctl/base/text.hpp"
+#include "kvctl/jobs/compact_parts.hpp"
+#include "kvctl/jobs/compact_target.hpp"
+#include "kvctl/jobs/live_run.hpp"
+#include "kvctl/store/temp_file.hpp"
+
+namespace kvctl::jobs {
+namespace {
+
+// kine's own: as long as a server's writer waits for this process, this process waits for the server.
+constexpr int k_timeout_ms = 30000;
+
+// VACUUM keeps writers out from beginning to end; measured: 200 MB in 2.4 s.
+constexpr std::uint64_t k_vacuum_bytes_per_second = 80 << 20;
+constexpr std::uint64_t k_vacuum_seconds = 10;
+
+// In transactions of the size that the run begins with, and VACUUM behind them.
+CompactRequest for_space(const CompactRequest& request) {
+    CompactRequest r = request;
+    r.batch = request.batch.value_or(LivePace::k_largest);
+    return r;
+}
+
+std::string how_far(const LiveRun& run, const mvcc::CompactionPlan& plan) {
+    return "compacted to revision " + std::to_string(run.compacted().value()) + " of " +
+           std::to_string(plan.compacted_after.value()) + ", " + group_digits(run.deleted()) + " of " +
+           group_digits(plan.removed.revisions) + " revisions deleted; the same command goes on from there";
+}
+
+// The plan of what was reached: every number is that of a compaction to just there.
+void plan_what_was_done(const LiveRun& run, Decision& d) {
+    const MainRevision reached = std::min(run.compacted(), d.plan.current);
+    if (reached == d.plan.compacted_after) return;
+    const MainRevision target = d.plan.target;
+    d.plan = mvcc::plan_compaction(*d.index, input_of(d.head), reached);
+    d.plan.compacted_after = reached;
+    d.plan.target = target;
+}
+
+void note_others(const LiveRun& run, const report::LiveWork& work, std::uint64_t left, Decision& d) {
+    std::vector<std::string>& w = d.notes.warnings;
+    if (work.counts->foreign_compactions > 0) {
+        w.push_back("another compaction was at work meanwhile, " +
+                    many(work.counts->foreign_compactions, "time") + ": its revision was taken over");
+    }
+    if (run.gone_before() > 0)
+        w.push_back(many(run.gone_before(), "revision") + " of those removed went by another compaction");
+    if (run.complete() && left > 0)
+        w.push_back(many(left, "revision") + " that can go appeared or stayed behind another compaction");
+}
+
+// Shrinks the file where that keeps writers out for seconds at the most. False: it was left out, and a line
+// says why.
+bool vacuum(store::LiveKine& live, const Decision& d, Progress* progress, report::Notes& notes) {
+    const store::StoreInfo& info = live.store().info();
+    const std::uint64_t used = d.shrunk_bytes.value_or((info.pages - info.free_pages) * info.page_size);
+    const std::uint64_t seconds = used / k_vacuum_bytes_per_second;
+    if (seconds >= k_vacuum_seconds) {
+        notes.warnings.push_back(
+            "--vacuum was left out: it would keep the server's writers waiting for about " +
+            std::to_string(seconds) +
+            " s ('kvctl vacuum' while the server is stopped; kine since 0.14.15 does it at "
+            "its start)");
+        return false;
+    }
+    if (progress != nullptr) progress->update("vacuum", 0, 0);
+    if (!live.shrink()) {
+        notes.warnings.emplace_back(
+            "the -wal stays as it is, since somebody is reading from it: its server moves it into the file");
+    }
+    return true;
+}
+
+// The work, from the first transaction to the last look; returns whether the plan was carried out to its end.
+class Work {
+  public:
+    Work(store::LiveKine& live, Decision& d, const CompactRequest& request, Progress* progress)
+        : live_(live), d_(d), request_(request), progress_(progress) {}
+
+    // Returns false where time was up.
+    bool run(report::CompactionReport& r, Provisional& made) {
+        LiveRun run(live_, *d_.index, d_.plan, request_, progress_);
+        try {
+            run.work();
+            settle(run, made);
+        } catch (const Error& e) {
+            fail(e, run, made);
+        }
+        r.live = run.counts();
+        return run.complete();
+    }
+
+  private:
+    void settle(LiveRun& run, Provisional& made) {
+        if (progress_ != nullptr) progress_->update("comparing", 0, 0);
+        const std::uint64_t left = run.verify();
+        note_others(run, run.counts(), left, d_);
+        plan_what_was_done(run, d_);
+        d_.shrunk_bytes = shrunk_bytes(d_, request_, d_.plan);
+        write_list(request_, d_, made);
+    }
+
+    // What was done stays, and the list names it.
+    [[noreturn]] void fail(const Error& e, const LiveRun& run, Provisional& made) {
+        if (run.counts().counts->transactions == 0) throw;
+        const std::string far = how_far(run, d_.plan);
+        plan_what_was_done(run, d_);
+        write_list(request_, d_, made);
+        made.keep();
+        throw Error(e.kind(), std::string(e.what()) + "; " + far);
+    }
+
+    store::LiveKine& live_;
+    Decision& d_;
+    const CompactRequest& request_;
+    Progress* progress_;
+};
+
+}  // namespace
+
+CompactResult compact_live(const CompactRequest& request, Progress* progress) {
+    if (request.backup) store::expect_new(*request.backup);
+    store::LiveKine live(request.path, request.open, request.live->timeout_ms.value_or(k_timeout_ms));
+    Decision d;
+    live.at_one_moment([&] { d = decide(live.store(), request, true, progress); });
+    const store::StoreInfo info = live.store().info();
+    check_decision(info, d);
+    report::CompactionReport r = start_report(info, request, true);
+    r.live = report::LiveWork{report::LiveWork::Counts{}};
+    r.predicted = false;
+    Provisional made;
+    bool complete = true;
+    if (d.changes(request.vacuum)) {
+        refuse_without_space(info, d, for_space(request), true);
+        if (request.backup) {
+            live.backup(*request.backup, progress);
+            made.add(*request.backup);
+        }
+    }
+    if (d.kind == Decision::Kind::compact) {
+        complete = Work(live, d, request, progress).run(r, made);
+    } else {
+        write_list(request, d, made);
+    }
+    made.keep();
+    if (!complete) r.result = "partly";
+    r.shrinks = request.vacuum && complete && d.may_shrink() && vacuum(live, d, progress, d.notes);
+    if (request.vacuum && !complete)
+        d.notes.warnings.emplace_back("--vacuum was left out: time was up before all was removed");
+    live.close();
+    r.file_after = file_size(info.real_path);
+    if (r.shrinks) r.file_after_vacuum = r.file_after;
+    return finish(std::move(r), std::move(d));
+}
+
+}  // namespace kvctl::jobs

@@ -1,0 +1,76 @@
+#include "kvctl/jobs/compact_parts.hpp"
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/jobs/compact_space.hpp"
+#include "kvctl/jobs/facts.hpp"
+
+namespace kvctl::jobs {
+namespace {
+
+std::string_view result_of(const Decision& d, bool executed) {
+    switch (d.kind) {
+        case Decision::Kind::compact:
+            return executed ? "compacted" : "would-compact";
+        case Decision::Kind::already_compacted:
+            return "already-compacted";
+        case Decision::Kind::already_fits:
+            return "already-fits";
+        case Decision::Kind::below_min_gain:
+            return "below-min-gain";
+    }
+    return "";
+}
+
+}  // namespace
+
+report::CompactionReport start_report(const store::StoreInfo& info, const CompactRequest& request,
+                                      bool executed) {
+    report::CompactionReport r;
+    r.store = facts_of(info);
+    r.file_before = info.file_bytes;
+    r.executed = executed;
+    r.shrinks = request.vacuum;
+    return r;
+}
+
+CompactResult finish(report::CompactionReport r, Decision d) {
+    CompactResult result;
+    if (r.result.empty()) r.result = result_of(d, r.executed);
+    r.strategy = name_of(d.strategy);
+    r.old_values = d.old_values;
+    r.prefixes = mvcc::largest_prefixes(*d.index, d.plan);
+    r.file_after_vacuum = r.file_after_vacuum ? r.file_after_vacuum : d.shrunk_bytes;
+    if (d.kind == Decision::Kind::below_min_gain) {
+        // Nothing goes: the counts say so, and the target stays what was asked for.
+        r.old_values.reset();
+        d.plan.removed = {};
+        d.plan.kept = d.plan.before;
+        d.plan.removed_slots = mvcc::SlotSet(d.plan.slot_end);
+        d.plan.compacted_after = d.plan.compacted_before;
+        for (mvcc::PrefixUsage& u : r.prefixes.largest) u.removed_revisions = u.removed_bytes = 0;
+    }
+    const bool shortens = d.raft_compact_to && d.log && d.log->after.removed_entries > 0;
+    result.removes = d.plan.removed.revisions > 0 || shortens;
+    r.raft_log = std::move(d.log);
+    r.notes = std::move(d.notes);
+    result.index = std::move(d.index);
+    result.plan = std::make_unique<const mvcc::CompactionPlan>(std::move(d.plan));
+    r.index = result.index.get();
+    r.plan = result.plan.get();
+    result.report = std::move(r);
+    return result;
+}
+
+void write_list(const CompactRequest& request, const Decision& d, Provisional& made) {
+    if (!request.list_file) return;
+    request.write_list(*d.index, d.plan);
+    made.add(*request.list_file);
+}
+
+void refuse_without_space(const store::StoreInfo& info, const Decision& d, const CompactRequest& request,
+                          bool in_place) {
+    if (const auto space = look_for_space(info, d, request, in_place))
+        throw Error(ErrorKind::no_space, space->message);
+}
+
+}  // namespace kvctl::jobs

@@ -1,0 +1,21 @@
+#pragma once
+#include "kvctl/jobs/compact.hpp"
+#include "kvctl/jobs/compact_decision.hpp"
+#include "kvctl/jobs/provisional.hpp"
+
+// What the ways of compacting share.
+namespace kvctl::jobs {
+
+[[nodiscard]] report::CompactionReport start_report(const store::StoreInfo& info,
+                                                    const CompactRequest& request, bool executed);
+/// The result of what was decided, and done where the report says so. A `result` that stands in it stays.
+[[nodiscard]] CompactResult finish(report::CompactionReport r, Decision d);
+
+/// Writes the list that was asked for, if any. Before anything is changed, so that a full disk costs nothing.
+void write_list(const CompactRequest& request, const Decision& d, Provisional& made);
+
+/// Throws no_space, with the ways out; `in_place`: the file cannot be replaced by a new one.
+void refuse_without_space(const store::StoreInfo& info, const Decision& d, const CompactRequest& request,
+                          bool in_place);
+
+}  // namespace kvctl::jobs

@@ -1,0 +1,189 @@
+#include "kvctl/jobs/live_run.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <thread>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/text.hpp"
+
+namespace kvctl::jobs {
+namespace {
+
+using mvcc::Slot;
+using std::chrono::milliseconds;
+
+std::string row_text(const mvcc::TreeIndex& index, Slot s) {
+    return "row " + std::to_string(index.revision(s).main);
+}
+
+bool same_row(const mvcc::TreeIndex& a, Slot s, const mvcc::TreeIndex& b, Slot t) {
+    const mvcc::KeyId key = a.key_of(s);
+    const mvcc::KeyId other = b.key_of(t);
+    const bool same_key =
+        key < mvcc::k_gap_key && other < mvcc::k_gap_key ? a.key(key) == b.key(other) : key == other;
+    return same_key && a.is_tombstone(s) == b.is_tombstone(t) && a.bytes_of(s) == b.bytes_of(t) &&
+           a.prev_revision_of(s) == b.prev_revision_of(t);
+}
+
+}  // namespace
+
+LiveRun::LiveRun(store::LiveKine& live, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                 const CompactRequest& request, Progress* progress)
+    : live_(live),
+      index_(index),
+      plan_(plan),
+      progress_(progress),
+      max_time_(request.live->max_time),
+      pace_(request.batch, request.live->pause),
+      batches_(index, plan, store::Layout::kine, LivePace::k_first),
+      compacted_(plan.compacted_before) {
+    adopt(compacted_);
+}
+
+report::LiveWork LiveRun::counts() const {
+    const auto longest = std::chrono::ceil<milliseconds>(longest_);
+    return {report::LiveWork::Counts{transactions_, static_cast<std::uint64_t>(longest.count()),
+                                     live_.busy_retries(), foreign_}};
+}
+
+bool LiveRun::time_is_up() const {
+    return max_time_ && Clock::now() - begun_ >= *max_time_;
+}
+
+// What a compact revision releases that stands already is no longer this run's to decide: whoever set it has
+// removed most of it.
+void LiveRun::adopt(MainRevision compacted) {
+    compacted_ = compacted;
+    const std::size_t released = batches_.released_by(compacted);
+    if (released <= next_) return;
+    const std::span<const Slot> rows = batches_.from(next_, released - next_);
+    leftovers_.insert(leftovers_.end(), rows.begin(), rows.end());
+    next_ = released;
+}
+
+void LiveRun::work() {
+    delete_batches();
+    if (!out_of_time_) delete_leftovers();
+    complete_ = !out_of_time_;
+}
+
+void LiveRun::delete_batches() {
+    bool first = true;
+    while (next_ < batches_.rows() || compacted_ < plan_.compacted_after) {
+        if (!first) pause();
+        first = false;
+        out_of_time_ = time_is_up();
+        if (out_of_time_) return;
+        tell();
+        const std::span<const Slot> rows = next_ < batches_.rows()
+                                               ? batches_.from(next_, static_cast<std::size_t>(pace_.size()))
+                                               : std::span<const Slot>{};
+        const bool last = next_ + rows.size() == batches_.rows();
+        if (step(rows, last ? plan_.compacted_after : batches_.reached_by(rows))) next_ += rows.size();
+    }
+}
+
+// Rows at or below a compact revision that was there already: kine has most of those that another compaction
+// released removed, and since 0.16.5 it never looks at the others again.
+void LiveRun::delete_leftovers() {
+    std::sort(leftovers_.begin(), leftovers_.end());
+    const std::vector<Slot> rows = live_.still_there(index_, leftovers_);
+    gone_before_ += leftovers_.size() - rows.size();
+    for (std::size_t done = 0; done < rows.size();) {
+        if (transactions_ > 0) pause();
+        out_of_time_ = time_is_up();
+        if (out_of_time_) return;
+        tell();
+        const std::size_t n = std::min(static_cast<std::size_t>(pace_.size()), rows.size() - done);
+        if (step(std::span(rows).subspan(done, n), compacted_)) done += n;
+    }
+}
+
+bool LiveRun::step(std::span<const Slot> rows, MainRevision to) {
+    const store::LiveKine::Step done = live_.step(index_, rows, compacted_, to);
+    if (done.adopted) {
+        ++foreign_;
+        adopt(done.compacted);
+        return false;
+    }
+    compacted_ = done.compacted;
+    ++transactions_;
+    deleted_ += done.deleted;
+    gone_before_ += rows.size() - done.deleted;
+    longest_ = std::max(longest_, done.held);
+    pace_.saw(done.deleted, done.held, done.others_write);
+    return true;
+}
+
+void LiveRun::pause() const {
+    const Clock::time_point end = Clock::now() + pace_.pause();
+    // In steps, so that a signal is heeded within a second.
+    while (Clock::now() < end) {
+        check_interrupt();
+        std::this_thread::sleep_for(std::min<Clock::duration>(milliseconds(100), end - Clock::now()));
+    }
+}
+
+void LiveRun::tell() const {
+    if (progress_ == nullptr) return;
+    const std::uint64_t done = deleted_ + gone_before_;
+    std::string phase = "compacting";
+    const double seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
+    if (deleted_ > 0 && seconds > 0) {
+        const double rate = static_cast<double>(deleted_) / seconds;
+        const auto left =
+            static_cast<double>(batches_.rows() - std::min<std::uint64_t>(done, batches_.rows()));
+        phase += ", " + group_digits(static_cast<std::uint64_t>(rate)) + " revisions/s, " +
+                 group_digits(static_cast<std::uint64_t>(left / rate)) + " s left";
+    }
+    progress_->update(phase, done, batches_.rows());
+}
+
+MainRevision LiveRun::known_current() const {
+    return plan_.current;
+}
+
+std::uint64_t LiveRun::verify() {
+    std::uint64_t left = 0;
+    live_.at_one_moment([&] {
+        // Somebody else may have gone further since.
+        const MainRevision now = live_.store().head().compacted;
+        if (now != compacted_) ++foreign_;
+        compacted_ = std::max(compacted_, now);
+        if (compacted_ > known_current()) return;  // nothing that the plan knows has to be there any more
+        const mvcc::TreeIndex rows = live_.rows_upto(plan_.rules, known_current());
+        const auto fail = [&](const std::string& what) {
+            throw Error(ErrorKind::damaged, live_.store().info().path + ": " + what +
+                                                "; 'kvctl check' tells what is wrong with the store");
+        };
+        const Slot above = index_.upper_bound(compacted_);
+        Slot other = 0;
+        const auto to_next = [&](const mvcc::Revision& r) {
+            while (other < rows.slot_end() && (!rows.occupied(other) || rows.revision(other) < r)) ++other;
+            return other < rows.slot_end() && rows.revision(other) == r;
+        };
+        std::vector<Slot> newest(index_.key_count(), mvcc::k_no_slot);
+        index_.for_each_row(0, index_.slot_end(), [&](Slot s) {
+            if (index_.key_of(s) < mvcc::k_gap_key) newest[index_.key_of(s)] = s;
+        });
+        index_.for_each_row(0, index_.slot_end(), [&](Slot s) {
+            const bool removed = s < plan_.slot_end && plan_.removed_slots.contains(s);
+            if (to_next(index_.revision(s))) {
+                if (!same_row(index_, s, rows, other)) fail(row_text(index_, s) + " is another one now");
+                if (removed && complete_ && alone()) fail(row_text(index_, s) + " is still there");
+                left += removed ? 1 : 0;
+                return;
+            }
+            if (removed) return;
+            const mvcc::KeyId key = index_.key_of(s);
+            const bool live_key = key < mvcc::k_gap_key && newest[key] == s && !index_.is_tombstone(s);
+            if (s >= above || live_key || alone())
+                fail(row_text(index_, s) + " is gone, which nobody may remove");
+        });
+    });
+    return left;
+}
+
+}  // namespace kvctl::jobs

@@ -1,0 +1,240 @@
+#include "kvctl/store/kine/live_kine.hpp"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/files.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/network_file_system.hpp"
+#include "kvctl/store/kine/kine.hpp"
+#include "kvctl/store/sqlite/bookkeeping.hpp"
+#include "kvctl/store/sqlite/delete_kine.hpp"
+
+namespace kvctl::store {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// From this much on a -wal is moved into the file as soon as it grows: so that no writer of the server's
+// comes to do it, who would wait for the disk meanwhile.
+constexpr std::uint64_t k_wal_bytes = std::uint64_t{4} << 20;
+
+std::chrono::microseconds since(Clock::time_point begin) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
+}
+
+std::string number(MainRevision r) {
+    return std::to_string(r.value());
+}
+
+}  // namespace
+
+LiveKine::LiveKine(const std::string& path, const OpenOptions& options, int timeout_ms) : path_(path) {
+    refuse_archive(path);
+    const std::string real_path = resolve_path(path);
+    if (is_bbolt(real_path))
+        throw Error(ErrorKind::usage, path + ": --live: only a kine store is compacted beside its server");
+    if (const auto name = network_file_system(real_path)) {
+        throw Error(ErrorKind::refused, path + ": lies on a network file system (" + *name +
+                                            "), on which SQLite's locks cannot be relied on: stop the server "
+                                            "and compact without --live");
+    }
+    // Before SQLite opens it, and open as long as SQLite has it.
+    file_.emplace(real_path);
+    if (::flock(file_->descriptor(), LOCK_EX | LOCK_NB) != 0)
+        throw Error(ErrorKind::in_use, path + ": another kvctl is compacting it beside the server");
+    StoreInfo info = inspect_file(path, real_path, file_->descriptor());
+    Connection connection{sqlite::Database::open(real_path, sqlite::Database::Mode::write),
+                          Connection::Access::live, fingerprint(real_path)};
+    timeout_ = std::chrono::milliseconds(timeout_ms);
+    connection.db.busy_timeout(timeout_ms);
+    store_ = make_sqlite_store(std::move(info), std::move(connection), options);
+    configure(timeout_ms);
+    check_store();
+}
+
+void LiveKine::configure(int timeout_ms) {
+    timeout_ = std::chrono::milliseconds(timeout_ms);
+    db().when_busy([this](int tries) { return wait_for_lock(tries); });
+    // kine's own; what a power cut takes is the last compactions, as a whole.
+    db().exec("PRAGMA synchronous=NORMAL");
+    db().exec("PRAGMA secure_delete=FAST");
+    db().exec("PRAGMA cache_size=-65536");
+    // Not inside a transaction that somebody waits for: checkpoint() does it behind.
+    db().exec("PRAGMA wal_autocheckpoint=0");
+}
+
+void LiveKine::check_store() {
+    auto* const kine = dynamic_cast<KineStore*>(store_.get());
+    if (kine == nullptr)
+        throw Error(ErrorKind::usage, path_ + ": --live: only a kine store is compacted beside its server");
+    Findings findings;
+    kine->check_executable(findings);
+    if (!kine->table().indexed_by("name")) {
+        throw Error(ErrorKind::refused, path_ +
+                                            ": has no index by name: every step would read the whole table "
+                                            "while writers wait; start the server once, which makes it");
+    }
+    const bool old =
+        std::none_of(kine->table().indexes.begin(), kine->table().indexes.end(), [](const IndexInfo& i) {
+            return i.is_on({"name", "id"});
+        });
+    if (old) {
+        throw Error(ErrorKind::refused,
+                    path_ +
+                        ": was last started by a kine before 0.5.0, which compacts row by row and does not "
+                        "look whether somebody else does; stop it and compact without --live");
+    }
+    if (const std::uint64_t rows = kine->head().bookkeeping_rows; rows != 1) {
+        throw Error(ErrorKind::refused, path_ + ": " + std::to_string(rows) +
+                                            " rows hold the compact revision, a running kine needs exactly "
+                                            "one; stop it and compact without --live, which leaves one");
+    }
+}
+
+void LiveKine::at_one_moment(const std::function<void()>& read) {
+    sqlite::Transaction moment(db(), sqlite::Transaction::Kind::deferred);
+    (void)db().integer("SELECT count(*) FROM sqlite_schema");
+    read();
+}
+
+mvcc::TreeIndex LiveKine::rows_upto(const mvcc::CompactionRules& rules, MainRevision upto) {
+    Findings findings;
+    return store_->load_upto(rules, upto, findings);
+}
+
+std::vector<mvcc::Slot> LiveKine::still_there(const mvcc::TreeIndex& index,
+                                              const std::vector<mvcc::Slot>& rows) {
+    std::vector<mvcc::Slot> found;
+    if (rows.empty()) return found;
+    sqlite::Statement s =
+        db().prepare("SELECT id FROM kine NOT INDEXED WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
+    s.bind(1, index.revision(rows.front()).main).bind(2, index.revision(rows.back()).main);
+    auto next = rows.begin();
+    while (next != rows.end() && s.step()) {
+        const std::int64_t id = s.integer(0);
+        while (next != rows.end() && index.revision(*next).main < id) ++next;
+        if (next != rows.end() && index.revision(*next).main == id) found.push_back(*next);
+    }
+    return found;
+}
+
+// A look each two milliseconds: whoever waits for this process gets in first.
+bool LiveKine::wait_for_lock(int tries) {
+    if (tries == 0) waiting_since_ = Clock::now();
+    ++busy_retries_;
+    if (interrupt_signal() != 0 || Clock::now() - waiting_since_ >= timeout_) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    return true;
+}
+
+// A file that was put in this one's place has another server, or none.
+void LiveKine::check_file() const {
+    struct stat named {};
+    struct stat open {};
+    const std::string& name = store_->info().real_path;
+    if (::stat(name.c_str(), &named) == 0 && ::fstat(file_->descriptor(), &open) == 0 &&
+        named.st_ino == open.st_ino && named.st_dev == open.st_dev) {
+        return;
+    }
+    throw Error(ErrorKind::refused, path_ + ": another file has been put in its place, or it was removed");
+}
+
+LiveKine::Step LiveKine::step(const mvcc::TreeIndex& index, std::span<const mvcc::Slot> rows,
+                              MainRevision expected, MainRevision to) {
+    check_interrupt();
+    check_file();
+    // What is begun is ended, whatever signal comes.
+    db().stop_when_interrupted(false);
+    struct Restore {
+        const sqlite::Database& db;
+        ~Restore() { db.stop_when_interrupted(true); }
+    } const restore{db()};
+    Step done;
+    const Clock::time_point asked = Clock::now();
+    std::optional<sqlite::Transaction> transaction;
+    try {
+        transaction.emplace(db(), sqlite::Transaction::Kind::immediate);
+    } catch (const Error& e) {
+        check_interrupt();
+        if (e.kind() != ErrorKind::busy) throw;
+        throw Error(ErrorKind::busy,
+                    path_ + ": locked by another process for " + std::to_string(timeout_.count()) + " ms");
+    }
+    const Clock::time_point begun = Clock::now();
+    done.waited = std::chrono::duration_cast<std::chrono::microseconds>(begun - asked);
+    const StoreHead head = store_->head();
+    done.compacted = head.compacted;
+    done.others_write = newest_seen_.value() != 0 && head.current != newest_seen_;
+    const bool went_back = head.current < newest_seen_ || head.compacted < expected;
+    newest_seen_ = std::max(newest_seen_, head.current);
+    if (went_back || head.bookkeeping_rows != 1) {
+        throw Error(ErrorKind::refused, path_ + ": its current revision is " + number(head.current) +
+                                            " now, its compact revision " + number(head.compacted) +
+                                            ": it is not the store that it was");
+    }
+    if (head.compacted != expected) {
+        done.adopted = true;
+        return done;
+    }
+    if (to.value() > head.current.value() - k_kept_beside_server && to > head.compacted)
+        throw Error(ErrorKind::internal, path_ + ": revision " + number(to) + " is one that stays");
+    if (to > head.compacted) record_compact_revision(db(), Layout::kine, to);
+    done.deleted = delete_kine(db(), index, rows);
+    if (done.deleted > rows.size()) {
+        throw Error(ErrorKind::damaged, path_ + ": " + std::to_string(done.deleted) +
+                                            " rows stand where the plan removes " +
+                                            std::to_string(rows.size()) + "; none of them was deleted");
+    }
+    transaction->commit();
+    done.held = since(begun);
+    done.compacted = std::max(to, head.compacted);
+    checkpoint();
+    return done;
+}
+
+void LiveKine::checkpoint() {
+    if (file_size(store_->info().real_path + "-wal") < k_wal_bytes) return;
+    // PASSIVE waits for nobody, and leaves the -wal of a Litestream as it is.
+    (void)db().integer("PRAGMA wal_checkpoint(PASSIVE)");
+}
+
+void LiveKine::backup(const std::string& to, Progress* progress) {
+    refuse_existing(to);
+    TempFile copy(to);
+    {
+        sqlite::Database target = sqlite::Database::open(copy.path(), sqlite::Database::Mode::create);
+        target.exec("PRAGMA synchronous=OFF");
+        at_one_moment([&] {
+            db().copy_to(target, [&](std::uint64_t pages, std::uint64_t of) {
+                if (progress != nullptr) progress->update("copying", pages, of);
+            });
+        });
+        target.close();
+    }
+    copy.sync();
+    copy.publish_as_new(to);
+}
+
+bool LiveKine::shrink() {
+    db().exec("VACUUM");
+    // A connection that has not read yet is told that somebody is in the way.
+    (void)db().integer("SELECT count(*) FROM sqlite_schema");
+    const bool litestream = dynamic_cast<KineStore&>(*store_).litestream_advice().has_value();
+    sqlite::Statement s =
+        db().prepare(litestream ? "PRAGMA wal_checkpoint(PASSIVE)" : "PRAGMA wal_checkpoint(TRUNCATE)");
+    return s.step() && s.integer(0) == 0 && !litestream;
+}
+
+void LiveKine::close() {
+    if (store_) store_->db().close();
+    store_.reset();
+    file_.reset();
+}
+
+}  // namespace kvctl::store

@@ -1,0 +1,84 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kvctl/base/progress.hpp"
+#include "kvctl/mvcc/tree_index.hpp"
+#include "kvctl/store/open.hpp"
+#include "kvctl/store/sqlite/sqlite_store.hpp"
+#include "kvctl/store/temp_file.hpp"
+
+namespace kvctl::store {
+
+/// Revisions that stay beside a running server, the newest one counted: kine itself keeps as many.
+inline constexpr std::int64_t k_kept_beside_server = 1000;
+
+/// A kine store that is compacted beside the server which may have it open, as a second kine on a shared
+/// database does (kine.md 10): in short immediate transactions, each of which reads the compact revision,
+/// gives way where somebody else has moved it, raises it, and deletes what that releases. Between two of them
+/// the file is held by no lock.
+class LiveKine {
+  public:
+    /// Throws usage for another layout; refused on a network file system, for a table that is not kine's own,
+    /// and where not exactly one row holds the compact revision; in_use where another kvctl is at the same
+    /// work. A lock is waited for up to `timeout_ms`: then busy.
+    LiveKine(const std::string& path, const OpenOptions& options, int timeout_ms);
+    LiveKine(const LiveKine&) = delete;
+    LiveKine& operator=(const LiveKine&) = delete;
+
+    [[nodiscard]] Store& store() noexcept { return *store_; }
+    /// What is read in `read` is of one moment; writers go on.
+    void at_one_moment(const std::function<void()>& read);
+    /// The rows at or below `upto` as they are now.
+    [[nodiscard]] mvcc::TreeIndex rows_upto(const mvcc::CompactionRules& rules, MainRevision upto);
+    /// Of rows that the index holds, ascending, those that are still in the table.
+    [[nodiscard]] std::vector<mvcc::Slot> still_there(const mvcc::TreeIndex& index,
+                                                      const std::vector<mvcc::Slot>& rows);
+
+    struct Step {
+        bool adopted = false;    ///< somebody else had moved the compact revision: nothing was done
+        MainRevision compacted;  ///< the compact revision now
+        std::uint64_t deleted = 0;
+        std::chrono::microseconds held{};  ///< how long others could not write
+        std::chrono::microseconds waited{};
+        bool others_write = false;  ///< the store has moved on since the last step
+    };
+    /// One transaction: the compact revision, `expected` as the caller left it, is raised to `to` unless it
+    /// is there already, and `rows` go. Throws, with nothing of the step done: refused where the file is
+    /// another one now or `to` is among the newest revisions, damaged where other rows than these would go,
+    /// busy.
+    Step step(const mvcc::TreeIndex& index, std::span<const mvcc::Slot> rows, MainRevision expected,
+              MainRevision to);
+
+    /// Copies the store as it is at one moment to the new file `to`. Throws as WritableStore::backup().
+    void backup(const std::string& to, Progress* progress);
+    /// VACUUM, and the -wal into the file. False: the -wal is in somebody's use and stays as it is.
+    bool shrink();
+    /// How often a lock was found taken.
+    [[nodiscard]] std::uint64_t busy_retries() const noexcept { return busy_retries_; }
+    void close();
+
+  private:
+    void configure(int timeout_ms);
+    void check_store();
+    void check_file() const;
+    [[nodiscard]] bool wait_for_lock(int tries);
+    void checkpoint();
+    [[nodiscard]] sqlite::Database& db() noexcept { return store_->db(); }
+
+    std::string path_;
+    std::optional<SourceFile> file_;  ///< as in SqliteWritable: closed behind the store
+    std::unique_ptr<SqliteStore> store_;
+    std::chrono::milliseconds timeout_{};
+    std::chrono::steady_clock::time_point waiting_since_;
+    std::uint64_t busy_retries_ = 0;
+    MainRevision newest_seen_;
+};
+
+}  // namespace kvctl::store

@@ -1,0 +1,293 @@
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kvctl/base/error.hpp"
+#include "kvctl/base/interrupt.hpp"
+#include "kvctl/jobs/compact.hpp"
+#include "kvctl/sqlite/database.hpp"
+#include "tests/support/kine_maker.hpp"
+#include "tests/support/run_cli.hpp"
+#include "tests/support/sql.hpp"
+#include "tests/support/temp_dir.hpp"
+
+// What happens to a store between two transactions of a compaction beside its server: every step of a run
+// tells its progress first, and there another connection does what a server or an administrator would.
+using namespace kvctl;
+using namespace kvctl::test;
+using std::chrono::milliseconds;
+
+namespace {
+
+class Meanwhile final : public Progress {
+  public:
+    // `f` gets the number of the step that is about to begin, from 1 on.
+    explicit Meanwhile(std::function<void(int)> f) : f_(std::move(f)) {}
+    void update(std::string_view phase, std::uint64_t /*done*/, std::uint64_t /*total*/) override {
+        if (phase.starts_with("compacting")) f_(++steps);
+    }
+    int steps = 0;
+
+  private:
+    std::function<void(int)> f_;
+};
+
+jobs::CompactRequest live_request(const std::string& path, std::uint64_t keep_last, std::int64_t batch) {
+    jobs::CompactRequest r;
+    r.path = path;
+    r.keep_last = keep_last;
+    r.batch = batch;
+    r.live.emplace();
+    r.live->pause = milliseconds(0);
+    r.live->timeout_ms = 300;
+    return r;
+}
+
+std::string describe(const std::vector<std::string>& wrong) {
+    std::string all;
+    for (const std::string& w : wrong) all += w + "\n";
+    return all;
+}
+
+// As kine does it since 0.16.5: what lies above the compact revision and at or below `to`.
+std::string kine_compacts(std::int64_t to, bool moves_compact_revision = true) {
+    const std::string t = std::to_string(to);
+    const std::string c =
+        moves_compact_revision ? "(SELECT max(prev_revision) FROM kine WHERE name = 'compact_rev_key')" : "0";
+    return "BEGIN IMMEDIATE; DELETE FROM kine WHERE id IN (SELECT prev_revision FROM kine WHERE name != "
+           "'compact_rev_key' AND prev_revision != 0 AND id > " +
+           c + " AND id <= " + t + " UNION SELECT id FROM kine WHERE deleted != 0 AND id > " + c +
+           " AND id <= " + t + ");" +
+           (moves_compact_revision
+                ? "UPDATE kine SET prev_revision = " + t + " WHERE name = 'compact_rev_key';"
+                : "") +
+           "COMMIT";
+}
+
+// As a writer of kine's: the next revision of a key.
+std::string kine_writes(const std::string& key) {
+    return "INSERT INTO kine (name, created, deleted, create_revision, prev_revision, lease, value, "
+           "old_value) SELECT "
+           "name, 0, 0, CASE WHEN create_revision = 0 THEN id ELSE create_revision END, id, 0, x'76', value "
+           "FROM kine "
+           "WHERE name = '" +
+           key + "' ORDER BY id DESC LIMIT 1";
+}
+
+void run(const std::string& path, const std::string& sql) {
+    sqlite::Database db = sqlite::Database::open(path, sqlite::Database::Mode::write);
+    db.exec(sql);
+    db.close();
+}
+
+// A store of which some 1,500 revisions can go, and a copy of it.
+struct Pair {
+    TempDir dir;
+    std::string path = dir.file("state.db");
+    std::string before = dir.file("before.db");
+
+    explicit Pair(std::uint32_t seed = 5) {
+        KineMaker kine = backlogged_kine(seed, 2600);
+        for (int i = 0; i < 40; ++i) kine.put("/registry/last", "v" + std::to_string(i));
+        kine.write(path);
+        std::filesystem::copy_file(path, before);
+    }
+    [[nodiscard]] std::int64_t number(const std::string& sql) const {
+        return std::stoll(query_one(path, sql));
+    }
+    [[nodiscard]] std::int64_t compacted() const {
+        return number("SELECT prev_revision FROM kine WHERE name = 'compact_rev_key'");
+    }
+    [[nodiscard]] std::int64_t current() const { return number("SELECT max(id) FROM kine"); }
+    [[nodiscard]] std::string wrong_at(std::int64_t revision) const {
+        return describe(compare_kine(before, path, revision));
+    }
+};
+
+ErrorKind kind_of(const jobs::CompactRequest& request, Progress& progress, std::string& message) {
+    try {
+        (void)jobs::compact(request, &progress);
+    } catch (const Error& e) {
+        message = e.what();
+        return e.kind();
+    }
+    message = "done";
+    return ErrorKind::internal;
+}
+
+}  // namespace
+
+TEST_CASE("live: the store is an exact compaction at its compact revision before every step") {
+    for (std::uint32_t seed = 1; seed <= 6; ++seed) {
+        CAPTURE(seed);
+        const Pair store(seed);
+        const std::int64_t begin = store.compacted();
+        Meanwhile look([&](int step) {
+            CAPTURE(step);
+            // Orphans at or below the first compact revision go last.
+            if (step > 1 && store.compacted() > begin) {
+                const std::string wrong = store.wrong_at(store.compacted());
+                const bool orphans_alone =
+                    wrong.find("gone") == std::string::npos && wrong.find("changed") == std::string::npos;
+                CHECK_MESSAGE(orphans_alone, wrong);
+            }
+        });
+        const jobs::CompactResult done = jobs::compact(live_request(store.path, 1000, 120), &look);
+        CHECK(look.steps > 3);
+        CHECK(done.report.result == "compacted");
+        CHECK(done.report.live->counts->foreign_compactions == 0);
+        CHECK(done.report.live->counts->transactions >= 3);
+        CHECK(store.compacted() == store.current() - 1000);
+        CHECK(store.wrong_at(store.current() - 1000).empty());
+    }
+}
+
+TEST_CASE("live: what the server writes meanwhile stays, and its own compaction is taken over") {
+    const Pair store;
+    const std::int64_t current = store.current();
+    const std::int64_t target = current - 1000;
+    Meanwhile server([&](int step) {
+        run(store.path, kine_writes("/registry/last"));
+        // Between this run's revisions, and once far ahead of them.
+        if (step == 2) run(store.path, kine_compacts(store.compacted() + 3));
+        if (step == 4) run(store.path, kine_compacts(store.compacted() + 400));
+    });
+    const jobs::CompactResult done = jobs::compact(live_request(store.path, 1000, 60), &server);
+    CHECK(done.report.result == "compacted");
+    CHECK(done.report.live->counts->foreign_compactions == 2);
+    CHECK(store.compacted() == target);
+    CHECK(store.number("SELECT count(*) FROM kine WHERE id > " + std::to_string(current)) == server.steps);
+    run(store.path, "DELETE FROM kine WHERE id > " + std::to_string(current));
+    CHECK(store.wrong_at(target).empty());
+    CHECK(done.report.plan->compacted_after == MainRevision(target));
+}
+
+TEST_CASE("live: a compaction that went beyond the target leaves what it left, and orphans go") {
+    const Pair store;
+    const std::int64_t target = store.current() - 1500;
+    Meanwhile server([&](int step) {
+        if (step == 2) run(store.path, kine_compacts(target + 400));
+    });
+    const jobs::CompactResult done = jobs::compact(live_request(store.path, 1500, 60), &server);
+    CHECK(done.report.live->counts->foreign_compactions == 1);
+    CHECK(store.compacted() == target + 400);
+    CHECK(done.report.plan->compacted_after == MainRevision(target + 400));
+    // Whatever kvctl itself would still remove there was an orphan above this run's target.
+    CHECK(store.wrong_at(target + 400).find("gone") == std::string::npos);
+    CHECK(run_cli({"check", store.path}).code == run_cli({"check", store.before}).code);
+}
+
+TEST_CASE(
+    "live: a compaction that does not tell its revision, as kine 0.11.9 to 0.13.15 have one, does no harm") {
+    const Pair store;
+    const std::int64_t target = store.current() - 1000;
+    Meanwhile server([&](int step) {
+        if (step == 2) run(store.path, kine_compacts(target, false));
+    });
+    const jobs::CompactResult done = jobs::compact(live_request(store.path, 1000, 60), &server);
+    CHECK(store.compacted() == target);
+    CHECK(store.wrong_at(target).empty());
+    CHECK(has(done.report.notes.warnings.back(), "went by another compaction"));
+}
+
+TEST_CASE("live: a row nobody knows of among those that go, and nothing of that step happens") {
+    const Pair store;
+    // Two neighbours go in one stretch.
+    std::int64_t hole = 0;
+    Meanwhile hand([&](int step) {
+        if (step != 1) return;
+        for (const std::string& row : query(store.path,
+                                            "SELECT id FROM kine WHERE id + 1 NOT IN (SELECT id FROM kine) "
+                                            "AND id < (SELECT max(id) FROM kine)")) {
+            hole = std::stoll(row) + 1;
+            run(store.path,
+                "INSERT INTO kine (id, name, created, deleted, create_revision, prev_revision, lease) VALUES "
+                "(" +
+                    std::to_string(hole) + ", '/new/" + std::to_string(hole) + "', 1, 0, 0, 0, 0)");
+        }
+    });
+    std::string message;
+    jobs::CompactRequest request = live_request(store.path, 1000, 100000);
+    CHECK(kind_of(request, hand, message) == ErrorKind::damaged);
+    CHECK(has(message, "none of them was deleted"));
+    REQUIRE(hole != 0);
+    run(store.path, "DELETE FROM kine WHERE name LIKE '/new/%'");
+    CHECK(store.wrong_at(store.compacted()).find("gone") == std::string::npos);
+}
+
+TEST_CASE("live: a file that was put in its place, or a store that went back, ends the run") {
+    SUBCASE("another file") {
+        const Pair store;
+        Meanwhile admin([&](int step) {
+            if (step != 3) return;
+            std::filesystem::rename(store.path, store.path + ".old");
+            std::filesystem::copy_file(store.before, store.path);
+        });
+        std::string message;
+        CHECK(kind_of(live_request(store.path, 1000, 60), admin, message) == ErrorKind::refused);
+        CHECK(has(message, "another file has been put in its place"));
+        CHECK(has(message, "revisions deleted; the same command goes on from there"));
+        CHECK(admin.steps == 3);
+    }
+    SUBCASE("fewer revisions") {
+        const Pair store;
+        Meanwhile admin([&](int step) {
+            if (step == 3) run(store.path, "DELETE FROM kine WHERE id > 1500");
+        });
+        std::string message;
+        CHECK(kind_of(live_request(store.path, 1000, 60), admin, message) == ErrorKind::refused);
+        CHECK(has(message, "it is not the store that it was"));
+        CHECK(store.compacted() < 1500);
+    }
+}
+
+TEST_CASE("live: a signal ends it between two transactions, and the same command goes on") {
+    const Pair store;
+    Meanwhile signal([&](int step) {
+        if (step == 4) request_interrupt(2);
+    });
+    std::string message;
+    const ErrorKind kind = kind_of(live_request(store.path, 1000, 60), signal, message);
+    request_interrupt(0);
+    CHECK(kind == ErrorKind::interrupted);
+    const std::int64_t reached = store.compacted();
+    CHECK(has(message, "compacted to revision " + std::to_string(reached) + " of " +
+                           std::to_string(store.current() - 1000)));
+    CHECK(signal.steps == 4);
+    CHECK(store.wrong_at(reached).find("gone") == std::string::npos);
+    Meanwhile nothing([](int) {});
+    CHECK(jobs::compact(live_request(store.path, 1000, 500), &nothing).report.result == "compacted");
+    CHECK(store.wrong_at(store.current() - 1000).empty());
+}
+
+TEST_CASE("live: when time is up it has compacted to where it came, and says so") {
+    const Pair store;
+    jobs::CompactRequest request = live_request(store.path, 1000, 60);
+    request.live->max_time = milliseconds(100);
+    request.live->pause = milliseconds(40);
+    request.list_file = store.dir.file("list");
+    std::vector<mvcc::Slot> listed;
+    request.write_list = [&](const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan) {
+        mvcc::RemovedRows(index, plan).for_each([&](const mvcc::RemovedRow& row) {
+            listed.push_back(row.slot);
+        });
+    };
+    request.vacuum = true;
+    Meanwhile nothing([](int) {});
+    const jobs::CompactResult done = jobs::compact(request, &nothing);
+    CHECK(done.report.result == "partly");
+    const std::int64_t reached = store.compacted();
+    CHECK(done.plan->compacted_after == MainRevision(reached));
+    CHECK(done.plan->target == MainRevision(store.current() - 1000));
+    CHECK(reached < store.current() - 1000);
+    CHECK(done.plan->removed.revisions > 0);
+    CHECK(listed.size() == done.plan->removed.revisions);
+    CHECK(has(done.report.notes.warnings.back(), "--vacuum was left out"));
+    request.live->max_time.reset();
+    request.list_file.reset();
+    CHECK(jobs::compact(request, &nothing).report.result == "compacted");
+    CHECK(store.wrong_at(store.current() - 1000).empty());
+}
