@@ -7,12 +7,12 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/fd_buffer.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/mapped_file.hpp"
 #include "tools/cmd_help.hpp"
 #include "tools/commands.hpp"
 #include "tools/error_report.hpp"
-#include "tools/fd_buffer.hpp"
 #include "tools/suggest.hpp"
 
 namespace kvctl::cli {
@@ -33,6 +33,8 @@ constexpr std::array k_commands{
             churn_options, churn},
     Command{"timeline", "", "[OPTIONS] STORE\n[OPTIONS] --at TIME STORE\n[OPTIONS] --of REV STORE",
             "Lay revisions against time, by the times in Kubernetes objects", timeline_options, timeline},
+    Command{"report", "", "[OPTIONS] STORE -o FILE.html",
+            "Write one HTML page about a store, with pictures, for a browser", report_options, report_page},
     Command{"get", "", "[OPTIONS] KEY [END] STORE", "Read keys at a revision, as etcdctl does", get_options,
             get},
     Command{"history", "", "[OPTIONS] KEY STORE", "Show every stored revision of a key, by generation",

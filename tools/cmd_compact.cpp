@@ -1,9 +1,9 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/jobs/compact.hpp"
+#include "kvctl/jobs/new_file.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "tools/commands.hpp"
 #include "tools/compact_options.hpp"
-#include "tools/new_file.hpp"
 #include "tools/notes.hpp"
 #include "tools/store_access.hpp"
 
@@ -13,7 +13,7 @@ namespace {
 // --list=FILE: lines of text, or of JSON where the report is in it.
 void write_list(const CompactOptions& options, const mvcc::TreeIndex& index,
                 const mvcc::CompactionPlan& plan) {
-    NewFile file(*options.request.list_file);
+    jobs::NewFile file(*options.request.list_file);
     if (options.display.format == Format::text) {
         report::write_list_text(file.stream(), index, plan);
     } else {

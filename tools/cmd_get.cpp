@@ -3,8 +3,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
-#include "kvctl/mvcc/range_read.hpp"
-#include "kvctl/report/get_report.hpp"
+#include "kvctl/jobs/get.hpp"
 #include "tools/commands.hpp"
 #include "tools/notes.hpp"
 #include "tools/shared_options.hpp"
@@ -18,8 +17,7 @@ using Order = mvcc::RangeRequest::Order;
 using Target = mvcc::RangeRequest::Target;
 
 struct GetOptions {
-    mvcc::RangeRequest request;      // `at` is the revision asked for; 0: the current one
-    std::optional<std::string> key;  // when it is about one key
+    jobs::GetRequest request;
     bool keys_only = false;
     bool count_only = false;
     bool value_only = false;
@@ -52,7 +50,7 @@ void parse_range(const Parsed& parsed, GetOptions& o) {
     const std::vector<std::string>& operands = parsed.operands();
     parsed.expect_operands(2, prefix || from_key ? 2 : 3,
                            prefix || from_key ? "KEY STORE" : "KEY [END] STORE");
-    mvcc::RangeRequest& r = o.request;
+    mvcc::RangeRequest& r = o.request.range;
     r.key = operands.front();
     if (prefix) r.end = mvcc::prefix_end(r.key);
     if (from_key) r.end = "";
@@ -60,7 +58,7 @@ void parse_range(const Parsed& parsed, GetOptions& o) {
     if (r.end && r.key.empty()) r.key = std::string(1, '\0');
     // An empty END is none.
     if (operands.size() == 3 && !operands[1].empty()) r.end = operands[1];
-    if (!r.end) o.key = r.key;
+    if (!r.end) o.request.key = r.key;
 }
 
 GetOptions parse_get(const Args& args, const Io& io) {
@@ -78,16 +76,16 @@ GetOptions parse_get(const Args& args, const Io& io) {
     if (o.value_only && o.output.format != Format::text) {
         throw Error(ErrorKind::usage, "--print-value-only is for text; JSON has the value as a field");
     }
-    if (const auto v = parsed.value("rev")) o.request.at = parse_revision("--rev", *v);
-    if (const auto v = parsed.value("limit")) o.request.limit = parse_u64("--limit", *v);
-    o.request.order =
+    if (const auto v = parsed.value("rev")) o.request.range.at = parse_revision("--rev", *v);
+    if (const auto v = parsed.value("limit")) o.request.range.limit = parse_u64("--limit", *v);
+    o.request.range.order =
         pick<Order>(parsed, "order", Order::none, {{"ASCEND", Order::ascend}, {"DESCEND", Order::descend}});
-    o.request.target = pick<Target>(parsed, "sort-by", Target::key,
-                                    {{"CREATE", Target::create},
-                                     {"KEY", Target::key},
-                                     {"MODIFY", Target::modify},
-                                     {"VALUE", Target::value},
-                                     {"VERSION", Target::version}});
+    o.request.range.target = pick<Target>(parsed, "sort-by", Target::key,
+                                          {{"CREATE", Target::create},
+                                           {"KEY", Target::key},
+                                           {"MODIFY", Target::modify},
+                                           {"VALUE", Target::value},
+                                           {"VERSION", Target::version}});
     return o;
 }
 
@@ -116,25 +114,12 @@ OptionTable get_options() {
 }
 
 int get(const Args& args, Io& io) {
-    GetOptions options = parse_get(args, io);
+    const GetOptions options = parse_get(args, io);
     const Parsed parsed = parse(get_options(), args);
     const auto progress = make_progress(options.output, io);
     jobs::OpenedStore opened = open_behind_key(parsed);
-    mvcc::RangeRequest& request = options.request;
-    if (request.at == MainRevision{0}) {
-        request.at = opened.head.current;
-    } else {
-        refuse_future(opened, request.at);
-        refuse_compacted(opened, request.at);
-    }
-    report::GetReport report;
-    const mvcc::TreeIndex index = load_keys(opened, options.key, progress.get(), report.notes, request.at);
-    report.record = record_reader(opened);
-    const mvcc::RangeResult result = mvcc::read_range(
-        index, request, [&](mvcc::Revision r) { return std::string(report.record(r).value); });
-    report.result = &result;
-    report.current = opened.head.current;
-    report.term = opened.head.term;
+    jobs::GetResult result = jobs::get(opened, options.request, progress.get());
+    report::GetReport& report = result.report;
     report.keys_only = options.keys_only;
     report.count_only = options.count_only;
     report.value_only = options.value_only;

@@ -170,7 +170,7 @@ OptionGroup against_store_options() {
 }  // namespace
 
 OptionTable raft_compact_options() {
-    return join({{compaction_options(), against_store_options()}, store_options(), output_options()});
+    return join({{compaction_options(), against_store_options()}, newest_store_options(), output_options()});
 }
 
 OptionTable raft_options() {
@@ -185,7 +185,7 @@ OptionTable raft_options() {
                    }},
                   compaction_options(),
                   against_store_options()},
-                 store_options(),
+                 newest_store_options(),
                  rules_options(),
                  output_options()});
 }

@@ -57,7 +57,7 @@ OptionTable replay_options() {
                        word("batch", "N", "entries in one transaction (default 5000)"),
                    }}},
                  rules_options(),
-                 store_options(),
+                 newest_store_options(),
                  output_options()});
 }
 

@@ -14,7 +14,7 @@ OptionTable vacuum_options() {
                        flag("dry-run", "report what would be given back; nothing is written", 'n'),
                        file("backup", "FILE", "first copy STORE to the new FILE"),
                    }}},
-                 store_options(),
+                 newest_store_options(),
                  output_options()});
 }
 

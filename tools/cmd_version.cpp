@@ -1,7 +1,7 @@
 #include <boost/version.hpp>
 #include <nlohmann/json.hpp>
 
-#include "kvctl/sqlite/database.hpp"
+#include "kvctl/store/open.hpp"
 #include "tools/commands.hpp"
 #include "tools/shared_options.hpp"
 
@@ -16,7 +16,7 @@ std::string boost_version() {
 // What this program is made of, by name; the compiler only for people who look closely.
 std::vector<std::pair<std::string, std::string>> parts(bool verbose) {
     std::vector<std::pair<std::string, std::string>> all{
-        {"kvctl", KVCTL_VERSION}, {"sqlite", sqlite::library_version()}, {"boost", boost_version()}};
+        {"kvctl", KVCTL_VERSION}, {"sqlite", store::sqlite_version()}, {"boost", boost_version()}};
     if (verbose) all.emplace_back("compiler", __VERSION__);
     return all;
 }

@@ -31,6 +31,8 @@ OptionTable compact_options() {
                choice("to", "native|kine|bbolt|snapshot",
                       "with --output: the layout of FILE (default STORE's)"),
                flag("renumber", "to kine: several keys of one revision get a revision each"),
+               word("voter", "ID",
+                    "dqlite: the new directory has this member alone; the others join it anew"),
                file("backup", "FILE", "first copy STORE to the new FILE"),
                word("batch", "N",
                     "delete in transactions of N revisions, resumable (default: all or nothing)"),
@@ -58,7 +60,7 @@ OptionTable compact_options() {
                flag("exit-code", "exit 3 when something would be, or was, removed"),
            }}},
          rules_options(),
-         store_options(),
+         newest_store_options(),
          output_options()});
 }
 
@@ -114,6 +116,7 @@ void check_combinations(const CompactOptions& options, const Parsed& parsed) {
         throw usage("--output writes a file without free space; it does not go with --vacuum");
     if (o.to && !o.output) throw usage("--to goes with --output: a store never changes its layout in place");
     if (o.renumber && o.to != store::TargetKind::kine) throw usage("--renumber goes with --to kine");
+    if (o.voter && (!o.output || o.to)) throw usage("--voter goes with -o NEWDIR of a dqlite directory");
     if (parsed.has("raft-keep") && !o.raft_index_auto) throw usage("--raft-keep goes with --raft-index auto");
     if (o.raft_log && o.compacts_raft() && !options.dry_run) {
         throw usage(
@@ -155,6 +158,7 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     o.output = parsed.value("output");
     o.to = target_of(parsed);
     o.renumber = parsed.has("renumber");
+    if (const auto id = parsed.value("voter")) o.voter = parse_u64("--voter", *id);
     o.backup = parsed.value("backup");
     if (const auto v = parsed.value("batch")) {
         o.batch = parse_i64("--batch", *v);

@@ -7,9 +7,9 @@
 #include <iostream>
 #include <string_view>
 
+#include "kvctl/base/fd_buffer.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "tools/commands.hpp"
-#include "tools/fd_buffer.hpp"
 
 namespace {
 
@@ -51,7 +51,7 @@ void set_up_signals() {
 int main(int argc, char** argv) {
     fill_standard_descriptors();
     set_up_signals();
-    kvctl::cli::FdBuffer buffer(STDOUT_FILENO);
+    kvctl::FdBuffer buffer(STDOUT_FILENO);
     std::ostream out(&buffer);
     kvctl::cli::Io io{out, std::cerr, ::isatty(STDOUT_FILENO) == 1, ::isatty(STDERR_FILENO) == 1};
     return kvctl::cli::run(kvctl::cli::Args(argv + (argc > 0 ? 1 : 0), argv + argc), io);

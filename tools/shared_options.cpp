@@ -72,14 +72,22 @@ std::unique_ptr<Progress> make_progress(const Output& output, Io& io) {
         io.err, output.progress_lines ? TerminalProgress::Style::lines : TerminalProgress::Style::redrawn);
 }
 
+OptionTable newest_store_options() {
+    return {
+        {"Store",
+         {
+             choice("layout", store::k_layout_words,
+                    "what the store is (default auto: recognised by its content)"),
+             word("member", "NAME", "of an archive or dqlite directory with several stores: the one to take"),
+             word("timeout", "TIME", "how long to wait for a store somebody else holds (default 10s)"),
+         }}};
+}
+
 OptionTable store_options() {
-    return {{"Store",
-             {
-                 choice("layout", store::k_layout_words,
-                        "what the store is (default auto: recognised by its content)"),
-                 word("member", "NAME", "of an archive that holds several stores: the one to take"),
-                 word("timeout", "TIME", "how long to wait for a store somebody else holds (default 10s)"),
-             }}};
+    OptionTable all = newest_store_options();
+    all.front().options.push_back(
+        word("raft-index", "I", "dqlite: the store as it was behind entry I of the log"));
+    return all;
 }
 
 std::optional<store::Layout> layout_of(const Parsed& parsed) {
@@ -96,6 +104,11 @@ store::OpenOptions open_options_of(const Parsed& parsed) {
     options.timeout_ms = static_cast<int>(timeout_of(parsed).count());
     options.waits_for_idle = parsed.has("timeout");
     options.member = parsed.value("member");
+    // Of compact it says how far to shorten the store's own log.
+    if (parsed.offers("raft-index") && !parsed.offers("raft-keep")) {
+        if (const auto index = parsed.value("raft-index"))
+            options.raft_index = LogIndex(parse_u64("--raft-index", *index));
+    }
     return options;
 }
 

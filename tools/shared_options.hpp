@@ -52,7 +52,9 @@ struct Output {
 /// Draws on io.err when the options say so; else null.
 [[nodiscard]] std::unique_ptr<Progress> make_progress(const Output& output, Io& io);
 
-/// --layout, --timeout.
+/// --layout, --member, --timeout: of a store as it is now.
+[[nodiscard]] OptionTable newest_store_options();
+/// The same with --raft-index, for what only reads.
 [[nodiscard]] OptionTable store_options();
 /// nullopt: recognise it by content.
 [[nodiscard]] std::optional<store::Layout> layout_of(const Parsed& parsed);

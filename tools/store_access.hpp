@@ -1,13 +1,13 @@
 #pragma once
 #include <string>
 
+#include "kvctl/base/text.hpp"
 #include "kvctl/jobs/opened_store.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "tools/bold.hpp"
 #include "tools/commands.hpp"
 #include "tools/options.hpp"
 #include "tools/shared_options.hpp"
-#include "tools/sizes.hpp"
 
 namespace kvctl::cli {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <exception>
 
-#include "tools/sizes.hpp"
+#include "kvctl/base/text.hpp"
 
 namespace kvctl::cli {
 

@@ -227,6 +227,14 @@ const std::string k_kine_scan =
 
 using Words = std::vector<std::string>;
 
+Work integrity_check(const std::string& path) {
+    const Database db(path, false);
+    Statement rows(db, "PRAGMA integrity_check");
+    Work work;
+    while (rows.step()) ++work.rows;
+    return work;
+}
+
 std::int64_t number(const std::string& text) {
     char* end = nullptr;
     const std::int64_t value = std::strtoll(text.c_str(), &end, 10);
@@ -298,6 +306,7 @@ std::map<std::string, Contender> contenders() {
         {"native-sql",
          {2, "STORE TARGET", [](const Words& w) { return compact_native(w[0], number(w[1]), "-"); }}},
         {"vacuum-into", {2, "STORE NEW", [](const Words& w) { return vacuum_into(w[0], w[1]); }}},
+        {"integrity-check", {1, "STORE", [](const Words& w) { return integrity_check(w[0]); }}},
         {"copy", {2, "FILE NEW", [](const Words& w) { return copy(w[0], w[1]); }}},
         {"dump", {1, "STORE", [](const Words& w) { return dump(w[0]); }}},
     };

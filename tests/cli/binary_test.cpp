@@ -94,6 +94,7 @@ TEST_CASE(
         {"completion", {"bash"}},
         {"churn", {db}},
         {"timeline", {kube}},
+        {"report", {"-o", folder.file("page.html"), db}},
         {"diff", {db, db}},
         {"help", {}},
         {"version", {}},
@@ -105,7 +106,8 @@ TEST_CASE(
         REQUIRE(operands.contains(name));
         for (const char* format : {"text", "json", "jsonl"}) {
             CAPTURE(std::string(format));
-            for (const char* file : {"s.db", "new.db"}) std::filesystem::remove(folder.file(file));
+            for (const char* file : {"s.db", "new.db", "page.html"})
+                std::filesystem::remove(folder.file(file));
             make_native(db, long_history(60, 7).row_list());
             std::vector<std::string> args{name};
             // What prints no report has no format.
@@ -114,6 +116,7 @@ TEST_CASE(
             const Result r = run({.args = args, .out_path = "/dev/full"});
             CHECK_MESSAGE(r.code == 7, r.err);
             if (name == "compact") CHECK(native_meta(db, "finished_compact_rev") == 40);
+            if (name == "report") CHECK(std::filesystem::exists(folder.file("page.html")));
             if (name == "import") CHECK(native_rows(folder.file("new.db")).size() == 60);
         }
     }

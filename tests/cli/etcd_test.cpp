@@ -2,6 +2,7 @@
 // leases and buckets, and rows that cannot be read.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -259,6 +260,21 @@ TEST_CASE("etcd: status shows versions, members, leases and the space of each bu
     const std::string text = run_cli({"status", db.path()}).out;
     CHECK(has(text, "leases     6,000, TTL 60 to 3600 s"));
     CHECK(has(text, "buckets    lease: 6,000 keys"));
+    // The same by du, those with most pages first.
+    const json du = document({"du", db.path(), "--by", "bucket"});
+    CHECK(du["by"] == "bucket");
+    CHECK(du["group_count"] == etcd["buckets"].size());
+    REQUIRE(du["groups"].size() == etcd["buckets"].size());
+    CHECK(du["groups"][0]["name"] == "lease");
+    for (const json& bucket : etcd["buckets"]) {
+        CAPTURE(bucket.dump());
+        const bool known = std::any_of(du["groups"].begin(), du["groups"].end(), [&](const json& group) {
+            return group["name"] == bucket["name"] && group["keys"] == bucket["keys"] &&
+                   group["bytes"] == bucket["bytes"] && group["pages"] == bucket["pages"];
+        });
+        CHECK(known);
+    }
+    CHECK(run_cli({"du", "--by", "bucket", db.path()}).out.starts_with("bucket"));
     CHECK(has(text, "other: 300 keys"));
     CHECK(has(text, "without a name (a), a learner"));
 }

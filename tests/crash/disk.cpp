@@ -17,14 +17,29 @@ constexpr std::size_t k_sector = 512;
 
 Files read_folder(const std::string& folder) {
     Files files;
-    for (const auto& entry : fs::directory_iterator(folder))
-        files[entry.path().filename().string()] = test::read_file(entry.path());
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+        if (entry.is_regular_file())
+            files[fs::relative(entry.path(), folder).string()] = test::read_file(entry.path());
+    }
     return files;
 }
 
 void write_folder(const std::string& folder, const Files& files) {
     for (const auto& entry : fs::directory_iterator(folder)) fs::remove_all(entry.path());
-    for (const auto& [name, content] : files) test::write_file(fs::path(folder) / name, content);
+    for (const auto& [name, content] : files) {
+        const fs::path path = fs::path(folder) / name;
+        fs::create_directories(path.parent_path());
+        test::write_file(path, content);
+    }
+}
+
+bool holds(const Files& files, const std::string& name) {
+    const auto at = files.lower_bound(name + "/");
+    return files.contains(name) || (at != files.end() && at->first.starts_with(name + "/"));
+}
+
+void erase(Files& files, const std::string& name) {
+    std::erase_if(files, [&](const auto& f) { return f.first == name || f.first.starts_with(name + "/"); });
 }
 
 std::string fingerprint(const Files& files) {
@@ -116,7 +131,17 @@ void Disk::change_names(std::map<std::string, std::size_t>& names, const Change&
         case Change::Kind::rename:
         case Change::Kind::link: {
             const auto from = names.find(change.name);
-            if (from == names.end()) break;  // its creation did not arrive
+            if (from == names.end()) {
+                // Of a directory, whose files go along; or its creation did not arrive.
+                std::map<std::string, std::size_t> moved;
+                for (const auto& [name, file] : names) {
+                    if (name.starts_with(change.name + "/"))
+                        moved[change.other + name.substr(change.name.size())] = file;
+                }
+                std::erase_if(names, [&](const auto& n) { return n.first.starts_with(change.name + "/"); });
+                names.merge(moved);
+                break;
+            }
             const std::size_t file = from->second;
             if (change.kind == Change::Kind::rename) names.erase(from);
             names[change.other] = file;

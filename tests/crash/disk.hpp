@@ -10,8 +10,13 @@
 
 namespace kvctl::crash {
 
-/// Contents by file name, as somebody finds them after the power came back.
+/// Contents by file name, as somebody finds them after the power came back. A directory is what the names of
+/// its files begin with: "name/".
 using Files = std::map<std::string, std::string>;
+/// Whether there is a file or a directory of that name.
+[[nodiscard]] bool holds(const Files& files, const std::string& name);
+/// Takes it away.
+void erase(Files& files, const std::string& name);
 
 [[nodiscard]] Files read_folder(const std::string& folder);
 /// Makes the folder hold these files and nothing else.

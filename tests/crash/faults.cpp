@@ -138,8 +138,10 @@ class Judge {
 
     std::string judge_disk(int code, bool unlinks, Files left) {
         for (const auto& [name, content] : left) {
-            const bool known = name == k_store || name == k_output || name == std::string(k_store) + "-wal" ||
-                               name == std::string(k_store) + "-journal" || name == k_backup || name == k_log;
+            const bool known =
+                name == k_store || name == k_output || name.starts_with(std::string(k_store) + "/") ||
+                name.starts_with(std::string(k_output) + "/") || name == std::string(k_store) + "-wal" ||
+                name == std::string(k_store) + "-journal" || name == k_backup || name == k_log;
             if (!known && !unlinks) return "leaves " + name + " (code " + std::to_string(code) + ")";
         }
         const State now = read_state(path());
@@ -149,7 +151,7 @@ class Judge {
                       : now == before_ || now == after_ || resumable(scenario_, before_, now, after_);
         if (!sound)
             return "code " + std::to_string(code) + ", but the store is neither as it was nor as it becomes";
-        if (code == 0 && scenario_.to_output && !left.contains(k_output)) return "code 0, but no new file";
+        if (code == 0 && scenario_.to_output && !holds(left, k_output)) return "code 0, but no new file";
         if (left.erase(k_backup) > 0 && read_state(folder_ + "/" + k_backup) != before_)
             return "the backup is not the store as it was";
         // A second name of the backup that could not be taken away goes with the next run that makes one.
@@ -161,7 +163,7 @@ class Judge {
 
     std::string run_again(const Files& found, bool done) {
         write_folder(folder_, found);
-        const bool published = found.contains(k_output);
+        const bool published = holds(found, k_output);
         if (published && read_state(folder_ + "/" + k_output) != output_)
             return "the new file is not complete";
         std::string printed;

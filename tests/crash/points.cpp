@@ -50,7 +50,7 @@ class Judge {
         } else {
             return "the store is neither as it was nor as it becomes";
         }
-        const bool published = disk.contains(k_output);
+        const bool published = holds(disk, k_output);
         if (published) {
             const State out = read_state(folder_ + "/" + k_output);
             if (out != output_) return "the new file has its name but is not complete: " + out.fault;

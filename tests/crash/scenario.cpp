@@ -12,6 +12,7 @@
 
 #include "kvctl/bbolt/check.hpp"
 #include "kvctl/bbolt/cursor.hpp"
+#include "kvctl/dqlite/state.hpp"
 #include "tests/crash/allocator.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tools/commands.hpp"
@@ -62,6 +63,19 @@ void read_bbolt(const std::string& path, State& state) {
     if (!findings.empty()) throw std::runtime_error(findings.front().what);
     if (file.has_digest()) state.digest = "with a digest\n";
     read_bucket(file, file.root(), "", state);
+}
+
+// The database in a dqlite directory, as a file of its own; what the directory says of its cluster comes
+// back.
+std::string read_dqlite(const std::string& path, const std::string& database) {
+    const Calm calm;
+    dqlite::State directory = dqlite::read_state(path);
+    if (!directory.findings.empty()) throw std::runtime_error(directory.findings.front().what);
+    directory.databases.at(0).set_wal_mode(false);
+    test::write_file(database, test::read_file(directory.databases.at(0).path()));
+    return "term " + std::to_string(directory.term.value()) + ", index " +
+           std::to_string(directory.applied.value()) + ", members " +
+           std::to_string(directory.configuration.size()) + "\n";
 }
 
 // Every row as one string of typed values.
@@ -252,6 +266,7 @@ std::vector<Scenario> scenarios() {
             }
         }
     }
+    add_dqlite_scenarios(make_files(kine_sql(), false, false), all);
     add_log_scenarios(make_files(empty_sql(), false, false), make_files(empty_sql(), true, false), all);
     return all;
 }
@@ -280,15 +295,22 @@ State read_state(const std::string& path) {
     State state;
     try {
         if (!std::filesystem::exists(path)) throw std::runtime_error("is not there");
-        if (const std::string bytes = test::read_file(path); !bytes.starts_with("SQLite format 3")) {
+        const test::TempDir scratch;
+        std::string database = path;
+        std::string cluster;
+        if (std::filesystem::is_directory(path)) {
+            database = scratch.file("db");
+            cluster = read_dqlite(path, database);
+        } else if (const std::string bytes = test::read_file(path); !bytes.starts_with("SQLite format 3")) {
             read_bbolt(path, state);
             return state;
         }
-        const Db db = open_db(path);
+        const Db db = open_db(database);
         const auto verdict = rows_of(db, "PRAGMA integrity_check");
         if (verdict.size() != 1 || !verdict.front().ends_with(":ok"))
             throw std::runtime_error(verdict.front());
         std::ostringstream all;
+        all << cluster;
         for (const std::string& row :
              rows_of(db, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY 1, 2"))
             all << row << '\n';
@@ -317,8 +339,8 @@ State read_state(const std::string& path) {
 
 std::string litter(Files left, const Scenario& scenario, bool done) {
     const std::string journal = std::string(k_store) + "-journal";
-    left.erase(k_store);
-    left.erase(k_output);
+    erase(left, k_store);
+    erase(left, k_output);
     left.erase(k_backup);
     left.erase(k_log);
     if (scenario.to_output || done) left.erase(std::string(k_store) + "-wal");

@@ -30,6 +30,9 @@ inline constexpr const char* k_log = "log.jsonl";
 /// Those of replay and of bbolt files, on an empty native store in either journal mode.
 void add_log_scenarios(const Files& rollback, const Files& wal, std::vector<Scenario>& all);
 
+/// Those of a dqlite directory whose database is the kine store of `rollback`.
+void add_dqlite_scenarios(const Files& rollback, std::vector<Scenario>& all);
+
 /// What stands behind the program's name, with paths in `folder`.
 [[nodiscard]] std::vector<std::string> arguments(const Scenario& scenario, const std::string& folder);
 

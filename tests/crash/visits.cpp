@@ -319,8 +319,8 @@ Visit some_visit(const Judge& judge, std::mt19937& random) {
 
 bool is_visited(const Scenario& s) {
     const auto has = [&](const char* word) { return s.name.find(word) != std::string::npos; };
-    return !has("check") && !has("import") && !has("replay") && !has("bbolt") && !has("raft log") &&
-           !has("old values");
+    return !has("check") && !has("import") && !has("replay") && !has("bbolt") && !has("dqlite") &&
+           !has("raft log") && !has("old values");
 }
 
 }  // namespace

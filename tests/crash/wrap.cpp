@@ -52,6 +52,11 @@ bool there(const std::string& path) {
     return ::lstat(path.c_str(), &st) == 0;
 }
 
+bool is_folder(const std::string& path) {
+    struct stat st {};
+    return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 // True when the call must not be carried out; errno is set.
 bool fails(Watcher* w, Call call, const std::string& path) {
     if (w == nullptr) return false;
@@ -91,6 +96,7 @@ int __real_rename(const char* from, const char* to);
 int __real_renameat2(int a, const char* from, int b, const char* to, unsigned flags);
 int __real_link(const char* from, const char* to);
 int __real_unlink(const char* path);
+int __real_unlinkat(int folder, const char* name, int flags);
 int __real_fchmod(int fd, mode_t mode);
 DIR* __real_opendir(const char* path);
 void* __real_mmap(void* address, size_t n, int protection, int flags, int fd, off_t at);
@@ -114,7 +120,7 @@ int __wrap_open(const char* path, int flags, ...) {
     const int fd = __real_open(path, flags, mode);
     if (fd < 0) return fd;
     Handle& h = handles()[fd];
-    h = {{full, kvctl::crash::inode_of(full)}, folder != nullptr};
+    h = {{full, kvctl::crash::inode_of(full)}, folder != nullptr || is_folder(full)};
     if (!existed) w->created(h.file);
     return fd;
 }
@@ -169,7 +175,8 @@ int __wrap_fsync(int fd) {
     const Handle* const h = handle_of(fd);
     if (h == nullptr) return __real_fsync(fd);
     if (h->folder) {
-        Watcher* const w = watcher_of_folder(h->file.path);
+        Watcher* const own = watcher_of_folder(h->file.path);
+        Watcher* const w = own != nullptr ? own : watcher_of(h->file.path);
         if (w == nullptr) return __real_fsync(fd);
         if (fails(w, Call::folder_sync, h->file.path)) return -1;
         w->folder_synced();
@@ -222,6 +229,20 @@ int __wrap_unlink(const char* path) {
     if (fails(w, Call::remove, full)) return -1;
     const int rc = __real_unlink(path);
     if (rc == 0) w->removed(full);
+    return rc;
+}
+
+int __wrap_unlinkat(int folder, const char* name, int flags) {
+    const Calm calm;
+    std::array<char, PATH_MAX> path{};
+    const std::string link = "/proc/self/fd/" + std::to_string(folder);
+    if (flags != 0 || ::readlink(link.c_str(), path.data(), path.size() - 1) < 0)
+        return __real_unlinkat(folder, name, flags);
+    const std::string full = std::string(path.data()) + "/" + name;
+    Watcher* const w = watcher_of(full);
+    if (fails(w, Call::remove, full)) return -1;
+    const int rc = __real_unlinkat(folder, name, flags);
+    if (rc == 0 && w != nullptr) w->removed(full);
     return rc;
 }
 

@@ -14,6 +14,7 @@
 #include "tests/fuzz/plain.hpp"
 #include "tests/fuzz/promise.hpp"
 #include "tests/fuzz/sqlite_edit.hpp"
+#include "tests/support/both_readers.hpp"
 #include "tests/support/run_cli.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -240,6 +241,9 @@ void examine_store(store::Store& store, unsigned choice, Depth depth, Examined& 
         compare(*plain, store, index);
     });
     promise(well || !result.sound, "check is content, but reading fails");
+    if (store.info().layout == Layout::bbolt || depth == Depth::shallow) return;
+    const std::string difference = test::read_both_ways(store, rules).difference;
+    promise(difference.empty(), "pages and SQLite tell of different rows: " + difference);
 }
 
 std::unique_ptr<store::Store> open_at_once(const std::string& path) {

@@ -325,7 +325,7 @@ TEST_CASE("hostile schema: SQLite is opened with its guards up") {
     const std::string path = make_native(dir);
     attack(path, "CREATE VIEW v AS SELECT 1 AS x; CREATE VIRTUAL TABLE f USING fts5(a)");
     for (const auto mode :
-         {sqlite::Database::Mode::read, sqlite::Database::Mode::detached, sqlite::Database::Mode::write}) {
+         {sqlite::Database::Mode::read, sqlite::Database::Mode::lockless, sqlite::Database::Mode::write}) {
         const sqlite::Database db = sqlite::Database::open(path, mode);
         CHECK(db.integer("PRAGMA trusted_schema") == 0);
         CHECK(db.integer("PRAGMA cell_size_check") == 1);

@@ -18,7 +18,7 @@ constexpr std::array k_targets{
     Target{"history_file", history_file, 768, 8},    Target{"bbolt_file", bbolt_file, 8192, 64},
     Target{"kube_value", kube_value, 1024, 1},       Target{"kube_timeline", kube_timeline, 512, 1},
     Target{"native_store", native_store, 160, 16},   Target{"kine_store", kine_store, 160, 16},
-    Target{"bbolt_rewrite", bbolt_rewrite, 8192, 1},
+    Target{"bbolt_rewrite", bbolt_rewrite, 8192, 1}, Target{"dqlite_directory", dqlite_directory, 24576, 16},
 };
 
 }  // namespace

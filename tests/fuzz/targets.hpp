@@ -53,6 +53,10 @@ void bbolt_file(std::string_view bytes, Depth depth);
 /// The same, written anew by a compaction where it reads as sound, and read back.
 void bbolt_rewrite(std::string_view bytes, Depth depth);
 
+/// A dqlite directory: its files, each with a byte that says which and two of length. Checksums are made to
+/// match in inputs of even length.
+void dqlite_directory(std::string_view bytes, Depth depth);
+
 /// A list of edits applied to a small store (sqlite_edit.hpp).
 void native_store(std::string_view bytes, Depth depth);
 void kine_store(std::string_view bytes, Depth depth);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/mvcc/prefixes.hpp"
 #include "tests/support/check_error.hpp"
 #include "tests/support/index_builder.hpp"
 #include "tests/support/sample_store.hpp"
@@ -230,15 +231,16 @@ TEST_CASE("compaction: prefixes, the largest removal first, at most twenty") {
     }
     const TreeIndex index = index_of(rows, classic_rules());
     const CompactionPlan plan = plan_at(index, main - 1, main - 1);
-    CHECK(plan.prefixes.size() == 20);
-    CHECK(plan.prefixes_truncated);
-    CHECK(plan.prefixes.front().prefix == "/registry/kind24/");
-    CHECK(plan.prefixes.front().keys == 1);
-    CHECK(plan.prefixes.front().revisions == 5);
-    CHECK(plan.prefixes.front().removed_revisions == 4);
-    CHECK(plan.prefixes.front().removed_bytes == 4 * (rows.back().key.size() + 24));
-    for (std::size_t i = 1; i < plan.prefixes.size(); ++i)
-        CHECK(plan.prefixes[i - 1].removed_bytes >= plan.prefixes[i].removed_bytes);
+    const PrefixList prefixes = largest_prefixes(index, plan);
+    CHECK(prefixes.largest.size() == 20);
+    CHECK(prefixes.truncated);
+    CHECK(prefixes.largest.front().prefix == "/registry/kind24/");
+    CHECK(prefixes.largest.front().keys == 1);
+    CHECK(prefixes.largest.front().revisions == 5);
+    CHECK(prefixes.largest.front().removed_revisions == 4);
+    CHECK(prefixes.largest.front().removed_bytes == 4 * (rows.back().key.size() + 24));
+    for (std::size_t i = 1; i < prefixes.largest.size(); ++i)
+        CHECK(prefixes.largest[i - 1].removed_bytes >= prefixes.largest[i].removed_bytes);
 }
 
 TEST_CASE("compaction: the worked example of kine.md 6") {

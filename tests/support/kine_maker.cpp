@@ -43,7 +43,7 @@ std::set<std::string> expected_removed(const std::string& path, std::int64_t rev
         std::int64_t id = 0;
         bool deleted = false;
     };
-    const Database db = Database::open(path, Database::Mode::detached);
+    const Database db = Database::open(path, Database::Mode::lockless);
     const std::int64_t current = db.integer("SELECT max(id) FROM kine").value_or(0);
     std::map<std::string, std::vector<Newest>> keys;
     sqlite::Statement s = db.prepare(

@@ -65,7 +65,7 @@ void make_native(const std::string& path, const std::vector<naive::Row>& rows, c
 }
 
 std::vector<naive::Row> native_rows(const std::string& path) {
-    const Database db = Database::open(path, Database::Mode::detached);
+    const Database db = Database::open(path, Database::Mode::lockless);
     sqlite::Statement s = db.prepare(
         "SELECT main, sub, tombstone, key, create_revision, version, lease, value FROM revision"
         " ORDER BY main, sub");
@@ -83,7 +83,7 @@ std::vector<naive::Row> native_rows(const std::string& path) {
 }
 
 std::int64_t native_meta(const std::string& path, const std::string& name) {
-    const Database db = Database::open(path, Database::Mode::detached);
+    const Database db = Database::open(path, Database::Mode::lockless);
     sqlite::Statement s = db.prepare("SELECT value FROM meta WHERE name = ?1");
     s.bind_text(1, name);
     return s.step() ? s.integer(0) : -1;

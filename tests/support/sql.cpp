@@ -45,7 +45,7 @@ void run_script(const std::string& path, const std::string& script) {
 }
 
 std::vector<std::string> query(const std::string& path, const std::string& sql) {
-    const Database db = Database::open(path, Database::Mode::detached);
+    const Database db = Database::open(path, Database::Mode::lockless);
     std::vector<std::string> rows;
     sqlite::Statement s = db.prepare(sql);
     while (s.step()) {
@@ -57,7 +57,7 @@ std::vector<std::string> query(const std::string& path, const std::string& sql) 
 }
 
 std::string query_one(const std::string& path, const std::string& sql) {
-    const Database db = Database::open(path, Database::Mode::detached);
+    const Database db = Database::open(path, Database::Mode::lockless);
     return db.text(sql).value_or("NULL");
 }
 

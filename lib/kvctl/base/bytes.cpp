@@ -1,6 +1,7 @@
 #include "kvctl/base/bytes.hpp"
 
 #include <array>
+#include <charconv>
 #include <cstddef>
 
 namespace kvctl {
@@ -101,6 +102,13 @@ std::string hex(std::uint64_t value) {
         value >>= 4;
     } while (value != 0);
     return out;
+}
+
+std::optional<std::uint64_t> parse_hex(std::string_view digits) noexcept {
+    std::uint64_t value = 0;
+    const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    if (fault != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+    return value;
 }
 
 std::string hex32(std::uint32_t value) {

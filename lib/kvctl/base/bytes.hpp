@@ -26,8 +26,19 @@ namespace kvctl {
     return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
 }
 
+/// Eight, the most significant first.
+[[nodiscard]] inline std::uint64_t be64(const unsigned char* at) noexcept {
+    return std::uint64_t{be32(at)} << 32 | be32(at + 4);
+}
+/// Four, the least significant first.
+[[nodiscard]] inline std::uint32_t le32(const unsigned char* at) noexcept {
+    return std::uint32_t{at[3]} << 24 | std::uint32_t{at[2]} << 16 | std::uint32_t{at[1]} << 8 | at[0];
+}
+
 /// Lower-case hex of a number, without leading zeros ("0" for 0).
 [[nodiscard]] std::string hex(std::uint64_t value);
+/// The number that hex digits and nothing else are; nullopt for anything else, and one above 2^64-1.
+[[nodiscard]] std::optional<std::uint64_t> parse_hex(std::string_view digits) noexcept;
 /// Eight lower-case hex digits.
 [[nodiscard]] std::string hex32(std::uint32_t value);
 

@@ -5,6 +5,11 @@
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <arm_acle.h>
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#define KVCTL_CRC_ARMV8 1
 #endif
 
 namespace kvctl {
@@ -70,6 +75,33 @@ __attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(std::uint32_t crc,
     for (; n > 0; ++p, --n) c32 = _mm_crc32_u8(c32, static_cast<unsigned char>(*p));
     return c32 ^ 0xFFFFFFFFU;
 }
+#elif defined(KVCTL_CRC_ARMV8)
+// The same with the instructions that ARMv8.0 has as an extension and 8.1 always.
+__attribute__((target("+crc"))) std::uint32_t crc32c_armv8(std::uint32_t crc,
+                                                           std::string_view bytes) noexcept {
+    std::uint32_t c = crc ^ 0xFFFFFFFFU;
+    const char* p = bytes.data();
+    std::size_t n = bytes.size();
+    std::uint64_t w = 0;
+    for (; n >= 64; n -= 64) {
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; ++i, p += 8) {
+            std::memcpy(&w, p, 8);
+            c = __crc32cd(c, w);
+        }
+    }
+    for (; n >= 8; p += 8, n -= 8) {
+        std::memcpy(&w, p, 8);
+        c = __crc32cd(c, w);
+    }
+    for (; n > 0; ++p, --n) c = __crc32cb(c, static_cast<unsigned char>(*p));
+    return c ^ 0xFFFFFFFFU;
+}
+
+bool has_crc() noexcept {
+    static const bool has = (::getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
+    return has;
+}
 #endif
 
 }  // namespace
@@ -93,6 +125,8 @@ std::uint32_t crc32c_portable(std::uint32_t crc, std::string_view bytes) noexcep
 std::uint32_t crc32c(std::uint32_t crc, std::string_view bytes) noexcept {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("sse4.2")) return crc32c_sse42(crc, bytes);
+#elif defined(KVCTL_CRC_ARMV8)
+    if (has_crc()) return crc32c_armv8(crc, bytes);
 #endif
     return crc32c_portable(crc, bytes);
 }

@@ -6,6 +6,7 @@
 
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/kube_scan.hpp"
+#include "kvctl/jobs/row_pipe.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -38,6 +39,19 @@ MainRevision revision_since(store::Store& store, const Since& since, Progress* p
                  : MainRevision(std::numeric_limits<std::int64_t>::min());
 }
 
+// One thread reads the rows and finds what came before each, another one compares.
+void count_all(store::Store& store, MainRevision to, Progress* progress, kube::Churn& churn) {
+    kube::Predecessors rows(value_reader(store));
+    RowPipe pipe([&churn](const mvcc::Record& record, const kube::Predecessors::Before& before) {
+        churn.add(record, before);
+    });
+    scan(store, to, progress, [&](const mvcc::Record& record) {
+        const bool counted = churn.counts(record);
+        pipe.push(record, rows.step(record, counted, counted));
+    });
+    pipe.finish();
+}
+
 void set_times(report::ChurnReport& report, const kube::Timeline& timeline) {
     if (const auto at = timeline.time_of(report.from)) report.from_time = at->time;
     if (const auto at = timeline.time_of(report.to)) report.to_time = at->time;
@@ -45,7 +59,7 @@ void set_times(report::ChurnReport& report, const kube::Timeline& timeline) {
 
 }  // namespace
 
-report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progress) {
+report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progress, kube::Timeline* clock) {
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     const store::StoreHead head = store->head();
     constexpr MainRevision k_first(std::numeric_limits<std::int64_t>::min());
@@ -54,8 +68,8 @@ report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progres
     check_window(*store, head, window.from, window.to);
     if (request.since) window.from = revision_since(*store, *request.since, progress);
 
-    kube::Churn churn(request.by, window, value_reader(*store));
-    scan(*store, window.to, progress, [&](const mvcc::Record& record) { churn.add(record); });
+    kube::Churn churn(request.by, window);
+    count_all(*store, window.to, progress, churn);
 
     report::ChurnReport report;
     report.store = facts_of(store->info());
@@ -68,7 +82,7 @@ report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progres
     if (request.top && report.rows.size() > *request.top) report.rows.resize(*request.top);
     report.fields = churn.fields(k_fields);
     report.total = churn.total();
-    const kube::Timeline timeline = churn.timeline();
+    kube::Timeline timeline = churn.timeline();
     set_times(report, timeline);
     note_clock(timeline, head, report.notes);
     if (timeline.points().empty())
@@ -77,6 +91,7 @@ report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progres
     if (churn.fields_dropped())
         report.notes.warnings.emplace_back(
             "more field paths changed than are counted at once: rare ones may count too few");
+    if (clock != nullptr) *clock = std::move(timeline);
     return report;
 }
 

@@ -30,6 +30,8 @@ struct ChurnRequest {
 
 /// Counts who writes what, in one pass over the values; with `since` in two. Throws as open_store() does,
 /// usage and future_revision for a window that cannot be, refused when `since` meets a store without a clock.
-[[nodiscard]] report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progress);
+/// `clock`, where one is asked for, gets the store's: the same pass reads it.
+[[nodiscard]] report::ChurnReport measure_churn(const ChurnRequest& request, Progress* progress,
+                                                kube::Timeline* clock = nullptr);
 
 }  // namespace kvctl::jobs

@@ -1,5 +1,7 @@
 #include "kvctl/jobs/compact.hpp"
 
+#include <sys/stat.h>
+
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
 #include "kvctl/jobs/compact_age.hpp"
@@ -111,7 +113,8 @@ bool carry_out(store::WritableStore& writable, const CompactRequest& request, De
         }
         write_list(request, d, made);
         if (d.works()) {
-            const store::Execution execution{request.drop_old_values, d.raft_compact_to, progress, d.disarms};
+            const store::Execution execution{
+                request.drop_old_values, d.raft_compact_to, progress, d.disarms, {}};
             writable.execute(*d.index, d.plan, d.strategy, request.batch, execution);
             shrunk = d.strategy == store::Strategy::rewrite;
         }
@@ -150,6 +153,11 @@ CompactResult execute(const CompactRequest& request, Progress* progress) {
     return finish(std::move(r), std::move(d));
 }
 
+bool is_folder(const std::string& path) {
+    struct stat st {};
+    return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 CompactResult write_output(const CompactRequest& request, Progress* progress) {
     store::expect_new(*request.output);
     store::OpenOptions open = request.open;
@@ -167,18 +175,23 @@ CompactResult write_output(const CompactRequest& request, Progress* progress) {
     refuse_without_space(store->info(), d, request, false);
     if (converts(*store, request)) {
         store::Converted done = store::convert_compacted(
-            *store, *d.index, d.plan, {*request.to, *request.output, false, false, request.renumber},
+            *store, *d.index, d.plan,
+            {*request.to, *request.output, false, false, request.renumber, request.drop_old_values},
             d.disarms, progress);
         for (std::string& w : done.warnings) d.notes.warnings.push_back(std::move(w));
         for (Finding& f : done.findings) d.notes.findings.push_back(std::move(f));
     } else {
-        store->write_compacted(*d.index, d.plan,
-                               {request.drop_old_values, d.raft_compact_to, progress, d.disarms},
-                               *request.output);
+        store->write_compacted(
+            *d.index, d.plan,
+            {request.drop_old_values, d.raft_compact_to, progress, d.disarms, request.voter},
+            *request.output);
     }
     made.keep();
     r.predicted = false;
-    r.file_after = r.file_after_vacuum = file_size(*request.output);
+    // Of a directory the database in it, as before.
+    r.file_after = r.file_after_vacuum =
+        is_folder(*request.output) ? store::open_store(*request.output, request.open)->info().file_bytes
+                                   : file_size(*request.output);
     return finish(std::move(r), std::move(d));
 }
 
@@ -258,10 +271,10 @@ CompactResult forecast_compaction(const CompactRequest& request, Progress* progr
 }
 
 CompactResult compact(const CompactRequest& request, Progress* progress) {
+    if (!request.output) store::refuse_in_place(request.path, request.open);
     if (request.keep_within) return by_age(request, progress, compact);
     if (request.live) return compact_live(request, progress);
     if (request.output) return write_output(request, progress);
-    store::refuse_archive(request.path);
     if (look_is_enough(request)) return *by_a_look(request, false);
     try {
         return execute(request, progress);

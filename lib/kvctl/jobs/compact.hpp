@@ -45,6 +45,7 @@ struct CompactRequest {
     std::optional<std::string> backup{};        ///< a new file: the store as it was
     std::optional<LiveRequest> live{};          ///< kine: beside a running server; `batch` is then its size
     bool drop_old_values = false;
+    std::optional<std::uint64_t> voter{};   ///< dqlite: the only member of the new directory
     bool disarm = false;                    ///< an etcd db's NOSPACE alarm goes, too
     bool all_members = false;               ///< the operator's word that all are stopped and get the same
     std::optional<store::TargetKind> to{};  ///< of the output: another layout than the store's

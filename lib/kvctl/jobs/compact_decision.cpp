@@ -76,7 +76,12 @@ void read_raft_log(store::Store& store, const CompactRequest& request, bool exec
     }
 }
 
-void warn(store::Store& store, bool executes, Decision& d) {
+store::MemberChange member_change(const CompactRequest& request, const Decision& d) {
+    return {!request.output, d.kind == Decision::Kind::compact, request.disarm, request.all_members,
+            request.voter};
+}
+
+void warn(store::Store& store, const CompactRequest& request, bool executes, Decision& d) {
     std::vector<std::string>& w = d.notes.warnings;
     for (Finding& f : store.notices()) w.push_back(std::move(f.what));
     const std::string run = executes ? "this run" : "the next real run";
@@ -88,6 +93,10 @@ void warn(store::Store& store, bool executes, Decision& d) {
     }
     for (std::string& sentence : d.model->warnings(d.head, d.plan, d.kind == Decision::Kind::compact))
         w.push_back(std::move(sentence));
+    if (!converts(store, request)) {
+        for (std::string& sentence : store.member_notes(member_change(request, d)))
+            w.push_back(std::move(sentence));
+    }
     if (store.info().journal_bytes > 0)
         w.emplace_back("a -journal lies beside the store: a transaction was cut short");
     for (const mvcc::Revision& r : d.plan.lost_live) d.notes.findings.push_back(mvcc::lost_live_finding(r));
@@ -134,6 +143,8 @@ void check_options(const store::Store& store, const CompactRequest& request) {
            "an etcd WAL is never written");
     refuse(request.live && store.info().layout != store::Layout::kine, "--live",
            "only a kine store is compacted beside its server");
+    refuse(traits.names_cluster && request.compacts_raft() && !request.raft_log, "--raft-index",
+           "a new dqlite directory has no log but its snapshot");
     refuse(!traits.member && request.disarm, "--disarm", "only an etcd db holds alarms");
     refuse(!traits.member && request.all_members, "--all-members", "only an etcd db has members");
     refuse(request.target_size.has_value() && converts(store, request), "--target-size",
@@ -171,8 +182,10 @@ bool converts(const store::Store& store, const CompactRequest& request) noexcept
 }
 
 void check_request(store::Store& store, const CompactRequest& request, const Decision& d) {
-    store.check_member_change(
-        {!request.output, d.kind == Decision::Kind::compact, request.disarm, request.all_members});
+    if (request.voter && !store.traits().names_cluster)
+        throw Error(ErrorKind::usage,
+                    request.path + ": --voter: only a dqlite directory names the members of its cluster");
+    store.check_member_change(member_change(request, d));
     if (converts(store, request))
         store::check_target({*request.to, {}, false, false, request.renumber}, *d.index, d.plan,
                             request.path);
@@ -208,7 +221,7 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
     d.strategy = strategy_for(d, request, d.plan);
     note_index_damage(d);
     read_raft_log(store, request, executes, d);
-    warn(store, executes, d);
+    warn(store, request, executes, d);
     note_log_behind(store, request, d);
     if (d.kind == Decision::Kind::compact) {
         if (auto line = store::both_outcomes(choice, *d.index, d.plan.compacted_after))

@@ -38,15 +38,16 @@ CompactResult finish(report::CompactionReport r, Decision d) {
     if (r.result.empty()) r.result = result_of(d, r.executed);
     r.strategy = name_of(d.strategy);
     r.old_values = d.old_values;
+    r.prefixes = mvcc::largest_prefixes(*d.index, d.plan);
     r.file_after_vacuum = r.file_after_vacuum ? r.file_after_vacuum : d.shrunk_bytes;
     if (d.kind == Decision::Kind::below_min_gain) {
         // Nothing goes: the counts say so, and the target stays what was asked for.
         r.old_values.reset();
         d.plan.removed = {};
         d.plan.kept = d.plan.before;
-        d.plan.removed_slots = mvcc::SlotSet(d.plan.above);
+        d.plan.removed_slots = mvcc::SlotSet(d.plan.slot_end);
         d.plan.compacted_after = d.plan.compacted_before;
-        for (mvcc::PrefixUsage& u : d.plan.prefixes) u.removed_revisions = u.removed_bytes = 0;
+        for (mvcc::PrefixUsage& u : r.prefixes.largest) u.removed_revisions = u.removed_bytes = 0;
     }
     const bool shortens = d.raft_compact_to && d.log && d.log->after.removed_entries > 0;
     result.removes = d.plan.removed.revisions > 0 || shortens;

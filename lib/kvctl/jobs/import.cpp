@@ -14,8 +14,9 @@
 #include "kvctl/store/archive.hpp"
 #include "kvctl/store/conversion.hpp"
 #include "kvctl/store/convert.hpp"
+#include "kvctl/store/dqlite/salvage_dqlite.hpp"
+#include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/history_file.hpp"
-#include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/salvage.hpp"
 #include "kvctl/store/space.hpp"
@@ -85,7 +86,7 @@ raft::SnapshotMeta log_start(const raftlog::Header& header, raftlog::Release rel
 }
 
 // The part of a log that a starting server would load: what lies behind the newest snapshot.
-void add_log(store::NativeWriter& writer, raftlog::Source& log, store::Store& source, const ImportRequest& o,
+void add_log(store::Target& target, raftlog::Source& log, store::Store& source, const ImportRequest& o,
              report::ImportReport& report) {
     const raftlog::Header& header = log.header();
     const store::StoreHead head = source.head();
@@ -97,7 +98,7 @@ void add_log(store::NativeWriter& writer, raftlog::Source& log, store::Store& so
         if ((++n & 0xFF) == 0) check_interrupt();
         (void)commit.see(item.entry());
         if (item.facts.index <= facts.snapshot.index) return true;
-        writer.add_raft_entry(item.facts.index.value(), item.facts.term.value(),
+        target.add_raft_entry(item.facts.index.value(), item.facts.term.value(),
                               static_cast<std::int64_t>(item.facts.type),
                               item.data_present ? std::optional(item.data) : std::nullopt);
         ++facts.entries;
@@ -105,7 +106,7 @@ void add_log(store::NativeWriter& writer, raftlog::Source& log, store::Store& so
         return true;
     });
     const auto set = [&](const char* name, std::uint64_t value) {
-        writer.set_meta(name, static_cast<std::int64_t>(value));
+        target.set_meta(name, static_cast<std::int64_t>(value));
     };
     set("raft_snapshot_index", facts.snapshot.index.value());
     set("raft_snapshot_term", facts.snapshot.term.value());
@@ -139,7 +140,8 @@ void import_history(const ImportRequest& o, Progress* progress, report::ImportRe
     store::HistoryReader reader(o.source);
     const store::HistoryHeader& header = reader.header();
     report.source_kind = "history";
-    const store::TargetSource facts{header.layout == "kine", header.current.value_or(MainRevision(0))};
+    const store::TargetSource facts{header.layout == "kine" || header.layout == "dqlite",
+                                    header.current.value_or(MainRevision(0))};
     const std::unique_ptr<store::Target> target = store::make_target(target_of(o, false), facts);
     store::Target& writer = *target;
     add_meta(writer, header.meta, report);
@@ -173,6 +175,18 @@ void import_buckets(const ImportRequest& o, store::Store& source, Progress* prog
     report.leases = source.leases().size();
 }
 
+// The database of a dqlite directory that becomes a kine store.
+void import_database(const ImportRequest& o, store::Store& source, Progress* progress,
+                     report::ImportReport& report) {
+    const mvcc::TreeIndex index =
+        source.load(store::choose_rules(source, std::nullopt).rules, report.notes.findings, progress);
+    store::check_space({source.info().file_bytes, store::folder_of(o.output)}, o.output);
+    store::copy_database(source, o.output);
+    report.revisions = index.total().revisions + index.total().gaps;
+    report.tombstones = index.total().tombstones;
+    report.bytes = index.total().bytes;
+}
+
 // Rows, leases and counters of a sound store, and its raft log where the target has a place for one.
 void convert(const ImportRequest& o, store::Store& source, raftlog::Source* log, Progress* progress,
              report::ImportReport& report) {
@@ -188,8 +202,7 @@ void convert(const ImportRequest& o, store::Store& source, raftlog::Source* log,
         conversion->each([&](const mvcc::Record& r) { add(*target, r, report); }, progress);
         add_leases(*target, conversion->found_leases(), report);
     });
-    if (auto* const writer = dynamic_cast<store::NativeWriter*>(target.get()); writer != nullptr && log)
-        add_log(*writer, *log, source, o, report);
+    if (log && target->takes_log()) add_log(*target, *log, source, o, report);
     for (const std::string& w : conversion->warnings()) report.notes.warnings.push_back(w);
     for (const Finding& f : conversion->findings()) report.notes.findings.push_back(f);
     if (progress != nullptr && (o.key_index || o.to == store::TargetKind::kine))
@@ -206,9 +219,19 @@ void import_any(const ImportRequest& o, Progress* progress, report::ImportReport
         import_buckets(o, *source, progress, report);
         return;
     }
+    for (const Finding& f : source->notices()) report.notes.warnings.push_back(f.what);
+    if (source->traits().names_cluster) {
+        for (const Finding& f : source->structure_faults(progress))
+            throw Error(ErrorKind::damaged,
+                        o.source + ": " + (f.where.empty() ? "" : f.where + ": ") + f.what);
+    }
+    if (store::keeps_database(*source, o.to)) {
+        import_database(o, *source, progress, report);
+        return;
+    }
     const bool native = o.to == store::TargetKind::native;
     const std::unique_ptr<raftlog::Source> log =
-        native ? log_of(*source, o.open.timeout_ms, o.wal_dir) : nullptr;
+        native && source->traits().etcd_log ? log_of(*source, o.open.timeout_ms, o.wal_dir) : nullptr;
     convert(o, *source, log.get(), progress, report);
 }
 
@@ -238,7 +261,10 @@ void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportR
         return;
     }
     store::TempFile copy(o.output);
-    take(store::salvage_sqlite(o.source, file, o.open.layout, copy, progress), report);
+    take(store::is_dqlite_directory(file)
+             ? store::salvage_dqlite(o.source, o.open, copy, progress)
+             : store::salvage_sqlite(o.source, file, o.open.layout, copy, progress),
+         report);
     {
         const std::unique_ptr<store::Store> made = store::open_store(copy.path(), {});
         report.source_kind = name_of(made->info().layout);

@@ -169,7 +169,7 @@ std::uint64_t LiveRun::verify() {
             if (index_.key_of(s) < mvcc::k_gap_key) newest[index_.key_of(s)] = s;
         });
         index_.for_each_row(0, index_.slot_end(), [&](Slot s) {
-            const bool removed = s < plan_.above && plan_.removed_slots.contains(s);
+            const bool removed = s < plan_.slot_end && plan_.removed_slots.contains(s);
             if (to_next(index_.revision(s))) {
                 if (!same_row(index_, s, rows, other)) fail(row_text(index_, s) + " is another one now");
                 if (removed && complete_ && alone()) fail(row_text(index_, s) + " is still there");

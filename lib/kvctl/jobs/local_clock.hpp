@@ -11,7 +11,8 @@ namespace kvctl::jobs {
 /// Tells when a revision was written by the times in the values around it, without a pass over the store.
 class LocalClock {
   public:
-    /// Reads the values of at most so many neighbourhoods; further revisions have no time.
+    /// Reads the values of at most so many neighbourhoods, and none any more once one had no time in it;
+    /// further revisions have no time.
     static constexpr int k_most = 64;
 
     LocalClock(store::Store& store, MainRevision current) : store_(store), current_(current) {}

@@ -175,19 +175,23 @@ report::RaftReport RaftLog::read(const Listing& listing, Progress* progress) {
            [&](const raftlog::Item& item) {
                if (!listing.each || !listing.filter.keeps(item.facts)) return true;
                ++listed;
-               report::RaftEntry e{item.facts, {}, {}, p.view != nullptr};
+               report::RaftEntry e{item.facts, {}, {}, p.view != nullptr, item.pages};
                if (p.view) e.revision = p.view->revision_of(item.facts.index);
-               if (listing.details) e.detail = report::describe_request(item.entry());
+               if (listing.details)
+                   e.detail =
+                       item.text.empty() ? report::describe_request(item.entry()) : std::string(item.text);
                return listing.each(e);
            });
     if (listing.each) r.listed = listed;
     append(r.findings, pass.finish(*p.source, r));
+    append(r.findings, p.source->header().about);
     if (p.view) append(r.findings, p.view->findings());
     return r;
 }
 
 report::RaftReport RaftLog::compact(LogIndex at, const std::string& output, Progress* progress) {
     const Parts& p = *parts_;
+    refuse_dqlite(p.source->header());
     report::RaftReport r = report_of(p.o, p.source->header(), p.beside);
     LogPass pass(p.source->header(), r, p.beside);
     p.each(raftlog::Want::facts, pass, progress, [](const raftlog::Item&) { return true; });

@@ -60,7 +60,10 @@ std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms,
 }
 
 raftlog::Release release_of(store::Store& store, const std::optional<std::string>& asked) {
-    return raftlog::release_of(asked ? *asked : store.storage_version().value_or(""));
+    if (asked) return raftlog::release_of(*asked);
+    // Of other stores no server of etcd's starts.
+    const auto release = store.traits().member ? store.release() : std::nullopt;
+    return release ? raftlog::release_of(release->text()) : raftlog::Release::unknown;
 }
 
 LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
@@ -122,6 +125,14 @@ LogReading read_log(raftlog::Source& source, const std::string& name, const LogT
     reading.facts.after = compaction.result();
     reading.compact_to = at;
     return reading;
+}
+
+void refuse_dqlite(const raftlog::Header& header) {
+    if (header.kind != raftlog::SourceKind::dqlite) return;
+    throw Error(ErrorKind::read_only_layout,
+                header.path +
+                    ": a dqlite log holds pages of a database, no requests of etcd's; 'kvctl compact -o "
+                    "NEWDIR' makes a directory with a short one");
 }
 
 std::optional<raft::Belonging::Store> owner_of(store::Store& store) try {

@@ -62,6 +62,9 @@ struct LogTarget {
                                          const std::optional<mvcc::CompactionRules>& asked,
                                          const std::optional<std::string>& wal_dir = std::nullopt);
 
+/// Throws read_only_layout for a log of dqlite's, where one of etcd's is wanted.
+void refuse_dqlite(const raftlog::Header& header);
+
 /// Throws damaged when a record's checksum did not match: whatever is made of such a log would look sound.
 /// `consequence` ends the message: "such a log is not replayed, …".
 void refuse_corrupt(const Findings& findings, const std::string& log, const std::string& consequence);

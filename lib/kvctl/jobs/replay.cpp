@@ -8,6 +8,7 @@
 #include "kvctl/base/files.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/jobs/facts.hpp"
+#include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/jobs/replay_run.hpp"
 #include "kvctl/raft/revision_match.hpp"
 #include "kvctl/raftlog/open.hpp"
@@ -132,6 +133,7 @@ report::ReplayReport forecast_replay(const ReplayRequest& request, Progress* pro
     store::check_replayable(*store);
     const mvcc::CompactionRules rules = store::choose_rules(*store, request.rules).rules;
     const auto log = raftlog::open(request.log, request.open.timeout_ms, request.wal_dir);
+    refuse_dqlite(log->header());
     replay_into(
         *store, *log, false, request,
         [&](const ReplaySurvey& survey, bool compacts) {
@@ -156,6 +158,7 @@ report::ReplayReport replay(const ReplayRequest& request, Progress* progress) {
     const std::unique_ptr<raftlog::Source> log =
         shared ? raftlog::open_table(*store.log_place().table)
                : raftlog::open(request.log, request.open.timeout_ms, request.wal_dir);
+    refuse_dqlite(log->header());
     const mvcc::CompactionRules rules = store::choose_rules(store, request.rules).rules;
     replay_into(
         store, *log, shared, request,

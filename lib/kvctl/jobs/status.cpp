@@ -1,6 +1,8 @@
 #include "kvctl/jobs/status.hpp"
 
+#include "kvctl/base/error.hpp"
 #include "kvctl/jobs/advice.hpp"
+#include "kvctl/jobs/compact_target.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/store/holders.hpp"
@@ -59,6 +61,28 @@ report::EtcdStatus etcd_status(const store::EtcdFacts& facts) {
     return e;
 }
 
+report::DqliteStatus dqlite_status(const store::DqliteFacts& facts) {
+    report::DqliteStatus d;
+    d.database = facts.database;
+    d.databases = facts.databases;
+    d.term = facts.term;
+    d.voted_for = facts.voted_for;
+    for (const auto& m : facts.members) d.members.push_back({m.id, m.address, m.role});
+    d.configuration_index = facts.configuration_index;
+    for (const auto& s : facts.snapshots) d.snapshots.push_back({s.name, s.term, s.index, s.bytes, s.used});
+    d.snapshot_unpacked_bytes = facts.snapshot_unpacked_bytes;
+    d.first_index = facts.first_index;
+    d.last_index = facts.last_index;
+    d.applied = facts.applied;
+    d.tail_may_be_uncommitted = facts.tail_may_be_uncommitted;
+    d.bytes = {{"snapshots", facts.bytes.snapshots},
+               {"closed_segments", facts.bytes.closed},
+               {"open_segments", facts.bytes.open},
+               {"set_aside", facts.bytes.set_aside},
+               {"others", facts.bytes.others}};
+    return d;
+}
+
 void add_counts(const mvcc::TreeIndex& index, report::StatusReport& r) {
     if (index.slot_end() > 0) r.oldest = index.revision(0).main;
     r.revisions = index.total().revisions;
@@ -67,6 +91,20 @@ void add_counts(const mvcc::TreeIndex& index, report::StatusReport& r) {
     r.keys = index.total().keys;
     r.live_keys = index.live_keys();
     add_bytes(index, r);
+}
+
+// nullopt where no compaction can be planned, or its outcome is not foretold.
+std::optional<std::uint64_t> predict(store::Store& store, const store::StoreHead& head,
+                                     const mvcc::TreeIndex& index, std::uint64_t keep_last) try {
+    store.check_compactable(head);
+    const CompactRequest request{.path = store.info().path, .keep_last = keep_last};
+    const mvcc::CompactionPlan plan =
+        mvcc::plan_compaction(index, input_of(head), target_of(store.info(), request, head));
+    const std::unique_ptr<store::CompactionModel> model = store.model(index);
+    return model->file_bytes(plan, {model->strategy(plan, true), false, false});
+} catch (const Error& e) {
+    if (e.kind() != ErrorKind::refused && e.kind() != ErrorKind::damaged) throw;
+    return std::nullopt;
 }
 
 }  // namespace
@@ -86,10 +124,12 @@ report::StatusReport status(const StatusRequest& request, Progress* progress) {
     r.leases = store->leases().size();
     r.meta = store->meta();
     if (const auto facts = store->etcd_facts()) r.etcd = etcd_status(*facts);
+    if (const auto facts = store->dqlite_facts()) r.dqlite = dqlite_status(*facts);
     if (const auto source = log_of(*store, request.open.timeout_ms, request.wal_dir)) {
         r.raft_log = read_log(*source, "store", {}, head.consistent_index).facts;
     }
     r.hints = advice(*store, head, index, r, findings);
+    if (request.predict_keeping) r.predicted_bytes = predict(*store, head, index, *request.predict_keeping);
     return r;
 }
 

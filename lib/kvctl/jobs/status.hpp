@@ -14,6 +14,8 @@ struct StatusRequest {
     store::OpenOptions open;
     std::optional<mvcc::CompactionRules> rules;  ///< nullopt: the store's own
     std::optional<std::string> wal_dir{};        ///< where the log of an etcd db lies elsewhere
+    /// Foretell the file behind a compaction that keeps so many revisions.
+    std::optional<std::uint64_t> predict_keeping{};
 };
 
 /// What one screen tells of a store: sizes, revisions, counts, who has it open, its raft log, and advice.

@@ -35,11 +35,13 @@ Answer answer_of(const kube::Timeline& timeline, MainRevision revision) {
     return {revision, at->time, at->error};
 }
 
-// Hours, days or the like: no more of them than a screen has lines.
-void draw(const kube::Timeline& timeline, std::size_t most, report::TimelineReport& report) {
+}  // namespace
+
+void draw_stretches(const kube::Timeline& timeline, std::size_t most, report::TimelineReport& report) {
     constexpr std::array k_steps{k_minute,     5 * k_minute, 15 * k_minute, k_hour,       3 * k_hour,
                                  6 * k_hour,   12 * k_hour,  24 * k_hour,   48 * k_hour,  168 * k_hour,
                                  336 * k_hour, 672 * k_hour, 2016 * k_hour, 8064 * k_hour};
+    if (timeline.points().empty()) return;
     const std::int64_t first = timeline.points().front().time.value();
     const std::int64_t last = timeline.points().back().time.value();
     const auto fits = [&](std::int64_t step) {
@@ -58,8 +60,6 @@ void draw(const kube::Timeline& timeline, std::size_t most, report::TimelineRepo
     }
 }
 
-}  // namespace
-
 report::TimelineReport draw_timeline(const TimelineRequest& request, Progress* progress) {
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     const store::StoreHead head = store->head();
@@ -72,7 +72,7 @@ report::TimelineReport draw_timeline(const TimelineRequest& request, Progress* p
     report.points = timeline.thinned(request.points);
     if (request.at) report.answer = answer_at(*store, head, timeline, *request.at);
     if (request.of) report.answer = answer_of(timeline, *request.of);
-    if (!report.answer) draw(timeline, request.stretches, report);
+    if (!report.answer) draw_stretches(timeline, request.stretches, report);
     note_clock(timeline, head, report.notes);
     return report;
 }

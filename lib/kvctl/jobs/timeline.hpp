@@ -22,4 +22,8 @@ struct TimelineRequest {
 /// store or `at` lies before it; future_revision for an `of` that is none yet.
 [[nodiscard]] report::TimelineReport draw_timeline(const TimelineRequest& request, Progress* progress);
 
+/// The part of a report that a plot needs: the writes between two times, in at most `most` stretches of
+/// hours, days or the like. A clock without a time has none.
+void draw_stretches(const kube::Timeline& clock, std::size_t most, report::TimelineReport& report);
+
 }  // namespace kvctl::jobs

@@ -2,19 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "kvctl/kube/writer.hpp"
 
 namespace kvctl::kube {
-namespace {
-
-constexpr std::size_t k_most_paths = 64;  // of one write
-
-}  // namespace
-
-Churn::Churn(By by, Window window, Predecessors::Fetch fetch)
-    : by_(by), window_(std::move(window)), predecessors_(std::move(fetch)), changed_(k_most_paths) {}
-
 std::uint32_t Churn::row_named(std::string_view name, std::string_view group) {
     name_.assign(name);
     if (!group.empty()) name_.append(1, '\0').append(group);
@@ -32,10 +24,7 @@ std::uint32_t Churn::row_of(const mvcc::Record& record, std::uint32_t key, const
     if (by_ == By::key) return row_named(record.key, {});
     if (by_ == By::manager) {
         if (record.tombstone || !after_.is_object) return row_named(k_unknown_writer, {});
-        changed_.resize(changed_count_);
-        const std::uint32_t row = row_named(writer_of(before, after_, changed_), {});
-        changed_.resize(k_most_paths);
-        return row;
+        return row_named(writer_of(before, after_, std::span(changed_).first(changed_count_)), {});
     }
     KeyState& state = keys_[key];
     if (state.last != k_none && (state.sure || record.tombstone)) return state.last;
@@ -45,15 +34,12 @@ std::uint32_t Churn::row_of(const mvcc::Record& record, std::uint32_t key, const
     return state.last = row_named(g.name, g.group);
 }
 
-void Churn::add(const mvcc::Record& record) {
+void Churn::add(const mvcc::Record& record, const Predecessors::Before& before) {
     const MainRevision main(record.revision.main);
-    if (main > window_.to) return;
-    const bool counted = main >= window_.from && record.key.starts_with(window_.under);
-    const Predecessors::Before before = predecessors_.step(record, counted, counted);
     if (before.key == keys_.size()) keys_.emplace_back();
     after_.read(record.tombstone ? std::string_view() : record.value);
     if (!record.tombstone) sampler_.add(main, before.key, after_, before.created(record));
-    if (!counted) return;
+    if (!counts(record)) return;
     const Object* old = nullptr;
     if (before.value) {
         before_.read(*before.value);

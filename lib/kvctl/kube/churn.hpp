@@ -42,11 +42,18 @@ class Churn {
     /// Distinct field paths that are counted at once; beyond it the rarest are dropped.
     static constexpr std::size_t k_most_fields = 50'000;
 
-    Churn(By by, Window window, Predecessors::Fetch fetch);
+    Churn(By by, Window window) : by_(by), window_(std::move(window)), changed_(k_most_paths) {}
 
-    /// Every record of the store up to the window's end, those before the window included: they tell what
-    /// came before.
-    void add(const mvcc::Record& record);
+    /// Whether it lies in the window: then what came before it is needed, with its value. Touches nothing
+    /// that add() does.
+    [[nodiscard]] bool counts(const mvcc::Record& record) const noexcept {
+        const MainRevision main(record.revision.main);
+        return main >= window_.from && main <= window_.to && record.key.starts_with(window_.under);
+    }
+
+    /// Every record of the store up to the window's end, those before the window included: they tell the
+    /// time.
+    void add(const mvcc::Record& record, const Predecessors::Before& before);
 
     /// Most writes first.
     [[nodiscard]] std::vector<ChurnRow> rows() const;
@@ -73,6 +80,7 @@ class Churn {
         bool sure = false;            // which was told by an object
     };
     static constexpr std::uint32_t k_none = 0xFFFFFFFFU;
+    static constexpr std::size_t k_most_paths = 64;  // of one write
 
     void count(const mvcc::Record& record, std::uint32_t key, std::uint32_t row,
                std::optional<Verdict> verdict);
@@ -82,7 +90,6 @@ class Churn {
 
     By by_;
     Window window_;
-    Predecessors predecessors_;
     Comparer comparer_;
     Sampler sampler_;
     Object before_;

@@ -9,6 +9,7 @@
 #include "kvctl/kube/compare_parts.hpp"
 #include "kvctl/kube/decode.hpp"
 #include "kvctl/kube/quantity.hpp"
+#include "kvctl/kube/schema.hpp"
 
 namespace kvctl::kube {
 
@@ -19,16 +20,7 @@ class Comparer::Protobuf {
 
     // `m` may be null: then only metadata, field 1 of every object, is known.
     void objects(const Message* m, std::string_view before, std::string_view after) {
-        static const Field metadata{1,
-                                    "metadata",
-                                    Field::Kind::message,
-                                    Field::Container::one,
-                                    false,
-                                    false,
-                                    false,
-                                    find_message("meta.v1.ObjectMeta")};
-        static const Message any{"", Form::object, {&metadata, 1}};
-        message(m != nullptr ? *m : any, before, after);
+        message(m != nullptr ? *m : any_object(), before, after);
     }
 
   private:

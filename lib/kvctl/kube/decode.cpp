@@ -339,20 +339,6 @@ class Walk {
     }
 
   private:
-    // What every stored object has.
-    static const Message& any_object() {
-        static const Field metadata{1,
-                                    "metadata",
-                                    Field::Kind::message,
-                                    Field::Container::one,
-                                    false,
-                                    false,
-                                    false,
-                                    find_message("meta.v1.ObjectMeta")};
-        static const Message m{"", Form::object, {&metadata, 1}};
-        return m;
-    }
-
     std::string& out_;
     std::size_t limit_;
     bool hide_;

@@ -20,8 +20,23 @@ std::size_t skip_blanks(std::string_view t, std::size_t at) noexcept {
 
 // All of these take the place where a thing begins and yield the one behind it, or k_bad.
 
+// Steps over eight bytes at a time that are neither quote, backslash nor control character.
+std::size_t skip_plain(std::string_view t, std::size_t at) noexcept {
+    constexpr std::uint64_t k_ones = 0x0101010101010101;
+    constexpr std::uint64_t k_tops = 0x8080808080808080;
+    // The top bit of each byte that is 0, and perhaps of one above such a byte.
+    const auto zeros = [](std::uint64_t word) { return (word - k_ones) & ~word & k_tops; };
+    for (; at + 8 <= t.size(); at += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, t.data() + at, 8);
+        const std::uint64_t below_space = (word - k_ones * 0x20) & ~word & k_tops;
+        if ((zeros(word ^ (k_ones * '"')) | zeros(word ^ (k_ones * '\\')) | below_space) != 0) break;
+    }
+    return at;
+}
+
 std::size_t skip_string(std::string_view t, std::size_t at) noexcept {
-    for (++at; at < t.size(); ++at) {
+    for (at = skip_plain(t, at + 1); at < t.size(); ++at) {
         const auto c = static_cast<unsigned char>(t[at]);
         if (c == '"') return at + 1;
         if (c < 0x20) return k_bad;

@@ -185,6 +185,9 @@ void Object::read_json() {
         if (m.key == "spec") spec = m.value;
         if (m.key == "eventTime" || m.key == "lastTimestamp" || m.key == "firstTimestamp")
             keep_newest(happened, parse_time(text_of(m.value)));
+        // What follows matters only of a Lease and of an Event.
+        if (!kind.empty() && !api_version.empty() && !metadata.empty() && kind != "Lease" && kind != "Event")
+            break;
     }
     broken = reader.bad();
     is_object = !broken && !kind.empty();

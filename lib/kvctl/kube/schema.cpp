@@ -162,4 +162,17 @@ const Message* find_message(std::string_view name) {
     return table().find(name);
 }
 
+const Message& any_object() {
+    static const Field metadata{1,
+                                "metadata",
+                                Field::Kind::message,
+                                Field::Container::one,
+                                false,
+                                false,
+                                false,
+                                find_message("meta.v1.ObjectMeta")};
+    static const Message m{"", Form::object, {&metadata, 1}};
+    return m;
+}
+
 }  // namespace kvctl::kube

@@ -56,6 +56,8 @@ struct Message {
 [[nodiscard]] const Message* find_message(std::string_view api_version, std::string_view kind);
 /// By its name in the table.
 [[nodiscard]] const Message* find_message(std::string_view name);
+/// What every stored object has, for one of a type that the table does not know: metadata.
+[[nodiscard]] const Message& any_object();
 
 /// fields.txt, as it was built in.
 [[nodiscard]] std::string_view schema_text() noexcept;

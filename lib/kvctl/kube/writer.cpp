@@ -1,6 +1,7 @@
 #include "kvctl/kube/writer.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include "kvctl/kube/json_text.hpp"
 
@@ -96,7 +97,7 @@ bool owns_field(std::string_view fields, std::string_view path) {
 }
 
 std::string_view writer_of(const Object* before, const Object& after,
-                           const std::vector<std::string>& changed_paths) {
+                           std::span<const std::string> changed_paths) {
     if (after.managers.empty()) return after.holder.empty() ? k_unknown_writer : after.holder;
     std::vector<const Manager*> entries;
     if (before != nullptr) entries = newest_of(newer_entries(*before, after));

@@ -1,7 +1,7 @@
 #pragma once
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "kvctl/kube/object.hpp"
 
@@ -15,7 +15,7 @@ inline constexpr std::string_view k_unknown_writer = "(unknown)";
 /// Of a Lease without managers its holder. `before` is null where the row before is not stored. The view
 /// lives as long as what `after` was read from.
 [[nodiscard]] std::string_view writer_of(const Object* before, const Object& after,
-                                         const std::vector<std::string>& changed_paths);
+                                         std::span<const std::string> changed_paths);
 
 /// Whether fieldsV1 (JSON: {"f:spec":{"f:replicas":{}}}) holds the field at `path` or one around or below it.
 [[nodiscard]] bool owns_field(std::string_view fields, std::string_view path);

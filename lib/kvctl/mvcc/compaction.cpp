@@ -6,7 +6,6 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/mvcc/chain.hpp"
-#include "kvctl/mvcc/prefixes.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::mvcc {
@@ -18,43 +17,11 @@ Tally operator-(const Tally& a, const Tally& b) {
             a.gaps - b.gaps,           0};
 }
 
-// Without a prefix that only markers have.
-std::vector<PrefixUsage> top_prefixes(const PrefixTable& table, const std::vector<PrefixUsage>& usage,
-                                      bool& truncated) {
-    std::vector<std::uint32_t> order;
-    order.reserve(usage.size());
-    for (std::uint32_t i = 0; i < usage.size(); ++i) {
-        if (usage[i].revisions != 0) order.push_back(i);
-    }
-    const std::size_t n = std::min(CompactionPlan::k_max_prefixes, order.size());
-    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), order.end(),
-                      [&](std::uint32_t a, std::uint32_t b) {
-                          if (usage[a].removed_bytes != usage[b].removed_bytes) {
-                              return usage[a].removed_bytes > usage[b].removed_bytes;
-                          }
-                          return table.names[a] < table.names[b];
-                      });
-    truncated = order.size() > n;
-    std::vector<PrefixUsage> top;
-    for (std::size_t i = 0; i < n; ++i) {
-        top.push_back(usage[order[i]]);
-        top.back().prefix = table.names[order[i]];
-    }
-    return top;
-}
-
 }  // namespace
-
-std::string_view prefix_of(std::string_view key) noexcept {
-    if (!key.starts_with('/')) return key.substr(0, key.find('/'));
-    const std::size_t first = key.find('/', 1);
-    const std::size_t second = first == std::string_view::npos ? first : key.find('/', first + 1);
-    return second == std::string_view::npos ? key : key.substr(0, second + 1);
-}
 
 SlotSet compact_tree(const TreeIndex& index, CompactionBound bound, std::uint64_t& vanished_keys,
                      std::vector<Revision>& lost_live) {
-    SlotSet available(bound.above);
+    SlotSet available(bound.slot_end);
     vanished_keys = 0;
     for (KeyId id = 0; id < index.key_count(); ++id) {
         KeyIndex key = index.key_index(id);
@@ -62,7 +29,7 @@ SlotSet compact_tree(const TreeIndex& index, CompactionBound bound, std::uint64_
         const Slot stays = key.compact(bound);
         if (stays != k_no_slot) available.insert(stays);
         if (key.empty() && id != index.marker_key()) ++vanished_keys;
-        for (std::size_t i = 0; i < key.size() && key.slot(i) < bound.above; ++i) {
+        for (std::size_t i = 0; i < key.size() && key.slot(i) < bound.slot_end; ++i) {
             if (key.slot(i) != stays) lost_live.push_back(index.revision(key.slot(i)));
         }
     }
@@ -71,7 +38,7 @@ SlotSet compact_tree(const TreeIndex& index, CompactionBound bound, std::uint64_
 }
 
 SlotSet keep_tree(const TreeIndex& index, CompactionBound bound, bool& empty) {
-    SlotSet kept(bound.above);
+    SlotSet kept(bound.slot_end);
     empty = true;
     for (KeyId id = 0; id < index.key_count(); ++id) {
         const Slot s = index.key_index(id).keep(bound);
@@ -103,22 +70,13 @@ CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& in
     plan.compacted_after = std::max(target, input.compacted);
     plan.before = index.total();
 
-    const PrefixTable prefixes = group_by_prefix(index, prefix_of);
-    std::vector<PrefixUsage> usage(prefixes.names.size());
-    for (KeyId id = 0; id < index.key_count(); ++id) {
-        if (id == index.marker_key()) continue;
-        PrefixUsage& u = usage[prefixes.of_key[id]];
-        if (!index.key_index(id).empty()) ++u.keys;
-        u.revisions += index.row_count(id);
-    }
-
     if (plan.kind == CompactionPlan::Kind::compact) {
         const CompactionBound bound = index.bound(target);
-        plan.above = bound.above;
+        plan.slot_end = bound.slot_end;
         SlotSet stays = compact_tree(index, bound, plan.removed.keys, plan.lost_live);
         const bool kine = plan.rules.kine();
         const Slot last = index.last_slot();
-        if (kine && last < bound.above && !stays.contains(last) &&
+        if (kine && last < bound.slot_end && !stays.contains(last) &&
             index.revision(last).main == input.current.value()) {
             // Without the row of MAX(id) kine's current revision would move backwards.
             stays.insert(last);
@@ -127,13 +85,13 @@ CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& in
         }
         ChainAudit chain;
         if (kine) {
-            chain = audit_chain(index, bound.above, input.compacted);
+            chain = audit_chain(index, bound.slot_end, input.compacted);
             plan.cross_key_pointers = chain.cross_key_pointers;
             plan.dangling_pointers = chain.dangling_pointers;
-            plan.orphans = SlotSet(bound.above);
+            plan.orphans = SlotSet(bound.slot_end);
         }
-        plan.removed_slots = SlotSet(bound.above);
-        index.for_each_block(0, bound.above, [&](const TreeIndex::Columns& c) {
+        plan.removed_slots = SlotSet(bound.slot_end);
+        index.for_each_block(0, bound.slot_end, [&](const TreeIndex::Columns& c) {
             for (Slot i = 0; i < c.count; ++i) {
                 const Slot s = c.base + i;
                 if (stays.contains(s) || c.key[i] == k_no_key || (c.main(i) < 0 && !kine)) continue;
@@ -145,9 +103,6 @@ CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& in
                     continue;
                 }
                 if (c.key[i] == index.marker_key()) continue;
-                PrefixUsage& u = usage[prefixes.of_key[c.key[i]]];
-                ++u.removed_revisions;
-                u.removed_bytes += c.bytes[i];
                 if (c.tombstone(i)) {
                     ++plan.removed.tombstones;
                 } else if (kine && !chain.referenced.contains(s)) {
@@ -158,7 +113,6 @@ CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& in
         });
     }
     plan.kept = plan.before - plan.removed;
-    plan.prefixes = top_prefixes(prefixes, usage, plan.prefixes_truncated);
     return plan;
 }
 
@@ -177,8 +131,8 @@ std::string_view name_of(RemovalReason reason) noexcept {
 }
 
 RemovedRows::RemovedRows(const TreeIndex& index, const CompactionPlan& plan)
-    : index_(index), plan_(plan), next_(plan.above, k_no_slot), newest_(index.key_count(), k_no_slot) {
-    index.for_each_row(0, plan.above, [&](Slot s) {
+    : index_(index), plan_(plan), next_(plan.slot_end, k_no_slot), newest_(index.key_count(), k_no_slot) {
+    index.for_each_row(0, plan.slot_end, [&](Slot s) {
         const KeyId key = index.key_of(s);
         if (key >= k_gap_key) return;
         if (newest_[key] != k_no_slot) next_[newest_[key]] = s;

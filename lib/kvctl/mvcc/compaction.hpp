@@ -18,15 +18,6 @@ struct CompactionInput {
     std::optional<MainRevision> scheduled;  ///< above `compacted`: a compaction that was cut short
 };
 
-struct PrefixUsage {
-    std::string prefix;
-    std::uint64_t keys = 0;
-    std::uint64_t revisions = 0;
-    std::uint64_t removed_revisions = 0;
-    std::uint64_t removed_bytes = 0;
-    friend bool operator==(const PrefixUsage&, const PrefixUsage&) = default;
-};
-
 /// What a compaction removes and leaves, as a plain value: the same for the same input, every time. It holds
 /// no handle and names rows by the slots of the index it was made from.
 struct CompactionPlan {
@@ -46,18 +37,14 @@ struct CompactionPlan {
     Tally removed;
     Tally kept;
     SlotSet removed_slots;
-    Slot above = 0;                   ///< first slot beyond the compaction: rows from here on never go
+    Slot slot_end = 0;                ///< one past the last slot in reach: rows from here on never go
     std::vector<Revision> lost_live;  ///< live revisions that etcd's own rule would delete (etcd.md 2.4)
     std::optional<Revision>
         kept_current;  ///< kine: the current revision's row, which the rule alone would remove
     std::uint64_t cross_key_pointers = 0;  ///< kine: rows whose prev_revision names a row of another key
     std::uint64_t dangling_pointers =
-        0;                              ///< kine: rows that point above the compact revision at a missing row
-    SlotSet orphans;                    ///< kine: removed rows that no later row points at
-    std::vector<PrefixUsage> prefixes;  ///< largest removed_bytes first, at most k_max_prefixes
-    bool prefixes_truncated = false;
-
-    static constexpr std::size_t k_max_prefixes = 20;
+        0;            ///< kine: rows that point above the compact revision at a missing row
+    SlotSet orphans;  ///< kine: removed rows that no later row points at
 
     friend bool operator==(const CompactionPlan&, const CompactionPlan&) = default;
 };
@@ -92,7 +79,7 @@ class RemovedRows {
     RemovedRows(const TreeIndex& index, const CompactionPlan& plan);
     template <class F>
     void for_each(F f) const {
-        index_.for_each_row(0, plan_.above, [&](Slot s) {
+        index_.for_each_row(0, plan_.slot_end, [&](Slot s) {
             if (plan_.removed_slots.contains(s)) f(describe(s));
         });
     }
@@ -109,9 +96,5 @@ class RemovedRows {
 /// of [0, end) that are not in `without`; sizes count only `with_bytes`.
 [[nodiscard]] std::uint64_t digest_rows(const TreeIndex& index, Slot end, const SlotSet* without,
                                         bool with_bytes);
-
-/// "/registry/pods/" of "/registry/pods/ns/name": up to the second slash after a leading one, else the part
-/// before the first slash, else the whole key.
-[[nodiscard]] std::string_view prefix_of(std::string_view key) noexcept;
 
 }  // namespace kvctl::mvcc

@@ -16,7 +16,7 @@ Explained explain_keyless(const TreeIndex& index, const CompactionPlan& plan, Sl
         e.reason = Reason::gap;
     } else if (index.key_of(slot) == k_no_key) {
         e.reason = Reason::unplaced;
-    } else if (slot >= plan.above) {
+    } else if (slot >= plan.slot_end) {
         e.reason = Reason::newer;
     } else {
         e.reason = plan.kept_current == index.revision(slot) ? Reason::current : Reason::already_compacted;
@@ -31,7 +31,7 @@ Explained explain_row(const TreeIndex& index, const CompactionPlan& plan, const 
     e.slot = slot;
     e.removed = plan.removed_slots.contains(slot);
     // The key's newest row at or below the compaction.
-    const auto above = std::lower_bound(rows.begin(), rows.end(), plan.above);
+    const auto above = std::lower_bound(rows.begin(), rows.end(), plan.slot_end);
     if (e.removed) {
         if (index.is_tombstone(slot)) {
             e.reason = Reason::tombstone;
@@ -40,7 +40,7 @@ Explained explain_row(const TreeIndex& index, const CompactionPlan& plan, const 
         e.reason = plan.orphans.contains(slot) ? Reason::orphan : Reason::superseded;
         const Slot newest = *(above - 1);
         const Slot next =
-            position + 1 < rows.size() && rows[position + 1] < plan.above ? rows[position + 1] : k_no_slot;
+            position + 1 < rows.size() && rows[position + 1] < plan.slot_end ? rows[position + 1] : k_no_slot;
         if (e.reason == Reason::orphan) {
             if (newest != slot) e.by = index.revision(newest);
         } else if (next != k_no_slot) {
@@ -57,7 +57,7 @@ Explained explain_row(const TreeIndex& index, const CompactionPlan& plan, const 
     } else if (plan.kind == CompactionPlan::Kind::already_compacted) {
         e.reason = index.revision(slot).main > plan.compacted_after.value() ? Reason::newer
                                                                             : Reason::already_compacted;
-    } else if (slot >= plan.above) {
+    } else if (slot >= plan.slot_end) {
         e.reason = Reason::newer;
     } else if (plan.kept_current == index.revision(slot)) {
         e.reason = Reason::current;

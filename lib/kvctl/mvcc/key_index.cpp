@@ -89,7 +89,7 @@ std::vector<Revision> KeyIndex::since(MainRevision from) const {
 KeyIndex::Choice KeyIndex::do_compact(CompactionBound bound) const {
     // A closed generation is over for such a reader once its tombstone lies at or below the bound
     // (keep-at-rev: below).
-    const Slot over = bound.rule == CompactionRules::Tombstones::keep_at_rev ? bound.at : bound.above;
+    const Slot over = bound.rule == CompactionRules::Tombstones::keep_at_rev ? bound.at : bound.slot_end;
     Choice c;
     c.end = generation_end(0);
     while (c.end > c.begin && tombstone(c.end - 1) && slot(c.end - 1) < over) {
@@ -97,7 +97,7 @@ KeyIndex::Choice KeyIndex::do_compact(CompactionBound bound) const {
         c.end = generation_end(c.begin);
     }
     const Generation g(*tree_, entries_.subspan(c.begin, c.end - c.begin), {}, 0);
-    const auto n = g.walk([&](Slot s) { return s >= bound.above; });
+    const auto n = g.walk([&](Slot s) { return s >= bound.slot_end; });
     c.found = n.has_value();
     c.position = c.begin + n.value_or(0);
     return c;

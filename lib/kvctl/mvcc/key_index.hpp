@@ -16,8 +16,8 @@ class TreeIndex;
 
 /// A compact revision R in terms of slots, so that walking a key touches no other memory.
 struct CompactionBound {
-    Slot at = 0;     ///< first slot with main >= R
-    Slot above = 0;  ///< first slot with main > R
+    Slot at = 0;        ///< first slot with main >= R
+    Slot slot_end = 0;  ///< first slot with main > R: rows from here on are out of reach
     CompactionRules::Tombstones rule = CompactionRules::Tombstones::classic;
 };
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kvctl/mvcc/block_sizes.hpp"
 #include "kvctl/mvcc/revision.hpp"
-#include "kvctl/mvcc/sizes.hpp"
 
 namespace kvctl::mvcc {
 
@@ -45,7 +45,7 @@ inline constexpr KeyId k_no_key = 0xFFFFFFFF;
 /// into one buffer; the hash is taken while the bytes are warm.
 class RowBatch {
   public:
-    static constexpr std::size_t k_capacity = sizes::k_batch_rows;
+    static constexpr std::size_t k_capacity = block_sizes::k_batch_rows;
 
     /// False when the batch is full afterwards: hand it over and clear() it.
     bool push(const IndexRow& row);

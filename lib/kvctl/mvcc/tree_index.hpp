@@ -7,11 +7,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "kvctl/mvcc/block_sizes.hpp"
 #include "kvctl/mvcc/key_index.hpp"
 #include "kvctl/mvcc/revision.hpp"
 #include "kvctl/mvcc/rows.hpp"
 #include "kvctl/mvcc/rules.hpp"
-#include "kvctl/mvcc/sizes.hpp"
 
 namespace kvctl::mvcc {
 
@@ -27,8 +27,19 @@ struct Tally {
     friend bool operator==(const Tally&, const Tally&) = default;
 };
 
+class KeyTable;
+
 /// etcd's treeIndex, rebuilt from stored rows: every key with its generations, and every row in revision
 /// order.
+///
+/// It is a column store. Three things stand in it:
+///
+///     rows      a slot each, in revision order, in blocks of 65,536; a block is an array a column (main,
+///               sub, key, bytes, ...), so a pass over all rows reads only the columns it asks for
+///               (row_block.hpp; filled by tree_fill.cpp)
+///     keys      the bytes of each distinct key once, and a number for it (key_table.hpp)
+///     by key    the slots of the rows, key after key, each key's in revision order: one array, of which a
+///               KeyIndex and its Generations are views (made by tree_restore.cpp)
 ///
 /// Filling: add_segments(n) names n consecutive stretches of the revision order; rows go in through
 /// add(segment, batch), ascending inside a segment; different threads may add to different segments at once.
@@ -101,7 +112,7 @@ class TreeIndex {
     /// The newest row's slot, or k_no_slot in an empty store.
     [[nodiscard]] Slot last_slot() const noexcept;
 
-    static constexpr unsigned k_block_bits = sizes::k_block_bits;  // rows a block, as a power of two
+    static constexpr unsigned k_block_bits = block_sizes::k_block_bits;  // rows a block, as a power of two
     static constexpr std::uint32_t k_far = 0xFFFFFFFFU;  // a main too far from its block's first one
 
     /// A run of rows as columns, for passes over all of them.
@@ -159,9 +170,7 @@ class TreeIndex {
 
   private:
     struct Block;
-    struct Key;
     struct Segment;
-    struct Keys;
     [[nodiscard]] Slot block_rows(std::size_t block) const noexcept;
     [[nodiscard]] Columns columns(Slot from, Slot count) const noexcept;
     [[nodiscard]] const Block& block(Slot slot) const noexcept { return *blocks_[slot >> k_block_bits]; }
@@ -172,7 +181,7 @@ class TreeIndex {
 
     CompactionRules rules_;
     bool with_prev_;
-    std::unique_ptr<Keys> keys_;
+    std::unique_ptr<KeyTable> keys_;
     std::vector<Segment> segments_;
     std::vector<std::unique_ptr<Block>> blocks_;  // the segments' blocks in revision order, once sealed
     std::vector<std::uint32_t> order_;            // by key: slot * 2 + tombstone

@@ -4,6 +4,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "kvctl/mvcc/prefixes.hpp"
+
 namespace kvctl::mvcc {
 namespace {
 

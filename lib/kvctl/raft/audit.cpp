@@ -49,7 +49,7 @@ void Audit::add(const EntryFacts& entry) {
             findings_.add({Severity::error, "entry-below-snapshot", where(),
                            "the snapshot at " + text(snapshot) + " stands for this entry already"});
         }
-        if (options_.snapshot.term && entry.term < *options_.snapshot.term) {
+        if (options_.snapshot.term && entry.index > snapshot && entry.term < *options_.snapshot.term) {
             findings_.add({Severity::error, "term-falls", where(),
                            "term " + text(entry.term) + " behind the snapshot's term " +
                                text(*options_.snapshot.term)});

@@ -17,6 +17,13 @@ enum class RequestKind : std::uint8_t {
     v2,           ///< a request of the old API (member attributes, cluster version): no effect on keys
     unknown,      ///< well-formed, but no operation this version knows
     undecodable,  ///< malformed
+    // Of dqlite's logs.
+    barrier,        ///< no effect
+    configuration,  ///< the members from here on
+    open,           ///< a database is used for the first time
+    frames,         ///< pages of a transaction
+    undo,           ///< pages that wait for a commit are forgotten
+    checkpoint,
     range,
     put,
     delete_range,

@@ -44,8 +44,9 @@ constexpr std::array k_operations = {
     Operation{1106, RequestKind::auth_user_list, "auth_user_list"},
     Operation{1107, RequestKind::auth_role_list, "auth_role_list"},
 };
-constexpr std::array<std::string_view, 5> k_other_names = {"empty", "conf_change", "v2", "unknown",
-                                                           "undecodable"};
+constexpr std::array<std::string_view, 11> k_other_names = {
+    "empty",         "conf_change", "v2",     "unknown", "undecodable", "barrier",
+    "configuration", "open",        "frames", "undo",    "checkpoint"};
 
 // By field number, for those whose tag is one byte; `unknown` where there is none.
 constexpr std::array<RequestKind, 16> k_short_operations = [] {

@@ -6,6 +6,8 @@
 #include <system_error>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/dqlite/folder.hpp"
+#include "kvctl/raftlog/dqlite_dir.hpp"
 #include "kvctl/raftlog/dump_text.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
 #include "kvctl/raftlog/jsonl.hpp"
@@ -79,6 +81,8 @@ std::string_view name_of(SourceKind kind) noexcept {
             return "dump-logs-raw";
         case SourceKind::wal:
             return "wal";
+        case SourceKind::dqlite:
+            return "dqlite";
     }
     return "";
 }
@@ -123,6 +127,7 @@ std::unique_ptr<Source> open(const std::string& path, int timeout_ms,
         return open_wal_dir(*wal, snap_dir_of(path));
     }
     if (std::filesystem::is_directory(path, error)) {
+        if (dqlite::is_dqlite(path)) return open_dqlite_dir(path);
         const auto wal = find_wal_dir(path);
         if (!wal) {
             throw Error(ErrorKind::not_a_store,

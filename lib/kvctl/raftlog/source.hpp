@@ -19,8 +19,9 @@ enum class SourceKind {
     dump_text,  ///< etcd-dump-logs: requests as text, no data
     dump_raw,   ///< etcd-dump-logs --raw: every record, data complete
     wal,        ///< a member/wal directory
+    dqlite,     ///< segments of a dqlite data directory
 };
-/// "store", "jsonl", "dump-logs", "dump-logs-raw", "wal".
+/// "store", "jsonl", "dump-logs", "dump-logs-raw", "wal", "dqlite".
 [[nodiscard]] std::string_view name_of(SourceKind kind) noexcept;
 
 /// What a server that starts on a wal directory begins with.
@@ -65,6 +66,7 @@ struct Header {
     std::optional<LogIndex> consistent_index;  ///< of the store the log lies in (table)
     bool restored = false;  ///< the log's first snapshot is a restore's: rows came with the db
     bool filtered = false;  ///< entries were left out on purpose when the dump was made
+    Findings about;         ///< dqlite: members and snapshots; complete behind each()
     bool has_data = true;   ///< false: requests are known by text only
 };
 
@@ -73,7 +75,8 @@ struct Item {
     raft::EntryFacts facts;
     std::string_view data;      ///< with Want::data or of a configuration change; empty where there is none
     bool data_present = false;  ///< of the data
-    std::string_view text;      ///< dump_text: the request as printed
+    std::string_view text;      ///< dump_text: the request as printed; dqlite: what it is about
+    std::optional<std::uint32_t> pages{};  ///< dqlite: of the databases, in a command that writes some
 
     [[nodiscard]] raft::EntryView entry() const noexcept {
         return {facts.index, facts.term, facts.type, data, data_present};

@@ -1,11 +1,11 @@
 #include "kvctl/raftlog/table.hpp"
 
-#include <charconv>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string_view>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/finding.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -27,9 +27,9 @@ bool in_wal_mode(const std::string& path) {
 
 sqlite::Database connect(const std::string& path, int timeout_ms) {
     const std::string real = std::filesystem::canonical(path).native();
-    const bool detached = in_wal_mode(real) && !sqlite::find_holders(real, false).any();
+    const bool lockless = in_wal_mode(real) && !sqlite::find_holders(real, false).any();
     auto db = sqlite::Database::open(
-        real, detached ? sqlite::Database::Mode::detached : sqlite::Database::Mode::read);
+        real, lockless ? sqlite::Database::Mode::lockless : sqlite::Database::Mode::read);
     db.busy_timeout(timeout_ms);
     db.exec("BEGIN");
     return db;
@@ -139,10 +139,8 @@ class Table final : public Source {
         constexpr std::string_view k_row = "member_";
         for (auto it = meta.lower_bound(k_row); it != meta.end() && it->first.starts_with(k_row); ++it) {
             if (!header_.members) header_.members.emplace();
-            std::uint64_t id = 0;
-            const char* const end = it->first.data() + it->first.size();
-            const auto [stop, fault] = std::from_chars(it->first.data() + k_row.size(), end, id, 16);
-            if (fault == std::errc{} && stop == end && it->second == 1) header_.members->voters.push_back(id);
+            const auto id = parse_hex(std::string_view(it->first).substr(k_row.size()));
+            if (id && it->second == 1) header_.members->voters.push_back(*id);
         }
         const auto at = meta.find("members_index");
         if (at != meta.end()) header_.members_at = LogIndex{at->second};

@@ -45,7 +45,7 @@ Json summary(const CompactionReport& r) {
     Json removed = tally_json(p.removed, kine);
     removed["orphans"] = p.removed.orphans;
     Json prefixes = Json::array();
-    for (const mvcc::PrefixUsage& u : p.prefixes) {
+    for (const mvcc::PrefixUsage& u : r.prefixes.largest) {
         Json one;
         put_key(one, u.prefix, "prefix");
         one["keys"] = u.keys;
@@ -75,7 +75,7 @@ Json summary(const CompactionReport& r) {
         j["target_error_seconds"] = time ? Json(seconds_up(r.target_time->error)) : Json(nullptr);
     }
     if (r.live) j["live"] = live_json(*r.live);
-    if (p.prefixes_truncated) j["prefixes_truncated"] = true;
+    if (r.prefixes.truncated) j["prefixes_truncated"] = true;
     if (p.finishes) j["finishes"] = p.finishes->value();
     if (!r.output.empty()) j["output"] = r.output;
     if (kine) {

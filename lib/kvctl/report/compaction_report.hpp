@@ -7,6 +7,7 @@
 
 #include "kvctl/kube/times.hpp"
 #include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/mvcc/prefixes.hpp"
 #include "kvctl/raft/layout.hpp"
 #include "kvctl/report/notes.hpp"
 #include "kvctl/report/refusal.hpp"
@@ -62,6 +63,7 @@ struct CompactionReport {
     bool executed = false;  ///< false: a forecast
     const mvcc::TreeIndex* index = nullptr;
     const mvcc::CompactionPlan* plan = nullptr;
+    mvcc::PrefixList prefixes;
     std::string strategy;
     std::optional<LogFacts> raft_log;
     std::optional<OldValues> old_values;  ///< nullopt: they are left alone

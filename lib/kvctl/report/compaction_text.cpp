@@ -111,19 +111,19 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
             << (r.executed ? " old values cleared, " : " old values would be cleared, ")
             << bytes(r.old_values->bytes) << " of what is kept\n";
     }
-    const bool any = std::any_of(p.prefixes.begin(), p.prefixes.end(),
+    const bool any = std::any_of(r.prefixes.largest.begin(), r.prefixes.largest.end(),
                                  [](const mvcc::PrefixUsage& u) { return u.removed_revisions > 0; });
     if (any) {
         Table prefixes(2);
         prefixes.row({"prefix", "keys", "revisions", r.executed ? "removed" : "would go", "bytes"});
-        for (const mvcc::PrefixUsage& u : p.prefixes) {
+        for (const mvcc::PrefixUsage& u : r.prefixes.largest) {
             if (u.removed_revisions == 0) continue;
             prefixes.row({escape(u.prefix), grouped(u.keys), grouped(u.revisions),
                           grouped(u.removed_revisions), bytes(u.removed_bytes)});
         }
         out << '\n';
         prefixes.write(out);
-        if (p.prefixes_truncated) out << "  (more prefixes exist; du shows them)\n";
+        if (r.prefixes.truncated) out << "  (more prefixes exist; du shows them)\n";
     }
     if (r.raft_log) log_text(out, *r.raft_log, r.executed);
     if (r.live && r.live->counts) live_text(out, *r.live->counts);

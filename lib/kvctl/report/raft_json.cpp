@@ -35,6 +35,7 @@ std::string entry_json(const RaftEntry& e) {
     out += R"(,"request":")";
     out += name_of(e.facts.request);
     out += '"';
+    if (e.pages) out += R"(,"pages":)" + std::to_string(*e.pages);
     if (e.with_revision) out += R"(,"revision":)" + (e.revision ? std::to_string(*e.revision) : "null");
     out += '}';
     return out;

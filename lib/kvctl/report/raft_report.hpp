@@ -61,6 +61,7 @@ struct RaftEntry {
     std::string detail;  ///< for people: the key, the revision, …; escaped
     std::optional<std::int64_t> revision;
     bool with_revision = false;  ///< a store was asked, so that an absent revision is said to be none
+    std::optional<std::uint32_t> pages{};  ///< of databases that the entry writes
 };
 
 void write_text(std::ostream& out, const RaftReport& report, const TextStyle& style);

@@ -38,6 +38,37 @@ Json etcd_json(const EtcdStatus& e) {
             {"buckets", std::move(buckets)}};
 }
 
+Json dqlite_json(const DqliteStatus& d) {
+    Json members = Json::array();
+    for (const DqliteStatus::Member& m : d.members)
+        members.push_back({{"id", hex(m.id)}, {"address", utf8_text(m.address)}, {"role", m.role}});
+    Json snapshots = Json::array();
+    for (const DqliteStatus::Snapshot& s : d.snapshots) {
+        snapshots.push_back({{"name", utf8_text(s.name)},
+                             {"term", s.term},
+                             {"index", s.index},
+                             {"bytes", s.bytes},
+                             {"used", s.used}});
+    }
+    Json databases = Json::array();
+    for (const std::string& name : d.databases) databases.push_back(utf8_text(name));
+    Json bytes = Json::object();
+    for (const auto& [kind, n] : d.bytes) bytes[kind] = n;
+    return {{"database", utf8_text(d.database)},
+            {"databases", std::move(databases)},
+            {"term", number(d.term)},
+            {"vote", hex(d.voted_for)},
+            {"members", std::move(members)},
+            {"configuration_index", d.configuration_index},
+            {"snapshots", std::move(snapshots)},
+            {"snapshot_unpacked_bytes", d.snapshot_unpacked_bytes},
+            {"first_index", d.first_index},
+            {"last_index", d.last_index},
+            {"applied", d.applied},
+            {"tail_may_be_uncommitted", d.tail_may_be_uncommitted},
+            {"bytes", std::move(bytes)}};
+}
+
 Json status_json(const StatusReport& r) {
     Json store = store_json(r.store);
     store["wal_bytes"] = r.wal_bytes;
@@ -76,8 +107,9 @@ Json status_json(const StatusReport& r) {
            {"in_use_by", std::move(pids)},
            {"holders", std::move(holders)},
            {"hints", std::move(hints)}};
-    if (r.store.layout == "kine") j["counts"]["gaps"] = r.gaps;
+    if (r.store.layout == "kine" || r.store.layout == "dqlite") j["counts"]["gaps"] = r.gaps;
     if (r.etcd) j["etcd"] = etcd_json(*r.etcd);
+    if (r.dqlite) j["dqlite"] = dqlite_json(*r.dqlite);
     Json meta = Json::object();
     for (const auto& [name, value] : r.meta) meta[utf8_text(name)] = value;
     j["meta"] = std::move(meta);
@@ -129,6 +161,42 @@ void write_etcd(const EtcdStatus& e, const Row& row, const Bytes& bytes) {
     for (std::size_t i = 0; i < buckets.size(); ++i) row(i == 0 ? "buckets" : "", buckets[i]);
 }
 
+template <class Row, class Bytes>
+void write_dqlite(const DqliteStatus& d, const Row& row, const Bytes& bytes) {
+    std::string folder;
+    std::uint64_t all = 0;
+    for (const auto& [kind, n] : d.bytes) {
+        all += n;
+        std::string words = kind;
+        std::replace(words.begin(), words.end(), '_', ' ');
+        if (n > 0) folder += ", " + words + " " + bytes(n);
+    }
+    row("directory", bytes(all) + folder);
+    std::string names;
+    for (const std::string& name : d.databases) names += (names.empty() ? "" : ", ") + escape(name);
+    row("name", escape(d.database) + (d.databases.size() > 1 ? ", of " + names : ""));
+    row("term", !d.term ? std::string("unknown: no metadata can be read")
+                        : std::to_string(*d.term) +
+                              (d.voted_for == 0 ? ", no vote in it" : ", voted for " + hex(d.voted_for)));
+    for (std::size_t i = 0; i < d.members.size(); ++i) {
+        const DqliteStatus::Member& m = d.members[i];
+        row(i == 0 ? "members" : "",
+            std::to_string(m.id) + " (" + hex(m.id) + "), " + escape(m.address) + ", " + m.role);
+    }
+    for (std::size_t i = 0; i < d.snapshots.size(); ++i) {
+        const DqliteStatus::Snapshot& s = d.snapshots[i];
+        row(i == 0 ? "snapshots" : "",
+            "index " + std::to_string(s.index) + " of term " + std::to_string(s.term) + ", " +
+                bytes(s.bytes) +
+                (s.used ? ", " + bytes(d.snapshot_unpacked_bytes) + " unpacked" : ", not used"));
+    }
+    if (d.snapshots.empty()) row("snapshots", "none");
+    row("applied", "raft index " + std::to_string(d.applied) +
+                       (d.tail_may_be_uncommitted ? ", the tail may be uncommitted" : ""));
+    if (d.first_index > 0)
+        row("raft log", "entries " + std::to_string(d.first_index) + " to " + std::to_string(d.last_index));
+}
+
 }  // namespace
 
 void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style) {
@@ -146,7 +214,7 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
     file += ", pages of " + std::to_string(r.store.page_size);
     if (r.wal_bytes > 0) file += ", -wal " + bytes(r.wal_bytes);
     if (r.journal_bytes > 0) file += ", -journal " + bytes(r.journal_bytes);
-    row("file", file);
+    row(r.dqlite ? "database" : "file", file);
     row("free", bytes(r.free_bytes) + " in " + grouped(r.store.free_pages) + " pages");
     std::string revisions = "current " + std::to_string(r.current);
     revisions += r.compacted < 0 ? ", never compacted" : ", compacted to " + std::to_string(r.compacted);
@@ -161,8 +229,9 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
                      bytes(r.tombstone_bytes) + " tombstones");
     if (r.leases > 0) row("leases", grouped(r.leases) + (r.etcd ? seconds(*r.etcd) : std::string()));
     if (r.etcd) write_etcd(*r.etcd, row, bytes);
+    if (r.dqlite) write_dqlite(*r.dqlite, row, bytes);
     if (r.consistent_index) row("applied", "raft index " + std::to_string(*r.consistent_index));
-    if (r.raft_log) {
+    if (r.raft_log && !r.dqlite) {
         const raft::Layout& l = r.raft_log->after.after;
         row("raft log", grouped(l.entries) + " entries" +
                             (l.entries > 0 ? ", " + std::to_string(l.first_index.value()) + " to " +

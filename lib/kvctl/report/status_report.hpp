@@ -39,6 +39,36 @@ struct EtcdStatus {
     std::vector<Bucket> buckets;
 };
 
+/// What a dqlite directory holds beside the rows of its keys.
+struct DqliteStatus {
+    struct Member {
+        std::uint64_t id = 0;
+        std::string address;
+        std::string role;
+    };
+    struct Snapshot {
+        std::string name;
+        std::uint64_t term = 0;
+        std::uint64_t index = 0;
+        std::uint64_t bytes = 0;
+        bool used = false;
+    };
+    std::string database;
+    std::vector<std::string> databases;
+    std::optional<std::uint64_t> term;
+    std::uint64_t voted_for = 0;
+    std::vector<Member> members;
+    std::uint64_t configuration_index = 0;
+    std::vector<Snapshot> snapshots;
+    std::uint64_t snapshot_unpacked_bytes = 0;
+    std::uint64_t first_index = 0;
+    std::uint64_t last_index = 0;
+    std::uint64_t applied = 0;
+    bool tail_may_be_uncommitted = false;
+    /// By kind of file, in the order of the report.
+    std::vector<std::pair<std::string, std::uint64_t>> bytes;
+};
+
 struct StatusReport {
     StoreFacts store;
     std::uint64_t wal_bytes = 0;
@@ -64,9 +94,12 @@ struct StatusReport {
     bool pending = false;
     std::string pending_text;  ///< what is pending, when something is
     std::optional<EtcdStatus> etcd;
+    std::optional<DqliteStatus> dqlite;
     std::vector<std::pair<int, std::string>> in_use_by;  ///< pid and command
     std::vector<std::pair<std::string, std::int64_t>> meta;
     std::vector<Hint> hints;
+    /// Bytes of the file behind a compaction and a vacuum, where it was asked for and can be foretold.
+    std::optional<std::uint64_t> predicted_bytes;
 };
 
 void write_text(std::ostream& out, const StatusReport& report, const TextStyle& style);

@@ -32,6 +32,19 @@ bool by_prefix(const DuReport& r) {
     return r.by == "prefix";
 }
 
+bool by_bucket(const DuReport& r) {
+    return r.by == "bucket";
+}
+
+Json bucket_json(const DuReport::Bucket& b) {
+    Json j;
+    put_key(j, b.name, "name");
+    j["keys"] = b.keys;
+    j["bytes"] = b.bytes;
+    j["pages"] = b.pages;
+    return j;
+}
+
 // An entry of prefixes, or of the groups that take their place.
 Json group_json(const DuReport& r, const mvcc::NamedUsage& n) {
     Json j = named_json(n, by_prefix(r) ? "prefix" : "name");
@@ -41,6 +54,14 @@ Json group_json(const DuReport& r, const mvcc::NamedUsage& n) {
         j["old_value_bytes"] = old->second.bytes;
     }
     return j;
+}
+
+// Entries in the order of the report, whatever they are of.
+template <class F>
+void each_group(const DuReport& r, F f) {
+    for (const DuReport::Bucket& b : r.buckets) f(bucket_json(b));
+    if (by_bucket(r)) return;
+    for (const mvcc::NamedUsage& n : r.usage->prefixes) f(group_json(r, n));
 }
 
 // Old values of a kind that no row's own value is of any more.
@@ -66,12 +87,34 @@ Json summary(const DuReport& r) {
     j["tombstone_rule"] = name_of(r.plan->rules.tombstones);
     j["total"] = std::move(total);
     if (!by_prefix(r)) j["by"] = r.by;
-    j[by_prefix(r) ? "prefix_count" : "group_count"] = r.usage->all_prefixes;
+    j[by_prefix(r) ? "prefix_count" : "group_count"] =
+        by_bucket(r) ? r.buckets.size() : r.usage->all_prefixes;
     j["key_count"] = r.usage->all_keys;
-    if (r.usage->prefixes.size() < r.usage->all_prefixes)
+    if (!by_bucket(r) && r.usage->prefixes.size() < r.usage->all_prefixes)
         j[by_prefix(r) ? "prefixes_truncated" : "groups_truncated"] = true;
     if (!r.old_values.empty()) j["old_values"] = old_values_json(r);
     return j;
+}
+
+template <class Bytes>
+void write_buckets(std::ostream& out, const DuReport& r, const Bytes& bytes) {
+    Table table(0);
+    table.row({"bucket", "keys", "bytes", "pages", "of the file"});
+    DuReport::Bucket all{"total", 0, 0, 0};
+    const auto row = [&](const DuReport::Bucket& b) {
+        table.row({escape(b.name), grouped(b.keys), bytes(b.bytes),
+                   b.pages == 0 ? "inline" : grouped(b.pages), bytes(b.pages * r.store.page_size)});
+    };
+    for (const DuReport::Bucket& b : r.buckets) {
+        row(b);
+        all.keys += b.keys;
+        all.bytes += b.bytes;
+        all.pages += b.pages;
+    }
+    row(all);
+    table.write(out);
+    out << "(" << bytes(r.store.file_bytes) << " in the file, "
+        << bytes(r.store.free_pages * r.store.page_size) << " of them free)\n";
 }
 
 }  // namespace
@@ -80,6 +123,10 @@ void write_text(std::ostream& out, const DuReport& r, const TextStyle& style) {
     const auto bytes = [&](std::uint64_t n) {
         return style.raw_bytes ? std::to_string(n) : style.format_bytes(n);
     };
+    if (by_bucket(r)) {
+        write_buckets(out, r, bytes);
+        return;
+    }
     const std::string freed = "freed at " + std::to_string(r.plan->target.value());
     Table table(0);
     table.row({r.by, "keys", "revisions", "live", "history", "total", freed});
@@ -125,7 +172,7 @@ void write_json(std::ostream& out, const DuReport& r) {
     Json j = summary(r);
     const char* groups = by_prefix(r) ? "prefixes" : "groups";
     j[groups] = Json::array();
-    for (const mvcc::NamedUsage& n : r.usage->prefixes) j[groups].push_back(group_json(r, n));
+    each_group(r, [&](Json one) { j[groups].push_back(std::move(one)); });
     j["keys"] = Json::array();
     for (const mvcc::NamedUsage& n : r.usage->keys) j["keys"].push_back(named_json(n, "key"));
     put_notes(j, r.notes);
@@ -139,8 +186,7 @@ void write_jsonl(std::ostream& out, const DuReport& r) {
         j.update(content);
         out << j.dump() << '\n';
     };
-    for (const mvcc::NamedUsage& n : r.usage->prefixes)
-        line(by_prefix(r) ? "prefix" : "group", group_json(r, n));
+    each_group(r, [&](const Json& one) { line(by_prefix(r) ? "prefix" : "group", one); });
     for (const mvcc::NamedUsage& n : r.usage->keys) line("key", named_json(n, "key"));
     Json last{{"type", "summary"}};
     last.update(summary(r));

@@ -2,6 +2,7 @@
 #include <map>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "kvctl/mvcc/usage.hpp"
 #include "kvctl/report/compaction_report.hpp"
@@ -22,6 +23,14 @@ struct DuReport {
         std::uint64_t bytes = 0;
     };
     std::map<std::string, OldValues> old_values;
+    /// Of an etcd db, where asked for; then they take the place of the prefixes.
+    struct Bucket {
+        std::string name;
+        std::uint64_t keys = 0;
+        std::uint64_t bytes = 0;  ///< of keys and values
+        std::uint64_t pages = 0;  ///< 0: inline, inside the page that names it
+    };
+    std::vector<Bucket> buckets;
     Notes notes;
 };
 

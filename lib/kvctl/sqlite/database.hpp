@@ -111,7 +111,7 @@ class Database {
   public:
     enum class Mode {
         read,      ///< read-only with SQLite's locks; in WAL mode the -shm of whoever has it open is used
-        detached,  ///< read-only without locks and without -shm: a -wal is read, never created or truncated.
+        lockless,  ///< read-only without locks and without -shm: a -wal is read, never created or truncated.
                    ///< Nothing on disk changes, not even beside the file; the caller makes sure nobody writes
                    ///< meanwhile
         write,     ///< read and write an existing file; may roll back a hot journal

@@ -8,9 +8,9 @@
 
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/database.hpp"
-#include "kvctl/sqlite/detached_vfs.hpp"
 #include "kvctl/sqlite/failure.hpp"
 #include "kvctl/sqlite/functions.hpp"
+#include "kvctl/sqlite/lockless_vfs.hpp"
 #include "kvctl/sqlite/lost_reads.hpp"
 #include "kvctl/sqlite/runs_vfs.hpp"
 
@@ -44,7 +44,7 @@ Database Database::open(const std::string& path, Mode mode) {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     switch (mode) {
         case Mode::read:
-        case Mode::detached:
+        case Mode::lockless:
             flags |= SQLITE_OPEN_READONLY;
             break;
         case Mode::write:
@@ -64,7 +64,7 @@ Database Database::open(const std::string& path, Mode mode) {
     set_lost_read(0);
     Database db(path);  // before there is a handle to lose
     const int rc = sqlite3_open_v2(path.c_str(), &db.handle_, flags,
-                                   mode == Mode::detached ? detached_vfs() : runs_vfs());
+                                   mode == Mode::lockless ? lockless_vfs() : runs_vfs());
     sqlite3* const handle = db.handle_;
     if (rc != SQLITE_OK) fail(handle, path, rc, nullptr);
     if ((mode == Mode::write || mode == Mode::create) && sqlite3_db_readonly(handle, "main") == 1) {
@@ -74,7 +74,7 @@ Database Database::open(const std::string& path, Mode mode) {
     // own, no writes to the schema by name. (A file being made needs no journal and takes over schema text
     // that never runs, both of which DEFENSIVE forbids.)
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, mode == Mode::create ? 0 : 1, nullptr);
-    if (mode == Mode::create) detached_vfs();
+    if (mode == Mode::create) lockless_vfs();
     sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
@@ -87,7 +87,7 @@ Database Database::open(const std::string& path, Mode mode) {
     db.exec("PRAGMA cell_size_check=ON");
     // What is read or copied is taken as it is; a row that is changed must still please its table.
     if (mode != Mode::write) db.exec("PRAGMA ignore_check_constraints=ON");
-    if (mode == Mode::detached) db.exec("PRAGMA locking_mode=EXCLUSIVE");
+    if (mode == Mode::lockless) db.exec("PRAGMA locking_mode=EXCLUSIVE");
     return db;
 }
 

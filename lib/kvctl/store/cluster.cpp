@@ -1,7 +1,5 @@
 #include "kvctl/store/cluster.hpp"
 
-#include <charconv>
-
 #include "kvctl/base/bytes.hpp"
 
 namespace kvctl::store {
@@ -11,16 +9,9 @@ constexpr std::string_view k_member_row = "member_";
 
 }  // namespace
 
-std::optional<std::uint64_t> member_id(std::string_view digits) noexcept {
-    std::uint64_t id = 0;
-    const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), id, 16);
-    if (fault != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
-    return id;
-}
-
 std::optional<std::uint64_t> id_of_member_row(std::string_view name) noexcept {
     if (!name.starts_with(k_member_row)) return std::nullopt;
-    return member_id(name.substr(k_member_row.size()));
+    return parse_hex(name.substr(k_member_row.size()));
 }
 
 std::vector<std::pair<std::string, std::int64_t>> member_rows(const Cluster& cluster) {

@@ -26,7 +26,5 @@ struct Cluster {
 [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> member_rows(const Cluster& cluster);
 /// The id in such a name.
 [[nodiscard]] std::optional<std::uint64_t> id_of_member_row(std::string_view name) noexcept;
-/// The id of a member as etcd names it: a number in hex and nothing else.
-[[nodiscard]] std::optional<std::uint64_t> member_id(std::string_view digits) noexcept;
 
 }  // namespace kvctl::store

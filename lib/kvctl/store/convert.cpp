@@ -3,9 +3,11 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/store/bbolt/bbolt_writer.hpp"
 #include "kvctl/store/bbolt/writable.hpp"
+#include "kvctl/store/dqlite/dqlite.hpp"
 #include "kvctl/store/kine/kine_limits.hpp"
 #include "kvctl/store/kine/kine_writer.hpp"
 #include "kvctl/store/native/native_writer.hpp"
+#include "kvctl/store/writable.hpp"
 
 namespace kvctl::store {
 
@@ -46,11 +48,26 @@ bool keeps_buckets(const Store& store, TargetKind to) noexcept {
     return store.traits().member && (to == TargetKind::bbolt || to == TargetKind::snapshot);
 }
 
+bool keeps_database(const Store& store, TargetKind to) noexcept {
+    return store.traits().names_cluster && to == TargetKind::kine;
+}
+
+void copy_database(Store& store, const std::string& output) {
+    dynamic_cast<DqliteStore&>(store).copy_database(output);
+}
+
 Converted convert_compacted(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                             const TargetRequest& request, bool disarm, Progress* progress) {
     if (keeps_buckets(store, request.to)) {
         rebuild_to_output(dynamic_cast<const BboltStore&>(store), {&index, &plan, disarm}, request.output,
                           progress, request.to == TargetKind::snapshot);
+        return {};
+    }
+    if (keeps_database(store, request.to)) {
+        Execution execution;
+        execution.drop_old_values = request.drop_old_values;
+        execution.progress = progress;
+        dynamic_cast<DqliteStore&>(store).write_database(index, plan, execution, request.output);
         return {};
     }
     const std::unique_ptr<Conversion> conversion = store.conversion(request.to, progress);

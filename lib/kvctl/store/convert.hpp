@@ -13,9 +13,10 @@ namespace kvctl::store {
 struct TargetRequest {
     TargetKind to = TargetKind::native;
     std::string output;
-    bool key_index = false;   ///< native: an index by key
-    bool raft_table = false;  ///< native: with a table for a raft log
-    bool renumber = false;    ///< kine: several keys of one revision get one each
+    bool key_index = false;        ///< native: an index by key
+    bool raft_table = false;       ///< native: with a table for a raft log
+    bool renumber = false;         ///< kine: several keys of one revision get one each
+    bool drop_old_values = false;  ///< kine from dqlite: old_value of what stays at or below the revision
 };
 
 /// What a writer has to know of where its records come from.
@@ -37,6 +38,12 @@ void check_target(const TargetRequest& request, const mvcc::TreeIndex& index,
 
 /// Whether an etcd db becomes an etcd db: then every bucket goes over as it is, not only rows and leases.
 [[nodiscard]] bool keeps_buckets(const Store& store, TargetKind to) noexcept;
+
+/// Whether the database of a dqlite directory becomes a kine store: then it is taken over as it is, with what
+/// no conversion hands out (old values, pointers, indexes).
+[[nodiscard]] bool keeps_database(const Store& store, TargetKind to) noexcept;
+/// That database as a file of its own. Throws damaged where SQLite finds a fault in it.
+void copy_database(Store& store, const std::string& output);
 
 /// What a conversion came to.
 struct Converted {

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 
 #include "kvctl/sqlite/holders.hpp"
@@ -10,14 +11,38 @@
 
 namespace kvctl::store {
 
+namespace {
+
+void add_new(std::vector<pid_t>& pids, const std::vector<pid_t>& more) {
+    for (const pid_t pid : more) {
+        if (std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);
+    }
+}
+
+}  // namespace
+
+std::vector<int> nodes_on(const std::string& directory) {
+    std::vector<pid_t> pids;
+    std::error_code gone;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, gone)) {
+        const std::string name = entry.path().filename().string();
+        if (name == "dqlite-lock" || name.starts_with("open-"))
+            add_new(pids, sqlite::find_holders(entry.path().string(), true).open);
+    }
+    return pids;
+}
+
 std::vector<Holder> holders_of(const std::string& path) {
     const std::string real_path = resolve_path(path);
     struct stat st {};
-    if (::stat(real_path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return {};
-    const sqlite::Holders holders = sqlite::find_holders(real_path, true);
-    std::vector<pid_t> pids = holders.locking;
-    for (const pid_t pid : holders.open) {
-        if (std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);
+    if (::stat(real_path.c_str(), &st) != 0) return {};
+    std::vector<pid_t> pids;
+    if (S_ISREG(st.st_mode)) {
+        const sqlite::Holders holders = sqlite::find_holders(real_path, true);
+        pids = holders.locking;
+        add_new(pids, holders.open);
+    } else {
+        pids = nodes_on(real_path);
     }
     std::vector<Holder> all;
     for (const pid_t pid : pids) {

@@ -16,6 +16,10 @@ struct Holder {
 /// the file, and with it this process's own locks on it would go. Empty where there is no such file.
 [[nodiscard]] std::vector<Holder> holders_of(const std::string& path);
 
+/// Those that have a dqlite directory's lock or a segment that is being written open; none for another
+/// folder.
+[[nodiscard]] std::vector<int> nodes_on(const std::string& directory);
+
 /// What a run finds around a store's file before it is opened.
 struct Surroundings {
     bool several_names = false;

@@ -10,6 +10,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/bbolt/format.hpp"
+#include "kvctl/dqlite/folder.hpp"
 #include "kvctl/store/archive.hpp"
 
 namespace kvctl::store {
@@ -45,7 +46,7 @@ std::vector<std::string> entries_of(const std::string& folder) {
 }  // namespace
 
 std::string locate_store(const std::string& path) {
-    if (!is_folder(path)) return path;
+    if (!is_folder(path) || dqlite::is_dqlite(path)) return path;
     const std::string folder = path + (path.ends_with('/') ? "" : "/");
     for (const char* const db : {"member/snap/db", "snap/db"}) {
         if (is_file(folder + db)) return folder + db;

@@ -15,6 +15,7 @@
 #include "kvctl/store/bbolt/bbolt.hpp"
 #include "kvctl/store/bbolt/hold.hpp"
 #include "kvctl/store/bbolt/writable.hpp"
+#include "kvctl/store/dqlite/dqlite.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/locate.hpp"
 #include "kvctl/store/native/native.hpp"
@@ -44,12 +45,14 @@ std::string_view name_of(Layout layout) noexcept {
             return "kine";
         case Layout::bbolt:
             return "bbolt";
+        case Layout::dqlite:
+            return "dqlite";
     }
     return "native";
 }
 
 std::optional<Layout> layout_named(std::string_view word) noexcept {
-    for (const Layout layout : {Layout::native, Layout::kine, Layout::bbolt}) {
+    for (const Layout layout : {Layout::native, Layout::kine, Layout::bbolt, Layout::dqlite}) {
         if (name_of(layout) == word) return layout;
     }
     return std::nullopt;
@@ -86,6 +89,10 @@ std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connec
 
 namespace {
 
+bool holds_dqlite(const std::string& file, const OpenOptions& options) {
+    return options.layout == Layout::dqlite || (!options.layout && dqlite::is_dqlite(file));
+}
+
 std::unique_ptr<Store> open_file(const std::string& path, const std::string& file,
                                  const OpenOptions& options) {
     if (options.layout == Layout::bbolt || is_bbolt(file)) {
@@ -109,6 +116,10 @@ std::unique_ptr<Store> open_file(const std::string& path, const std::string& fil
 
 std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options) {
     const std::string file = resolve_path(path);
+    if (holds_dqlite(file, options)) return open_dqlite(path, options);
+    if (options.raft_index)
+        throw Error(ErrorKind::usage,
+                    path + ": --raft-index: only a dqlite directory has states to choose from");
     if (!is_archive(file)) {
         if (options.member) throw Error(ErrorKind::usage, path + ": --member: is no archive");
         return open_file(path, file, options);
@@ -119,14 +130,16 @@ std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& op
     return store;
 }
 
-void refuse_archive(const std::string& path) {
-    if (!is_archive(resolve_path(path))) return;
+void refuse_in_place(const std::string& path, const OpenOptions& options) {
+    const std::string file = resolve_path(path);
+    if (holds_dqlite(file, options)) refuse_dqlite_in_place(path);
+    if (!is_archive(file)) return;
     throw Error(ErrorKind::usage,
                 path + ": an archive is only read; -o NEW writes what becomes of it into a new file");
 }
 
 std::unique_ptr<WritableStore> open_writable(const std::string& path, const OpenOptions& options) {
-    refuse_archive(path);
+    refuse_in_place(path, options);
     if (options.layout == Layout::bbolt || is_bbolt(resolve_path(path)))
         return std::make_unique<BboltWritable>(BboltWritable::open(path, options));
     return std::make_unique<SqliteWritable>(SqliteWritable::open(path, options));

@@ -9,9 +9,10 @@
 namespace kvctl::store {
 
 struct OpenOptions {
-    std::optional<Layout> layout;         ///< nullopt: recognised by content
-    std::optional<std::string> member{};  ///< of an archive with several stores: the one to open
-    int timeout_ms = 10000;               ///< how long to wait for a lock
+    std::optional<Layout> layout;  ///< nullopt: recognised by content
+    std::optional<std::string>
+        member{};  ///< of an archive, a folder or a dqlite directory with several stores: the one to open
+    int timeout_ms = 10000;  ///< how long to wait for a lock
     /// A writer waits that long also for processes that have a WAL-mode store open and do nothing, as a
     /// server does that never lets go; else it gives up at once.
     bool waits_for_idle = false;
@@ -20,7 +21,8 @@ struct OpenOptions {
     bool without_lock = false;
     /// An etcd db is held against writers as long as the Store lives: in_use where a server has it.
     bool against_writers = false;
-    Progress* waiting = nullptr;  ///< a writer that waits says for whom
+    std::optional<LogIndex> raft_index{};  ///< dqlite: the state at that entry of the log, not the newest
+    Progress* waiting = nullptr;           ///< a writer that waits says for whom
 };
 
 /// Opens a store for reading. Symbolic links are followed; a folder stands for the one store in it
@@ -34,8 +36,8 @@ struct Connection;
 [[nodiscard]] std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,
                                                              const OpenOptions& options);
 
-/// Throws usage for an archive: it is only read.
-void refuse_archive(const std::string& path);
+/// Throws usage for an archive and read_only_layout for a dqlite directory: both are only read. No row is.
+void refuse_in_place(const std::string& path, const OpenOptions& options);
 
 /// A bbolt file. Looks at the first bytes alone.
 [[nodiscard]] bool is_bbolt(const std::string& real_path);
@@ -46,5 +48,8 @@ void refuse_archive(const std::string& path);
 
 /// The file that a path stands for (locate_store), symbolic links resolved; throws io when there is none.
 [[nodiscard]] std::string resolve_path(const std::string& path);
+
+/// Of the SQLite that this program runs with.
+[[nodiscard]] std::string sqlite_version();
 
 }  // namespace kvctl::store

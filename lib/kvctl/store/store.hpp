@@ -18,11 +18,14 @@
 #include "kvctl/mvcc/rules.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
 #include "kvctl/store/cluster.hpp"
+#include "kvctl/store/dqlite_facts.hpp"
 #include "kvctl/store/etcd_facts.hpp"
+#include "kvctl/store/page_map.hpp"
 
 namespace kvctl::mvcc {
 struct CompactionPlan;
-}
+class SlotSet;
+}  // namespace kvctl::mvcc
 namespace kvctl::sqlite {
 class Database;
 }
@@ -36,9 +39,9 @@ struct CheckRequest;
 struct CheckResult;
 struct Execution;
 
-enum class Layout { native, kine, bbolt };
+enum class Layout { native, kine, bbolt, dqlite };
 /// The words of --layout.
-inline constexpr std::string_view k_layout_words = "auto|native|kine|bbolt";
+inline constexpr std::string_view k_layout_words = "auto|native|kine|bbolt|dqlite";
 [[nodiscard]] std::string_view name_of(Layout layout) noexcept;
 /// nullopt for "auto", and for what is none of the words.
 [[nodiscard]] std::optional<Layout> layout_named(std::string_view word) noexcept;
@@ -55,14 +58,17 @@ struct Traits {
     bool etcd_log = true;       ///< the writes came through a raft log of etcd's
     /// The db of an etcd member: it may hold alarms, and have others like it.
     bool member = false;
+    /// A dqlite directory: its members are in it, and a new one may have others.
+    bool names_cluster = false;
 };
 
 /// What is to be done to one member of what may be a cluster, and what its operator says of the others.
 struct MemberChange {
-    bool in_place = false;     ///< the member itself changes, not a copy
-    bool compacts = false;     ///< its compact revision moves
-    bool disarms = false;      ///< its NOSPACE alarm goes
-    bool all_members = false;  ///< all are stopped and get the same revision
+    bool in_place = false;                 ///< the member itself changes, not a copy
+    bool compacts = false;                 ///< its compact revision moves
+    bool disarms = false;                  ///< its NOSPACE alarm goes
+    bool all_members = false;              ///< all are stopped and get the same revision
+    std::optional<std::uint64_t> voter{};  ///< a new directory is to have this server as its only member
 };
 
 /// Where a store's raft log lies: a table, a folder as raftlog::open() takes it, or nowhere.
@@ -139,8 +145,6 @@ class Store {
     [[nodiscard]] virtual LogPlace log_place() = 0;
     /// Throws damaged where what tells cannot be read.
     [[nodiscard]] virtual Cluster cluster() { return {}; }
-    /// The release of etcd that wrote the store, where it says so ("3.6.0").
-    [[nodiscard]] virtual std::optional<std::string> storage_version() { return std::nullopt; }
 
     /// What the file itself shows before any row is read, and every command tells: an older transaction in
     /// place of a newer one that cannot be read.
@@ -151,6 +155,8 @@ class Store {
     virtual void take_cluster_version(const std::string& /*version*/) {}
     /// Only an etcd db has any; complete behind load().
     [[nodiscard]] virtual std::optional<EtcdFacts> etcd_facts() { return std::nullopt; }
+    /// Only a dqlite directory has any.
+    [[nodiscard]] virtual std::optional<DqliteFacts> dqlite_facts() { return std::nullopt; }
 
     /// Reads every revision (no values) into an index for `rules` and seals it; damage goes to `findings`,
     /// and reading goes on where it can. One pass over the rows.
@@ -215,8 +221,18 @@ class Store {
     /// Reads the whole structure.
     [[nodiscard]] virtual Findings structure_faults(Progress* /*progress*/) { return {}; }
 
+    /// What each page of the file is for; `live` are those rows of load()'s `index` that hold what a key is
+    /// now. Reads the whole structure, but no value. nullopt: the layout cannot tell.
+    [[nodiscard]] virtual std::optional<PageMap> page_map(const mvcc::TreeIndex& /*index*/,
+                                                          const mvcc::SlotSet& /*live*/,
+                                                          Progress* /*progress*/) {
+        return std::nullopt;
+    }
+
     /// Throws refused where the members of a cluster would not survive the change of one.
     virtual void check_member_change(const MemberChange& /*change*/) {}
+    /// What whoever makes that change has to know of the members, a sentence each.
+    [[nodiscard]] virtual std::vector<std::string> member_notes(const MemberChange& /*change*/) { return {}; }
     /// Whether an alarm is on that a disarming compaction takes away.
     [[nodiscard]] virtual bool space_alarm() { return false; }
 

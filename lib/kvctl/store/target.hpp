@@ -30,6 +30,10 @@ class Target {
     virtual void add(const Lease& lease) = 0;
     /// A counter under its native name; one that the layout has no place for is left out.
     virtual void set_meta(std::string_view name, std::int64_t value) = 0;
+    /// Whether the layout keeps the raft log as well; only then add_raft_entry().
+    [[nodiscard]] virtual bool takes_log() const noexcept { return false; }
+    virtual void add_raft_entry(std::uint64_t /*index*/, std::uint64_t /*term*/, std::int64_t /*type*/,
+                                std::optional<std::string_view> /*data*/) {}
     /// Completes, syncs and names the file. Throws refused when the name is taken.
     virtual void finish() = 0;
     /// What was left out or made another, a sentence each; complete once finish() has run.

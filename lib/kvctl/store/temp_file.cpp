@@ -38,6 +38,16 @@ std::string prefix_beside(const std::string& path) {
     return "." + name_of_file(path) + ".kvctl-";
 }
 
+// Removes a folder that holds files alone.
+void remove_folder(const std::string& path) noexcept {
+    const std::unique_ptr<DIR, CloseDir> dir(::opendir(path.c_str()));
+    while (const dirent* const entry = dir ? ::readdir(dir.get()) : nullptr) {
+        if (std::string_view(entry->d_name) != "." && std::string_view(entry->d_name) != "..")
+            ::unlinkat(::dirfd(dir.get()), entry->d_name, 0);
+    }
+    ::rmdir(path.c_str());
+}
+
 std::string random_name() {
     std::array<unsigned char, 12> bytes{};
     if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
@@ -181,6 +191,39 @@ void TempFile::remove() noexcept {
     fd_ = -1;
 }
 
+TempFolder::TempFolder(const std::string& beside) {
+    const std::string stem = folder_of(beside) + "/" + prefix_beside(beside);
+    for (int attempt = 0;; ++attempt) {
+        path_ = stem + random_name();
+        if (::mkdir(path_.c_str(), 0700) == 0) break;
+        if (errno != EEXIST || attempt > 10) throw io_error(path_, "cannot create", errno);
+    }
+    fd_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd_ < 0 || ::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+        const int error = errno;
+        if (fd_ >= 0) ::close(fd_);
+        remove_folder(path_);
+        throw io_error(path_, "cannot lock", error);
+    }
+}
+
+TempFolder::~TempFolder() {
+    if (!path_.empty()) remove_folder(path_);
+    ::close(fd_);
+}
+
+void TempFolder::publish_as_new(const std::string& target, unsigned mode) {
+    if (::fchmod(fd_, mode) != 0) throw io_error(path_, "cannot set the mode", errno);
+    sync_folder(path_);
+    if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
+        if (errno == EEXIST)
+            throw Error(ErrorKind::refused, target + ": exists already and is never overwritten");
+        throw io_error(target, "cannot create", errno);
+    }
+    path_.clear();
+    sync_folder(folder_of(target));
+}
+
 EarlySync::EarlySync(const TempFile& file)
     : thread_(start_helper([this, fd = file.descriptor()](const std::stop_token& stop) {
           std::unique_lock lock(mutex_);
@@ -263,6 +306,8 @@ void TempFile::remove_abandoned(const std::string& beside) {
         if (::flock(fd, LOCK_EX | LOCK_NB) == 0) {
             for (const char* const suffix : {"", "-journal", "-wal", "-shm"})
                 ::unlink((path + suffix).c_str());
+            struct stat st {};
+            if (::fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) remove_folder(path);
         }
         ::close(fd);
     }

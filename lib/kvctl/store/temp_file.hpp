@@ -33,14 +33,33 @@ class TempFile {
     /// Gives it a new name that must not exist, and syncs the folder. Throws refused when it does.
     void publish_as_new(const std::string& target);
 
-    /// Removes files of this kind beside `beside` that nobody has locked: what a run that was killed left
-    /// behind.
+    /// Removes files and folders of this kind beside `beside` that nobody has locked: what a run that was
+    /// killed left behind.
     static void remove_abandoned(const std::string& beside);
 
   private:
     void remove() noexcept;
     // The name is done with; what SQLite put beside it goes too. Needs no memory.
     void forget_name(bool remove_file) noexcept;
+    std::string path_;
+    int fd_ = -1;
+};
+
+/// A new folder beside `beside`, named and locked as a TempFile is, with mode 0700. It is removed with the
+/// files in it unless it was published.
+class TempFolder {
+  public:
+    explicit TempFolder(const std::string& beside);
+    TempFolder(const TempFolder&) = delete;
+    TempFolder& operator=(const TempFolder&) = delete;
+    ~TempFolder();
+
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    /// Gives it a mode and a new name that must not exist, and syncs it and the folder it is in. The files in
+    /// it are for the caller to sync. Throws refused when the name exists.
+    void publish_as_new(const std::string& target, unsigned mode);
+
+  private:
     std::string path_;
     int fd_ = -1;
 };

@@ -17,7 +17,8 @@ struct Execution {
         false;  ///< kine: old_value of survivors at or below the compact revision becomes NULL
     std::optional<LogIndex> raft_compact_to;  ///< native: the log's new dummy entry; entries up to it go
     Progress* progress = nullptr;
-    bool disarm = false;  ///< bbolt: NOSPACE alarms go
+    bool disarm = false;                   ///< bbolt: NOSPACE alarms go
+    std::optional<std::uint64_t> voter{};  ///< dqlite: the server that is to be the only member
 };
 
 /// A store that this process alone holds, from open_writable() to close(): nobody else can read or write it

@@ -1,4 +1,4 @@
-"""What is compared with what: a function a group of the targets P1 to P13 (README.md lists them)."""
+"""What is compared with what: a function a group of the targets P1 to P14 and Q1 to Q11 (README.md lists them)."""
 import os
 from dataclasses import dataclass, field
 from typing import Callable, Optional
@@ -32,9 +32,10 @@ def figure(ident, side, against, ratio, limit):
     return {"id": ident, "side": side, "against": against, "ratio": ratio, "limit": limit, "reached": ratio <= limit}
 
 
-def kvctl_compact(env, name, store, target, removed, *options, writes=False, makes=None):
+def kvctl_compact(env, name, store, target, removed, *options, writes=False, makes=None, binary=None):
     words = ["compact", "--rev", str(target), "-w", "json", *options]
-    return Contender(name, lambda s: [env.kvctl, *words, s], store.path, writes=writes, removed=removed, makes=makes)
+    return Contender(name, lambda s: [binary or env.kvctl, *words, s], store.path, writes=writes, removed=removed,
+                     makes=makes)
 
 
 def program(env, name, store_path, *words, removed=None, writes=False):
@@ -62,6 +63,10 @@ def dry_native(env):
             program(env, "SQL: count and bytes", store.path, "count-native", "STORE", str(target), removed=removed),
             cat(store.path)])
         case.targets.append(Target("P1", "kvctl", "bare scan", 1.3))
+        if env.before:
+            case.contenders.append(kvctl_compact(env, "kvctl before", store, target, removed, "--dry-run",
+                                                 binary=env.before))
+            case.targets.append(Target("Q3", "kvctl", "kvctl before", 1 / 2))
         if name in ("native-200k", "native-2m"):
             etcd = env.etcd_mvcc(case)
             if etcd:
@@ -97,7 +102,7 @@ def dry_kine(env):
             sql("SQL: kine's own set", "count-kine-set"),
             cat(store.path)],
             [Target("P2", "kvctl", "bare scan", 1.3),
-             Target("P3", "kvctl", "SQL: window over each name", 1 / 5)],
+             Target("P3", "kvctl", "SQL: window over each name", 1 / 5), Target("Q2", "kvctl", "cat of the file", 1)],
             ["P3 is judged against the query that needs no knowledge of kine's links; those that follow kine's indexes "
              "do less than a scan does, and stand here for comparison"])
 
@@ -121,7 +126,8 @@ def shrink_kine(env):
             program(env, "hand-written SQL, VACUUM", store.path, "newest-of-each-name-vacuum", "STORE", writes=True),
             program(env, "VACUUM INTO, nothing removed", store.path, "vacuum-into", "STORE", "{new}", writes=True),
             program(env, "cp + fsync of the result", result, "copy", "STORE", "{new}")],
-            [Target("P5", "kvctl", "kine's set in SQL, VACUUM", 1 / 20), Target("P6", "kvctl", "bare scan", 3)])
+            [Target("P5", "kvctl", "kine's set in SQL, VACUUM", 1 / 20), Target("P6", "kvctl", "bare scan", 3),
+             Target("Q1", "kvctl", "kine's set in SQL, VACUUM", 0.033)])
 
 
 def shrink_kine_little(env):
@@ -271,7 +277,91 @@ def hash_native(env):
             [Target("P13", "kvctl", "bare scan with values", 1.2)])
 
 
+def dqlite(env):
+    """P14: a directory laid together is its files read, and the database written once."""
+    for name, log in env.pick(quick=[("kine-50k", 40 << 20)], normal=[("kine-100k", 80 << 20)],
+                              full=[("kine-100k", 80 << 20), ("kine-1m", 400 << 20)]):
+        store = env.data.store(name)
+        path = env.data.dqlite_dir(store, log)
+        floor = 'cat "$0"/* >/dev/null && cat "$1" >"$2" && rm "$2"'
+        made = env.runner.path("database")
+        yield Case("P14", "a dqlite directory of %d MB, %s" % (
+            sum(e.stat().st_size for e in os.scandir(path)) >> 20, name), [
+                Contender("kvctl", lambda s: [env.kvctl, "get", "-w", "json", "/registry/health", s], path),
+                Contender("cat, and the database written once",
+                          lambda s: ["sh", "-c", floor, s, store.path, made], path),
+                cat(path)],
+            [Target("P14", "kvctl", "cat, and the database written once", 1.5)])
+
+
+def check(env):
+    """Q6, Q7: everything that `check` looks at, against SQLite's own check of its pages and indexes."""
+    for ident, limit, names in (("Q6", 1.5, env.pick(quick=["native-200k"], normal=["native-1m"], full=["native-1m"])),
+                                ("Q7", 1.0, env.pick(quick=["kine-200k"], normal=["kine-1m"], full=["kine-1m"]))):
+        for name in names:
+            store = env.data.store(name)
+            yield Case(ident, "check, %s" % name, [
+                Contender("kvctl", lambda s: [env.kvctl, "check", "-w", "json", s], store.path),
+                program(env, "PRAGMA integrity_check", store.path, "integrity-check", "STORE")],
+                [Target(ident, "kvctl", "PRAGMA integrity_check", limit)])
+
+
+def etcd_db(env):
+    """Q4, Q5: compaction and defragmentation of an etcd db in one."""
+    for name in env.pick(quick=["native-200k"], normal=["native-2m"], full=["native-2m"]):
+        store = env.data.store(name)
+        target, removed = store.point(0.9)
+        case = Case("Q4", "compact, an etcd db, %s, 90 %%" % name, [])
+        etcd = env.etcd_mvcc(case)
+        if etcd:
+            db = env.data.bbolt(store, etcd)
+            at, result = str(target), env.runner.path("result-of-kvctl.db")
+            words = [env.kvctl, "compact", "--rev", at, "-w", "json", "-o", "{new}"]
+            case.contenders += [
+                Contender("kvctl", lambda s, words=words: [*words, s], db, removed=removed, makes=result),
+                Contender("etcd mvcc: restore, compact, defrag", lambda s, at=at: [etcd, "compact", s, at], db, writes=True),
+                cat(db), program(env, "cp + fsync of the result", result, "copy", "STORE", "{new}")]
+            case.targets = [Target("Q4", "kvctl", "etcd mvcc: restore, compact, defrag", 1 / 20)]
+            case.finish = against_both("Q5", 1.5)
+        yield case
+
+
+def conversions(env):
+    """Q11: a store of another layout out of one."""
+    for name, to in ((env.pick("native-200k", "native-2m", "native-2m"), "native"),
+                     (env.pick("kine-200k", "kine-1m", "kine-1m"), "bbolt")):
+        store = env.data.store(name)
+        case = Case("Q11", "import to %s, %s" % (to, name), [])
+        source = store.path
+        if to == "native":
+            etcd = env.etcd_mvcc(case)
+            if not etcd:
+                yield case
+                continue
+            source = env.data.bbolt(store, etcd)
+        result = env.runner.path("result-of-kvctl.db")
+        case.contenders += [
+            Contender("kvctl", lambda s, to=to: [env.kvctl, "import", "-q", "--to", to, "-o", "{new}", s], source,
+                      makes=result),
+            cat(source), program(env, "cp + fsync of the result", result, "copy", "STORE", "{new}")]
+        case.finish = against_both("Q11", 3)
+        yield case
+
+
+def against_both(ident, limit):
+    """A figure for kvctl against reading the source and writing the result, one after the other."""
+    def finish(case, env):
+        by_name = {c.name: c for c in case.contenders if c.runs}
+        if {"kvctl", "cat of the file", "cp + fsync of the result"} <= set(by_name):
+            floor = by_name["cat of the file"].median() + by_name["cp + fsync of the result"].median()
+            case.figures.append(figure(ident, "kvctl", "cat + cp and fsync of the result",
+                                       by_name["kvctl"].median() / floor, limit))
+    return finish
+
+
 # Which targets each group measures.
-GROUPS = [({"P1", "P4"}, dry_native), ({"P2", "P3"}, dry_kine), ({"P5", "P6"}, shrink_kine),
+GROUPS = [({"P1", "P4", "Q3"}, dry_native), ({"P2", "P3", "Q2"}, dry_kine), ({"P5", "P6", "Q1"}, shrink_kine),
           ({"P7"}, shrink_kine_little), ({"P8"}, shrink_native), ({"P9"}, in_place_native), ({"P10"}, memory),
-          ({"P11"}, growth), ({"P12"}, logs), ({"P13"}, hash_native)]
+          ({"P11"}, growth), ({"P12"}, logs), ({"P13"}, hash_native), ({"Q6", "Q7"}, check), ({"Q4", "Q5"}, etcd_db),
+          ({"Q11"}, conversions),
+          ({"P14"}, dqlite)]

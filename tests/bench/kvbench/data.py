@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 
+from . import dqlite
+
 M, K = 1_000_000, 1_000
 GIB = 1 << 30
 
@@ -99,6 +101,18 @@ class Data:
         options = ["--format", form, "--entries", str(entries), "--value-size", "256"]
         path = os.path.join(self.folder, "log-%s-%d" % (form, entries))
         self.kept(path, options, lambda: subprocess.run([self.programs["gen_raftlog"], *options, path], check=True) and {})
+        return path
+
+    def dqlite_dir(self, store, log_bytes):
+        """The store as a dqlite data directory."""
+        path = store.path[:-len(".db")] + ".dqlite"
+
+        def make():
+            self.need(2 * os.path.getsize(store.path) + log_bytes)
+            dqlite.write(store.path, path, log_bytes)
+            return {}
+
+        self.kept(path, [store.said["seed"], store.rows, log_bytes], make)
         return path
 
     def bbolt(self, store, etcd_mvcc):

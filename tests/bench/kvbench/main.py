@@ -18,6 +18,7 @@ class Environment:
 
     def __init__(self, options, programs, kvctl, runner, log):
         self.scale, self.programs, self.kvctl, self.runner, self.log = options.scale, programs, kvctl, runner, log
+        self.before = options.before and os.path.abspath(options.before)
         self.data = data.Data(programs, options.data, log)
         self.etcd = None
 
@@ -60,6 +61,7 @@ def arguments():
     p.add_argument("--runs", type=int, help="runs of each contender (default 5, quick 3)")
     p.add_argument("--build", default=os.path.join(SOURCE, "build"), help="build folder (default: build)")
     p.add_argument("--kvctl", default=os.environ.get("KVCTL"), help="kvctl to measure (default: $KVCTL or the build's)")
+    p.add_argument("--before", metavar="BINARY", help="an earlier kvctl to compare with, for Q3")
     p.add_argument("--data", help="where to keep generated stores (default: BUILD/bench-data)")
     p.add_argument("--out", help="where to write results.md, results.json and plots (default: BUILD/bench-results)")
     options = p.parse_args()
@@ -71,7 +73,7 @@ def arguments():
     options.only = set(filter(None, options.only.split(",")))
     if options.only - known:
         p.error("unknown target %s; there are %s" % (", ".join(options.only - known),
-                                                     ", ".join(sorted(known, key=lambda i: int(i[1:])))))
+                                                     ", ".join(sorted(known, key=lambda i: (i[0], int(i[1:]))))))
     return options
 
 

@@ -48,6 +48,8 @@ class BboltStore : public Store {
     [[nodiscard]] std::vector<Hint> advice(const StoreHead& head, const mvcc::TreeIndex& index) override;
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress) override;
+    [[nodiscard]] std::optional<PageMap> page_map(const mvcc::TreeIndex& index, const mvcc::SlotSet& live,
+                                                  Progress* progress) override;
     void each_record(MainRevision from, MainRevision to,
                      const std::function<void(const mvcc::Record&)>& f) override;
     [[nodiscard]] std::optional<mvcc::Record> record(mvcc::Revision revision) override;
@@ -61,7 +63,6 @@ class BboltStore : public Store {
     [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> meta() override;
     /// Of the buckets `members` and `members_removed`; names that are no ids are passed over.
     [[nodiscard]] Cluster cluster() override;
-    [[nodiscard]] std::optional<std::string> storage_version() override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
     [[nodiscard]] Findings structure_faults(Progress* progress) override;
     void check_member_change(const MemberChange& change) override;

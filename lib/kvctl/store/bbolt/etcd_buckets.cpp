@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "kvctl/base/bytes.hpp"
@@ -26,13 +24,6 @@ void expect_value(const bbolt::File& file, const bbolt::Cursor& cursor) {
     if (!cursor.is_bucket()) return;
     throw bbolt::PageError(file.path(), cursor.page(),
                            "element " + std::to_string(cursor.position()) + " is marked as a bucket");
-}
-
-std::optional<std::uint64_t> parse_hex(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-    if (text.empty() || fault != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
 }
 
 }  // namespace
@@ -222,31 +213,6 @@ std::optional<mvcc::EtcdRelease> BboltStore::release() {
 std::optional<std::string> BboltStore::cluster_version() const {
     if (const auto version = value_of("cluster", "clusterVersion")) return text_of(*version);
     return log_version_;
-}
-
-// The members by their own bucket: confState may be that of the cluster a snapshot was taken of.
-std::vector<EtcdFacts::Member> BboltStore::members() const {
-    std::vector<EtcdFacts::Member> all;
-    const auto bucket = file_.bucket("members");
-    if (!bucket) return all;
-    bbolt::Cursor cursor(file_, *bucket);
-    for (bool more = cursor.first(); more; more = cursor.next()) {
-        const auto id = parse_hex(cursor.key());
-        const auto json = nlohmann::json::parse(cursor.value(), nullptr, false);
-        if (!id || !json.is_object()) {
-            throw Error(ErrorKind::damaged, file_.path() + ": bucket members, element " +
-                                                std::to_string(cursor.position()) + ": is no member");
-        }
-        EtcdFacts::Member member{*id, {}, false};
-        if (const auto name = json.find("name"); name != json.end() && name->is_string())
-            member.name = name->get<std::string>();
-        if (const auto learner = json.find("isLearner"); learner != json.end() && learner->is_boolean())
-            member.learner = learner->get<bool>();
-        all.push_back(std::move(member));
-    }
-    std::sort(all.begin(), all.end(),
-              [](const EtcdFacts::Member& a, const EtcdFacts::Member& b) { return a.id < b.id; });
-    return all;
 }
 
 std::vector<EtcdFacts::Alarm> BboltStore::alarms() const {

@@ -22,6 +22,13 @@ std::string row_name(std::int64_t id) {
     return "row " + std::to_string(id);
 }
 
+// k8s-dqlite drops kine's indexes on purpose and has its own.
+bool has_dqlites_indexes(const KineStore& store) {
+    return store.info().layout == Layout::dqlite ||
+           std::any_of(store.table().indexes.begin(), store.table().indexes.end(),
+                       [](const IndexInfo& i) { return i.name == k_dqlite_index; });
+}
+
 void check_indexes(const KineStore& store, FindingLog& log) {
     struct Wanted {
         const char* name;
@@ -29,11 +36,7 @@ void check_indexes(const KineStore& store, FindingLog& log) {
         bool unique;
         bool first_release;  // in every kine there ever was; the others came later, and old files lack them
     };
-    // k8s-dqlite drops kine's indexes on purpose and has one of its own.
-    if (std::any_of(store.table().indexes.begin(), store.table().indexes.end(),
-                    [](const IndexInfo& i) { return i.name == k_dqlite_index; })) {
-        return;
-    }
+    if (has_dqlites_indexes(store)) return;
     const std::array<Wanted, 6> wanted{{
         {"kine_name_index", {"name"}, false, true},
         {"kine_name_prev_revision_uindex", {"name", "prev_revision"}, true, true},
@@ -60,7 +63,7 @@ void check_collisions(KineStore& store, FindingLog& log) {
         std::any_of(store.table().indexes.begin(), store.table().indexes.end(), [](const IndexInfo& i) {
             return i.unique && i.is_on({"name", "prev_revision"});
         });
-    if (guarded) return;
+    if (guarded || has_dqlites_indexes(store)) return;
     attempt(log, "unreadable-rows", "table kine", [&] {
         sqlite::Statement s = store.db().prepare(
             "SELECT max(id), prev_revision, count(*) FROM kine WHERE prev_revision IS NOT NULL"

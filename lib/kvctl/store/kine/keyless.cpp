@@ -67,7 +67,7 @@ mvcc::TreeIndex KineStore::load(const mvcc::CompactionRules& rules, Findings& fi
     index.add_segments(1);
     Sink sink{index, 0, {}, {}};
     order.note(Finding::Severity::warning, sink.findings);
-    sqlite::Statement one = db().prepare("SELECT " + scan_columns() + " FROM kine WHERE rowid = ?1");
+    sqlite::Statement one = db().prepare("SELECT " + sql_of(scan_columns()) + " FROM kine WHERE rowid = ?1");
     std::uint64_t n = 0;
     for (const RowsById::Place& p : order.all()) {
         if ((++n & 0xFFF) == 0) {

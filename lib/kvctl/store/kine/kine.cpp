@@ -1,6 +1,7 @@
 #include "kvctl/store/kine/kine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 
@@ -159,12 +160,22 @@ void KineStore::check_head(const mvcc::TreeIndex& /*index*/) {
                                         std::to_string(seen));
 }
 
-std::string KineStore::scan_columns() const {
-    return "id, name, deleted, prev_revision, create_revision, lease, length(value), length(old_value), "
-           "created";
+std::span<const sqlite::ScanColumn> KineStore::scan_columns() const noexcept {
+    using What = sqlite::ScanColumn::What;
+    static constexpr std::array<sqlite::ScanColumn, 9> k_columns{{{"id"},
+                                                                  {"name"},
+                                                                  {"deleted"},
+                                                                  {"prev_revision"},
+                                                                  {"create_revision"},
+                                                                  {"lease"},
+                                                                  {"value", What::length},
+                                                                  {"old_value", What::length},
+                                                                  {"created"}}};
+    return k_columns;
 }
 
-void KineStore::take_row(const sqlite::Values& row, Sink& sink) const {
+template <class Row>
+void KineStore::count_and_place(const Row& row, Sink& sink) const {
     const Type name = row[1].type();
     if (name == Type::text && row[1].bytes() == k_compact_row_name) ++compact_rows_seen_;
     if (name_affinity_ == Affinity::text ? name == Type::integer || name == Type::real
@@ -173,6 +184,14 @@ void KineStore::take_row(const sqlite::Values& row, Sink& sink) const {
         ++misfit_names_;
     }
     place(row, sink);
+}
+
+void KineStore::take_row(const sqlite::Values& row, Sink& sink) const {
+    count_and_place(row, sink);
+}
+
+void KineStore::take_row(const sqlite::PageRow& row, Sink& sink) const {
+    count_and_place(row, sink);
 }
 
 std::string KineStore::why_not_copied() const {
@@ -295,7 +314,7 @@ std::optional<mvcc::Record> KineStore::record(mvcc::Revision revision) {
 // key can change what is said of them.
 bool KineStore::place_all(std::string_view key, const std::string& where, Sink& sink) {
     sqlite::Statement s =
-        db().prepare("SELECT " + scan_columns() + " FROM kine WHERE " + where + " ORDER BY id");
+        db().prepare("SELECT " + sql_of(scan_columns()) + " FROM kine WHERE " + where + " ORDER BY id");
     s.bind_text(1, key).bind_blob(2, key);
     bool whole = true;
     std::int64_t live = 0;  // the row before, unless it is a tombstone

@@ -13,7 +13,7 @@
 namespace kvctl::store {
 
 /// k3s's database: one table, one row a write, the compact revision in a row of its own.
-class KineStore final : public SqliteStore {
+class KineStore : public SqliteStore {
   public:
     /// Of what find_table() found there. Throws not_a_store when that is nothing or something is odd about
     /// it. A table whose id is not its primary key is read, never written.
@@ -65,8 +65,10 @@ class KineStore final : public SqliteStore {
     [[nodiscard]] static std::optional<TableInfo> find_table(const sqlite::Database& db);
 
   protected:
-    [[nodiscard]] std::string scan_columns() const override;
+    [[nodiscard]] std::span<const sqlite::ScanColumn> scan_columns() const noexcept override;
     void take_row(const sqlite::Values& row, Sink& sink) const override;
+    void take_row(const sqlite::PageRow& row, Sink& sink) const override;
+    [[nodiscard]] std::string_view rowid_column() const noexcept override { return "id"; }
     [[nodiscard]] bool with_prev_revision() const noexcept override { return true; }
     [[nodiscard]] std::size_t identity_columns() const noexcept override { return 1; }
     void check_head(const mvcc::TreeIndex& index) override;
@@ -76,9 +78,11 @@ class KineStore final : public SqliteStore {
     }
 
   private:
-    /// take_row for either kind of row: sqlite::Values or sqlite::Row.
+    /// take_row for any kind of row: sqlite::Values, PageRow or Row.
     template <class Row>
     void place(const Row& row, Sink& sink) const;
+    template <class Row>
+    void count_and_place(const Row& row, Sink& sink) const;
     [[nodiscard]] static bool is_keyed(const sqlite::Database& db, const TableInfo& kine);
     /// Only of a table that is not keyed(); of what the last load() saw.
     [[nodiscard]] const RowsById& rows_by_id();

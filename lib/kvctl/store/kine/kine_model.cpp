@@ -90,6 +90,7 @@ class KineModel final : public SqliteModel {
             w.push_back("revision " + number(plan.compacted_after.value()) + " is among the last " +
                         number(keeps) + ", which kine itself keeps: running clients must list again");
         }
+        if (kine_.info().layout == Layout::dqlite) return;
         // kine before 0.15 begins to watch for expiry at a revision that must lie above the compact revision.
         mvcc::Slot newest = mvcc::k_no_slot;
         const mvcc::TreeIndex& rows = index();

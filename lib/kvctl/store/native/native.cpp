@@ -154,11 +154,25 @@ std::vector<Lease> NativeStore::leases() {
     return all;
 }
 
-std::string NativeStore::scan_columns() const {
-    return "main, sub, tombstone, key, create_revision, version, lease, length(value), typeof(value)";
+std::span<const sqlite::ScanColumn> NativeStore::scan_columns() const noexcept {
+    using What = sqlite::ScanColumn::What;
+    static constexpr std::array<sqlite::ScanColumn, 9> k_columns{{{"main"},
+                                                                  {"sub"},
+                                                                  {"tombstone"},
+                                                                  {"key"},
+                                                                  {"create_revision"},
+                                                                  {"version"},
+                                                                  {"lease"},
+                                                                  {"value", What::length},
+                                                                  {"value", What::type}}};
+    return k_columns;
 }
 
 void NativeStore::take_row(const sqlite::Values& row, Sink& sink) const {
+    place(row, sink);
+}
+
+void NativeStore::take_row(const sqlite::PageRow& row, Sink& sink) const {
     place(row, sink);
 }
 
@@ -287,7 +301,7 @@ std::optional<mvcc::TreeIndex> NativeStore::load_key(std::string_view key, const
     index.add_segments(1);
     Sink sink{index, 0, {}, {}};
     // A key that is no blob is a finding, but a key.
-    sqlite::Statement s = db().prepare("SELECT " + scan_columns() +
+    sqlite::Statement s = db().prepare("SELECT " + sql_of(scan_columns()) +
                                        " FROM revision WHERE key IN (?1, ?2, CAST(?2 AS NUMERIC))"
                                        " ORDER BY main, sub");
     s.bind_blob(1, key).bind_text(2, key);

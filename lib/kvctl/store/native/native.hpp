@@ -58,14 +58,16 @@ class NativeStore final : public SqliteStore {
     [[nodiscard]] static std::optional<NativeTables> find_tables(const sqlite::Database& db);
 
   protected:
-    [[nodiscard]] std::string scan_columns() const override;
+    [[nodiscard]] std::span<const sqlite::ScanColumn> scan_columns() const noexcept override;
     void take_row(const sqlite::Values& row, Sink& sink) const override;
+    void take_row(const sqlite::PageRow& row, Sink& sink) const override;
+    [[nodiscard]] std::string_view rowid_column() const noexcept override { return {}; }
     [[nodiscard]] bool with_prev_revision() const noexcept override { return false; }
     [[nodiscard]] std::size_t identity_columns() const noexcept override { return 2; }
     void check_head(const mvcc::TreeIndex& index) override;
 
   private:
-    /// take_row for either kind of row: sqlite::Values or sqlite::Row.
+    /// take_row for any kind of row: sqlite::Values, PageRow or Row.
     template <class Row>
     static void place(const Row& row, Sink& sink);
     void every_record_by_index(const std::function<void(const mvcc::Record&)>& f);

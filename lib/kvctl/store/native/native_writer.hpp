@@ -30,8 +30,9 @@ class NativeWriter final : public Target {
     void add(const mvcc::Record& record) override;
     void add(const Lease& lease) override;
     void set_meta(std::string_view name, std::int64_t value) override;
+    [[nodiscard]] bool takes_log() const noexcept override { return true; }
     void add_raft_entry(std::uint64_t index, std::uint64_t term, std::int64_t type,
-                        std::optional<std::string_view> data);
+                        std::optional<std::string_view> data) override;
     /// Completes, syncs and names the file. Throws refused when the name is taken.
     void finish() override;
 

@@ -10,9 +10,9 @@ using mvcc::Slot;
 // The revision at which each removed row may go: its own for a tombstone or gap, else that of the row that
 // replaced it.
 std::vector<Slot> releases_of(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan) {
-    std::vector<Slot> by(plan.above, mvcc::k_no_slot);
+    std::vector<Slot> by(plan.slot_end, mvcc::k_no_slot);
     std::vector<Slot> newest(index.key_count(), mvcc::k_no_slot);
-    index.for_each_row(0, plan.above, [&](Slot s) {
+    index.for_each_row(0, plan.slot_end, [&](Slot s) {
         by[s] = s;
         const mvcc::KeyId key = index.key_of(s);
         if (key >= mvcc::k_gap_key) return;
@@ -27,10 +27,10 @@ std::vector<Slot> releases_of(const mvcc::TreeIndex& index, const mvcc::Compacti
 Batches::Batches(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan, Layout layout,
                  std::int64_t size)
     : index_(index), size_(static_cast<std::size_t>(size)) {
-    index.for_each_row(0, plan.above, [&](Slot s) {
+    index.for_each_row(0, plan.slot_end, [&](Slot s) {
         if (plan.removed_slots.contains(s)) rows_.push_back(s);
     });
-    if (layout != Layout::kine) return;
+    if (layout == Layout::native) return;
     released_by_ = releases_of(index, plan);
     std::stable_sort(rows_.begin(), rows_.end(),
                      [&](Slot a, Slot b) { return released_by_[a] < released_by_[b]; });

@@ -22,7 +22,7 @@ constexpr int k_most_failures_of_hole = 1000;
 constexpr int k_integrity_lines = 1000;
 
 void check_columns(const SqliteStore& store, FindingLog& log) {
-    const bool kine = store.info().layout == Layout::kine;
+    const bool kine = store.in_kine_table();
     const std::string where = "table " + store.table().name;
     for (const Column& c : store.table().columns) {
         const bool known = kine ? is_one_of(k_kine_columns, c.name) : is_one_of(k_native_columns, c.name);

@@ -15,6 +15,7 @@
 #include "kvctl/base/helper_thread.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
+#include "kvctl/store/open.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -100,9 +101,9 @@ Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
     const sqlite::Holders holders = sqlite::find_holders(info.real_path, shared_memory);
     // What an archive was unpacked into has no name that others could open it by.
     const bool unnamed = info.real_path.starts_with("/proc/self/fd/");
-    const bool detached = unnamed || (info.wal_mode && !holders.any());
-    const auto mode = detached ? sqlite::Database::Mode::detached : sqlite::Database::Mode::read;
-    const auto access = detached        ? Connection::Access::detached
+    const bool lockless = unnamed || (info.wal_mode && !holders.any());
+    const auto mode = lockless ? sqlite::Database::Mode::lockless : sqlite::Database::Mode::read;
+    const auto access = lockless        ? Connection::Access::lockless
                         : info.wal_mode ? Connection::Access::live
                                         : Connection::Access::shared;
     Connection c{sqlite::Database::open(info.real_path, mode), access, seen};
@@ -135,7 +136,7 @@ void on_connections(
                 // open) stands for both. A second lock would wait for ever behind a writer that waits for the
                 // first.
                 const sqlite::Database own =
-                    sqlite::Database::open(real_path, sqlite::Database::Mode::detached);
+                    sqlite::Database::open(real_path, sqlite::Database::Mode::lockless);
                 work(own, 1, failed);
             } catch (...) {
                 error = std::current_exception();
@@ -152,6 +153,10 @@ void on_connections(
     }
     if (second.joinable()) second.join();
     if (error) std::rethrow_exception(error);
+}
+
+std::string sqlite_version() {
+    return sqlite::library_version();
 }
 
 }  // namespace kvctl::store

@@ -26,7 +26,7 @@ inline constexpr std::string_view k_sqlite_magic{"SQLite format 3\0", 16};
 struct Connection {
     enum class Access {
         shared,    ///< rollback journal: SQLite's own shared lock holds writers off
-        detached,  ///< WAL, and nobody has it open
+        lockless,  ///< WAL, and nobody has it open
         live,      ///< WAL, and somebody has it open
         owned,     ///< inside a writer's own exclusive transaction
     };

@@ -9,7 +9,7 @@ namespace kvctl::store {
 namespace {
 
 // A file name inside a URI: '%', '?' and '#' would end it or begin an escape.
-std::string uri_of(const std::string& path, bool detached) {
+std::string uri_of(const std::string& path, bool lockless) {
     std::string uri = "file:";
     for (const char c : path) {
         if (c == '%' || c == '?' || c == '#') {
@@ -21,7 +21,7 @@ std::string uri_of(const std::string& path, bool detached) {
             uri += c;
         }
     }
-    return uri + (detached ? "?mode=ro&vfs=kvctl-detached" : "?mode=ro");
+    return uri + (lockless ? "?mode=ro&vfs=kvctl-lockless" : "?mode=ro");
 }
 
 std::vector<std::string> column_of(const sqlite::Database& db, const char* sql) {
@@ -51,7 +51,7 @@ std::string plain_columns(const sqlite::Database& db, const std::string& table) 
 }  // namespace
 
 sqlite::Database create_like(const std::string& path, const sqlite::Database& source,
-                             const StoreInfo& source_info, bool detached) {
+                             const StoreInfo& source_info, bool lockless) {
     sqlite::Database db = sqlite::Database::open(path, sqlite::Database::Mode::create);
     const auto pragma = [&](const char* name) {
         return source.text(std::string("PRAGMA main.") + name).value_or("");
@@ -62,7 +62,7 @@ sqlite::Database create_like(const std::string& path, const sqlite::Database& so
     db.exec("PRAGMA auto_vacuum=" + pragma("auto_vacuum"));
     // For all files or for the new one alone: without its own -shm a WAL is only read in this mode, and a
     // source that others have open cannot be read in it.
-    db.exec(detached ? "PRAGMA locking_mode=EXCLUSIVE" : "PRAGMA main.locking_mode=EXCLUSIVE");
+    db.exec(lockless ? "PRAGMA locking_mode=EXCLUSIVE" : "PRAGMA main.locking_mode=EXCLUSIVE");
     db.exec("PRAGMA journal_mode=OFF");
     db.exec("PRAGMA synchronous=OFF");
     // Rows come in order, so few pages are wanted again, and indexes are sorted in pieces of this size:
@@ -71,11 +71,11 @@ sqlite::Database create_like(const std::string& path, const sqlite::Database& so
     db.exec("PRAGMA cache_size=-4096");
     db.exec("PRAGMA application_id=" + pragma("application_id"));
     db.exec("PRAGMA user_version=" + pragma("user_version"));
-    db.prepare("ATTACH ?1 AS src").bind_text(1, uri_of(source_info.real_path, detached)).run();
+    db.prepare("ATTACH ?1 AS src").bind_text(1, uri_of(source_info.real_path, lockless)).run();
     // Each index is built by reading the new table through; mapped, that is a third of the run less. Nobody
     // else writes either file meanwhile, so neither can shrink under the map.
     db.exec("PRAGMA main.mmap_size=1099511627776");
-    if (detached) db.exec("PRAGMA src.mmap_size=1099511627776");
+    if (lockless) db.exec("PRAGMA src.mmap_size=1099511627776");
     db.exec("PRAGMA src.cell_size_check=ON");
     return db;
 }

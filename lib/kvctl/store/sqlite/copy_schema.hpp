@@ -8,10 +8,10 @@ namespace kvctl::store {
 
 /// Opens `path` (an empty file) as a new database with the page size, reserved bytes, encoding, auto_vacuum,
 /// user_version and application_id of `source`, no journal and no syncs: whoever publishes the file syncs it.
-/// The source is attached as "src": without locks when `detached` (its holder is this process), else as any
+/// The source is attached as "src": without locks when `lockless` (its holder is this process), else as any
 /// reader.
 [[nodiscard]] sqlite::Database create_like(const std::string& path, const sqlite::Database& source,
-                                           const StoreInfo& source_info, bool detached);
+                                           const StoreInfo& source_info, bool lockless);
 
 /// Every table of src made in main, still empty and without its indexes; SQLite's own tables included.
 void copy_tables(const sqlite::Database& db);

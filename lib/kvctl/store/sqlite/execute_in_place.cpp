@@ -66,7 +66,7 @@ class Verification {
           current_(store.head().current),
           rows_(count_rows(store.db(), store.table().name)),
           with_bytes_(with_bytes),
-          digest_(mvcc::digest_rows(index, plan.above, &plan.removed_slots, with_bytes)) {}
+          digest_(mvcc::digest_rows(index, plan.slot_end, &plan.removed_slots, with_bytes)) {}
 
     // `bookkeeping` rows more (or fewer) than before stand in the table beside the plan's.
     void check(std::int64_t bookkeeping) {
@@ -143,7 +143,7 @@ void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, con
                      const Execution& execution) {
     SqliteStore& store = writable.store();
     sqlite::Database& db = store.db();
-    const bool kine = store.info().layout == Layout::kine;
+    const bool kine = store.in_kine_table();
     sqlite::Transaction transaction(db, sqlite::Transaction::Kind::immediate);
     const std::vector<IndexInfo> indexes = droppable_indexes(store.table());
     const bool rebuild = !indexes.empty() && rebuilds_indexes(plan);
@@ -157,7 +157,7 @@ void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, con
     }
     if (execution.progress != nullptr) execution.progress->update("deleting", 0, 0);
     const std::uint64_t deleted =
-        kine ? delete_kine(db, index, plan.removed_slots, plan.above)
+        kine ? delete_kine(db, index, plan.removed_slots, plan.slot_end)
              : delete_native(db, index, plan.removed_slots, MainRevision(k_lowest_revision),
                              plan.compacted_after, store.in_order());
     if (deleted != plan.removed.revisions) {
@@ -186,7 +186,7 @@ void run_batches(SqliteWritable& writable, const mvcc::TreeIndex& index, const m
                  const Execution& execution, std::int64_t batch) {
     SqliteStore& store = writable.store();
     sqlite::Database& db = store.db();
-    const bool kine = store.info().layout == Layout::kine;
+    const bool kine = store.in_kine_table();
     // The store is this process's alone from before the first batch to behind the last: once is enough.
     store.check_indexes(IndexChoice::all);
     const Batches batches(index, plan, store.info().layout, batch);

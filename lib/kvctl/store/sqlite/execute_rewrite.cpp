@@ -38,7 +38,7 @@ std::string selected_columns(const SqliteStore& store, const mvcc::CompactionPla
 // copied.
 void copy_survivors(sqlite::Database& db, SqliteStore& store, const mvcc::TreeIndex& index,
                     const mvcc::CompactionPlan& plan, const Execution& execution) {
-    const bool kine = store.info().layout == Layout::kine;
+    const bool kine = store.in_kine_table();
     SlotCursor cursor(index);
     std::uint64_t seen = 0;
     db.add_predicate("kvctl_stays", kine ? 1 : 2, [&](std::int64_t main, std::int64_t sub) {
@@ -100,15 +100,15 @@ void copy_survivors(sqlite::Database& db, SqliteStore& store, const mvcc::TreeIn
 }
 
 void build(const TempFile& file, SqliteStore& store, const mvcc::TreeIndex& index,
-           const mvcc::CompactionPlan& plan, const Execution& execution, bool detached,
+           const mvcc::CompactionPlan& plan, const Execution& execution, bool lockless,
            const std::function<void()>& rows_copied = {}) {
-    sqlite::Database db = create_like(file.path(), store.db(), store.info(), detached);
+    sqlite::Database db = create_like(file.path(), store.db(), store.info(), lockless);
     const EarlySync early(file);
     db.exec("BEGIN");
     copy_tables(db);
     // What is copied from here on is what SQLite shows now, and the plan was made from what it showed then.
     // Of kine all rows are compared with the plan, and a server that writes on is no reason to stop.
-    if (!detached && store.info().layout != Layout::kine && store.changed()) throw_changed(store.info().path);
+    if (!lockless && !store.in_kine_table() && store.changed()) throw_changed(store.info().path);
     // Planning read the table's pages with this check on; a mapped page is checked whenever it is met again,
     // which took a third of the time that few rows among many take.
     db.exec("PRAGMA cell_size_check=OFF");
@@ -146,7 +146,7 @@ void verify(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& 
                                             "; 'kvctl check' tells what is wrong with the store");
     };
     OpenOptions options;
-    options.layout = store.info().layout;
+    options.layout = store.in_kine_table() ? Layout::kine : Layout::native;
     const StoreInfo info = inspect_file(path, path);
     const std::unique_ptr<SqliteStore> copy = make_sqlite_store(info, open_for_reading(info, 0), options);
     Findings findings;
@@ -202,20 +202,25 @@ void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, con
     writable.replace_by(replacement);
 }
 
-void SqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                                  const Execution& execution, const std::string& output) {
-    expect_new(output);
+void SqliteStore::copy_compacted(const TempFile& file, const mvcc::TreeIndex& index,
+                                 const mvcc::CompactionPlan& plan, const Execution& execution) {
     SqliteStore& store = *this;
     check_copyable(store);
-    TempFile file(output);
     copy_one_moment(store, [&] {
         in_the_name_of(store, file, [&] {
-            build(file, store, index, plan, execution, store.detached());
+            build(file, store, index, plan, execution, store.lockless());
             verify(file.path(), store, index, plan, execution);
         });
     });
-    if (store.info().wal_mode) mark_wal_mode(file);
-    file.take_identity_of(store.info().real_path);
+}
+
+void SqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                                  const Execution& execution, const std::string& output) {
+    expect_new(output);
+    TempFile file(output);
+    copy_compacted(file, index, plan, execution);
+    if (info().wal_mode) mark_wal_mode(file);
+    file.take_identity_of(info().real_path);
     file.sync();
     check_interrupt();
     file.publish_as_new(output);

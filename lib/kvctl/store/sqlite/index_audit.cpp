@@ -11,7 +11,8 @@ constexpr std::uint64_t k_parallel_from_pages = 5000;
 
 }  // namespace
 
-void IndexAudit::begin(const TableInfo& table, std::string_view columns, std::size_t identity) {
+void IndexAudit::begin(const TableInfo& table, std::span<const sqlite::ScanColumn> columns,
+                       std::size_t identity) {
     contents_.emplace(table, columns, identity);
     table_ = table.name;
     gathered_ = false;

@@ -2,8 +2,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
-#include <string_view>
 
 #include "kvctl/store/sqlite/connection.hpp"
 #include "kvctl/store/sqlite/index_check.hpp"
@@ -15,7 +15,7 @@ namespace kvctl::store {
 class IndexAudit {
   public:
     /// Forgets what was gathered: a scan is about to begin.
-    void begin(const TableInfo& table, std::string_view columns, std::size_t identity);
+    void begin(const TableInfo& table, std::span<const sqlite::ScanColumn> columns, std::size_t identity);
     /// What the scan gathers in; null unless begin() was called.
     [[nodiscard]] IndexContents* contents() noexcept { return contents_ ? &*contents_ : nullptr; }
     /// The scan has gathered from every row.

@@ -4,6 +4,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/sqlite/page_row.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -20,7 +21,8 @@ std::uint64_t mixed(std::uint64_t h) noexcept {
     return h ^ (h >> 32);
 }
 
-std::uint64_t hash_of(const sqlite::Value& v) noexcept {
+template <class Cell>
+std::uint64_t hash_of(const Cell& v) noexcept {
     const sqlite::Type type = v.type();
     const std::uint64_t h = static_cast<std::uint64_t>(type) + 1;
     if (type == sqlite::Type::null) return h;
@@ -33,13 +35,9 @@ bool is_known_condition(const IndexInfo& index) {
     return index.sql.ends_with(wanted) && std::count(index.sql.begin(), index.sql.end(), '(') == 1;
 }
 
-std::vector<std::string> split(std::string_view list) {
+std::vector<std::string> sql_of_each(std::span<const sqlite::ScanColumn> columns) {
     std::vector<std::string> all;
-    while (!list.empty()) {
-        const std::size_t comma = std::min(list.find(", "), list.size());
-        all.emplace_back(list.substr(0, comma));
-        list.remove_prefix(std::min(list.size(), comma + 2));
-    }
+    for (const sqlite::ScanColumn& c : columns) all.push_back(sqlite::sql_of({&c, 1}));
     return all;
 }
 
@@ -51,8 +49,9 @@ std::optional<std::size_t> place_of(const std::vector<std::string>& list, std::s
 
 }  // namespace
 
-IndexContents::IndexContents(const TableInfo& table, std::string_view scanned, std::size_t identity)
-    : table_(table.name), scanned_(split(scanned)), identity_(identity) {
+IndexContents::IndexContents(const TableInfo& table, std::span<const sqlite::ScanColumn> scanned,
+                             std::size_t identity)
+    : table_(table.name), scanned_(sql_of_each(scanned)), identity_(identity) {
     for (std::size_t i = 0; i < identity; ++i) wanted_.push_back(i);
     const std::optional<std::size_t> name = place_of(scanned_, "name");
     const std::optional<std::size_t> previous = place_of(scanned_, "prev_revision");
@@ -91,13 +90,14 @@ void IndexContents::add_entry(const Compared& index, const std::vector<std::uint
     sum.sum += h;
 }
 
-void IndexContents::add(const sqlite::Values& row, Sums& sums) const {
+template <class Row>
+void IndexContents::add(const Row& row, Sums& sums) const {
     for (const std::size_t c : wanted_) sums.hashes[c] = hash_of(row[c]);
     for (std::size_t i = 0; i < compared_.size(); ++i) {
         const Compared& index = compared_[i];
         if (index.condition) {
-            const sqlite::Value name = row[index.condition->name];
-            const sqlite::Value previous = row[index.condition->previous];
+            const auto name = row[index.condition->name];
+            const auto previous = row[index.condition->previous];
             if (name.null() || (name.type() == sqlite::Type::text && name.bytes() == k_compact_row_name) ||
                 previous.null() || (previous.type() == sqlite::Type::integer && previous.integer() == 0)) {
                 continue;
@@ -106,6 +106,9 @@ void IndexContents::add(const sqlite::Values& row, Sums& sums) const {
         add_entry(index, sums.hashes, sums.of[i]);
     }
 }
+
+template void IndexContents::add(const sqlite::Values& row, Sums& sums) const;
+template void IndexContents::add(const sqlite::PageRow& row, Sums& sums) const;
 
 void IndexContents::merge(const Sums& sums) {
     for (std::size_t i = 0; i < compared_.size(); ++i) {

@@ -1,11 +1,12 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "kvctl/sqlite/database.hpp"
+#include "kvctl/sqlite/scan_column.hpp"
 #include "kvctl/store/sqlite/schema.hpp"
 
 namespace kvctl::store {
@@ -32,15 +33,16 @@ class IndexContents {
         std::vector<std::uint64_t> hashes;  // of the row at hand, one a scanned column
     };
 
-    /// `scanned`: the columns of the rows that add() gets, comma-separated; the first `identity` of them tell
+    /// `scanned`: the columns of the rows that add() gets; the first `identity` of them tell
     /// a row from every other.
-    IndexContents(const TableInfo& table, std::string_view scanned, std::size_t identity);
+    IndexContents(const TableInfo& table, std::span<const sqlite::ScanColumn> scanned, std::size_t identity);
 
     [[nodiscard]] Sums no_rows() const {
         return {std::vector<Sum>(compared_.size()), std::vector<std::uint64_t>(scanned_.size())};
     }
     /// Of one stretch of the table; several threads may, with sums of their own.
-    void add(const sqlite::Values& row, Sums& sums) const;
+    template <class Row>  // sqlite::Values or PageRow
+    void add(const Row& row, Sums& sums) const;
     void merge(const Sums& sums);
 
     /// One index to read, or half of it.

@@ -60,7 +60,7 @@ std::uint64_t other_pages(SqliteStore& store) {
 
 RowOrder order_of_rows(SqliteStore& store, const mvcc::TreeIndex& index) {
     RowOrder order{false, {}};
-    if (store.info().layout == Layout::kine || store.in_order()) return order;
+    if (store.in_kine_table() || store.in_order()) return order;
     order.slots.reserve(index.total().revisions);
     store.db().scan("main, sub", "revision NOT INDEXED", {}, [&](const sqlite::Values& row) {
         const Slot s = index.find_slot({row[0].integer(), row[1].integer()});
@@ -71,7 +71,7 @@ RowOrder order_of_rows(SqliteStore& store, const mvcc::TreeIndex& index) {
 
 std::vector<std::uint32_t> old_value_bytes(SqliteStore& store, const mvcc::TreeIndex& index,
                                            const mvcc::CompactionPlan& plan) {
-    std::vector<std::uint32_t> bytes(plan.above, 0);
+    std::vector<std::uint32_t> bytes(plan.slot_end, 0);
     store.db().scan("id, length(old_value)", "kine NOT INDEXED WHERE id <= ?1 AND old_value IS NOT NULL",
                     {plan.compacted_after.value()}, [&](const sqlite::Values& row) {
                         const Slot s = index.find_slot({row[0].integer(), 0});
@@ -85,7 +85,7 @@ std::uint64_t predict_file_bytes(const SqliteStore& store, const mvcc::TreeIndex
                                  const mvcc::CompactionPlan& plan, std::uint64_t other_pages,
                                  const std::vector<std::uint32_t>& old_values, const RowOrder& order) {
     const std::uint64_t usable = store.info().usable_size();
-    const bool kine = store.info().layout == Layout::kine;
+    const bool kine = store.in_kine_table();
     TablePages table(usable);
     std::vector<IndexShape> shapes;
     std::vector<IndexPages> indexes;

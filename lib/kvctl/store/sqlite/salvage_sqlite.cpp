@@ -336,7 +336,7 @@ void salvage_native(Copy& copy, const Database& to) {
 
 Salvaged salvage_sqlite(const std::string& path, const std::string& file, std::optional<Layout> layout,
                         const TempFile& made, Progress* progress) {
-    const Database from = Database::open(file, Database::Mode::detached);
+    const Database from = Database::open(file, Database::Mode::lockless);
     bool kine = false;
     try {
         kine = layout ? *layout == Layout::kine : KineStore::find_table(from).has_value();

@@ -115,7 +115,7 @@ std::uint64_t deletes_bytes(const SqliteStore& store, const mvcc::TreeIndex& ind
     } else {
         std::vector<Slot> rows;
         rows.reserve(plan.removed.revisions);
-        index.for_each_row(0, plan.above, [&](Slot s) {
+        index.for_each_row(0, plan.slot_end, [&](Slot s) {
             if (plan.removed_slots.contains(s)) rows.push_back(s);
         });
         const bool rebuild = !store.table().indexes.empty() && rebuilds_indexes(plan);

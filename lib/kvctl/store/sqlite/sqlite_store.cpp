@@ -2,18 +2,21 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <limits>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/sqlite/table_pages.hpp"
 
 namespace kvctl::store {
 namespace {
 
 // Below this many rowids a second thread costs more than it brings.
 constexpr std::int64_t k_parallel_from = 50000;
+constexpr std::size_t k_parallel_from_nodes = 8;  // of some hundred leaves each
 constexpr std::int64_t k_chunks = 64;
 constexpr std::int64_t k_lowest = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t k_highest = std::numeric_limits<std::int64_t>::max();
@@ -50,22 +53,121 @@ bool SqliteStore::changed() const {
 }
 
 void SqliteStore::check_unchanged() const {
-    if (connection_.access == Connection::Access::detached &&
+    if (connection_.access == Connection::Access::lockless &&
         fingerprint(info_.real_path) != connection_.seen) {
         throw Error(ErrorKind::busy,
                     info_.path + ": was changed by another process while it was read; try again");
     }
 }
 
+struct SqliteStore::Gathered {
+    explicit Gathered(const IndexContents* contents) {
+        if (contents != nullptr) sums.fill(contents->no_rows());
+    }
+    std::array<FindingLog, 2> logs;
+    std::array<IndexContents::Sums, 2> sums;
+    std::atomic<std::uint64_t> rows{0};
+};
+
 bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress) {
+    IndexContents* const contents = audit_.contents();
+    const auto finish = [&](Gathered& gathered) {
+        for (const FindingLog& log : gathered.logs) findings.add(log);
+        if (contents != nullptr) {
+            for (const IndexContents::Sums& s : gathered.sums) contents->merge(s);
+            audit_.complete();
+        }
+        rows_read_ = gathered.rows;
+        return index.seal();
+    };
+    {
+        Gathered gathered(contents);
+        from_pages_ = scan_pages(index, gathered, progress);
+        if (from_pages_) return finish(gathered);
+    }
+    begin_scan();
+    index.clear();
+    Gathered gathered(contents);
+    scan_rowids(index, gathered, progress);
+    return finish(gathered);
+}
+
+std::optional<std::vector<sqlite::PageRow::Place>> SqliteStore::places_in_record() const {
+    std::vector<sqlite::PageRow::Place> places;
+    for (const sqlite::ScanColumn& scanned : scan_columns()) {
+        std::size_t at = 0;
+        while (at < table_.columns.size() && !same_name(table_.columns[at].name, scanned.name)) {
+            // What a generated column holds may be stored or not.
+            if (table_.columns[at].generated) return std::nullopt;
+            ++at;
+        }
+        if (at >= std::min(table_.columns.size(), sqlite::PageRow::k_most_columns)) return std::nullopt;
+        // An integer is stored where a real number is meant.
+        if (affinity_of(table_.columns[at].type) == Affinity::real) return std::nullopt;
+        places.push_back({at, scanned.what, same_name(scanned.name, rowid_column())});
+    }
+    return places;
+}
+
+bool SqliteStore::scan_pages(mvcc::TreeIndex& index, Gathered& gathered, Progress* progress) {
+    const bool may_change = connection_.access == Connection::Access::live ||
+                            (connection_.access == Connection::Access::owned && db().in_transaction());
+    if (may_change || table_.without_rowid || !sqlite::PageFile::allowed()) return false;
+    const auto places = places_in_record();
+    sqlite::Statement root =
+        db().prepare("SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?1");
+    root.bind_text(1, table_.name);
+    if (!places || !root.step()) return false;
+    const auto root_page = static_cast<std::uint32_t>(root.integer(0));
+    root.reset();
+    const std::optional<sqlite::PageFile> file = sqlite::PageFile::of(db());
+    if (!file) return false;
+    const std::optional<sqlite::TablePages> table = sqlite::TablePages::find(*file, root_page);
+    if (!table) return false;
+
+    const std::span<const sqlite::TablePages::Node> nodes = table->nodes();
+    const std::size_t chunks = std::min<std::size_t>(nodes.size(), k_chunks);
+    index.add_segments(chunks);
+    IndexContents* const contents = audit_.contents();
+    std::atomic<std::size_t> next{0};
+    std::atomic<bool> sound{true};
+    on_connections(
+        connection_, info_.real_path, nodes.size() >= k_parallel_from_nodes,
+        [&](const sqlite::Database& connection, std::size_t which, const std::atomic<bool>& failed) {
+            std::optional<sqlite::PageFile> own;
+            if (which != 0) own = sqlite::PageFile::of(connection, file->frames());
+            if (which != 0 && !own) return;  // the first thread reads everything
+            for (std::size_t i = next++; i < chunks && sound && !failed; i = next++) {
+                check_interrupt();
+                Sink sink{index, i, {}, {}};
+                std::uint64_t seen = 0;
+                const std::size_t from = nodes.size() * i / chunks;
+                const bool all = table->each_row(own ? *own : *file,
+                                                 nodes.subspan(from, nodes.size() * (i + 1) / chunks - from),
+                                                 *places, [&](const sqlite::PageRow& row) {
+                                                     ++seen;
+                                                     take_row(row, sink);
+                                                     if (contents != nullptr)
+                                                         contents->add(row, gathered.sums[which]);
+                                                 });
+                if (!all) sound = false;
+                gathered.rows += seen;
+                index.add(sink.segment, sink.batch);
+                gathered.logs[which].add(sink.findings);
+                if (progress != nullptr && which == 0) progress->update("reading", i + 1, chunks);
+            }
+        });
+    return sound;
+}
+
+void SqliteStore::scan_rowids(mvcc::TreeIndex& index, Gathered& gathered, Progress* progress) {
     // Not by an index, which may hold other rows: kine has one by id.
     const std::string table = sqlite::quote_name(table_.name) + " NOT INDEXED";
     const std::int64_t lowest = db().integer("SELECT min(rowid) FROM " + table).value_or(0);
     const std::int64_t highest = db().integer("SELECT max(rowid) FROM " + table).value_or(-1);
-    rows_read_ = 0;
     if (highest < lowest) {
         index.add_segments(1);
-        return index.seal();
+        return;
     }
     const std::uint64_t span = static_cast<std::uint64_t>(highest) - static_cast<std::uint64_t>(lowest);
     const bool many = span >= static_cast<std::uint64_t>(k_parallel_from);
@@ -73,12 +175,9 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
     const std::uint64_t step = span / static_cast<std::uint64_t>(chunks) + 1;
     index.add_segments(static_cast<std::size_t>(chunks));
 
-    std::atomic<std::int64_t> next{0};
-    std::atomic<std::uint64_t> rows{0};
-    std::array<FindingLog, 2> logs;
-    std::array<IndexContents::Sums, 2> sums;
+    const std::string columns = sql_of(scan_columns());
     IndexContents* const contents = audit_.contents();
-    if (contents != nullptr) sums.fill(contents->no_rows());
+    std::atomic<std::int64_t> next{0};
     on_connections(
         connection_, info_.real_path, many,
         [&](const sqlite::Database& connection, std::size_t which, const std::atomic<bool>& failed) {
@@ -89,30 +188,23 @@ bool SqliteStore::scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progres
                 const std::uint64_t from =
                     static_cast<std::uint64_t>(lowest) + step * static_cast<std::uint64_t>(i);
                 // The ends are open: in a damaged tree the row found last need not be the last.
-                connection.scan(scan_columns(), table + " WHERE rowid BETWEEN ?1 AND ?2",
+                connection.scan(columns, table + " WHERE rowid BETWEEN ?1 AND ?2",
                                 {i == 0 ? k_lowest : static_cast<std::int64_t>(from),
                                  i + 1 == chunks ? k_highest : static_cast<std::int64_t>(from + step - 1)},
                                 [&](const sqlite::Values& row) {
                                     ++seen;
                                     take_row(row, sink);
-                                    if (contents != nullptr) contents->add(row, sums[which]);
+                                    if (contents != nullptr) contents->add(row, gathered.sums[which]);
                                 });
-                rows += seen;
+                gathered.rows += seen;
                 index.add(sink.segment, sink.batch);
-                logs[which].add(sink.findings);
+                gathered.logs[which].add(sink.findings);
                 if (progress != nullptr && which == 0) {
                     progress->update("reading", static_cast<std::uint64_t>(i + 1),
                                      static_cast<std::uint64_t>(chunks));
                 }
             }
         });
-    for (const FindingLog& log : logs) findings.add(log);
-    if (contents != nullptr) {
-        for (const IndexContents::Sums& s : sums) contents->merge(s);
-        audit_.complete();
-    }
-    rows_read_ = rows;
-    return index.seal();
 }
 
 void SqliteStore::doubt_indexes() {
@@ -133,7 +225,7 @@ void SqliteStore::check_indexes(IndexChoice choice) {
 std::string SqliteStore::index_fault(IndexChoice choice) {
     if (!audit_.gathered()) {
         doubt_indexes();
-        audit_.gather(db(), scan_columns());
+        audit_.gather(db(), sql_of(scan_columns()));
     }
     return audit_.fault(connection_, info_, choice, head().current.value() / 2);
 }
@@ -152,7 +244,7 @@ std::uint64_t SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findi
     }
     Sink sink{index, 0, {}, {}};
     std::uint64_t seen = 0;
-    db().scan(scan_columns(),
+    db().scan(sql_of(scan_columns()),
               sqlite::quote_name(table_.name) + " INDEXED BY " + sqlite::quote_name(primary) +
                   " WHERE main BETWEEN ?1 AND ?2",
               {std::numeric_limits<std::int64_t>::min(), upto.value()}, [&](const sqlite::Values& row) {
@@ -175,15 +267,15 @@ mvcc::TreeIndex SqliteStore::load_upto(const mvcc::CompactionRules& rules, MainR
     } else {
         index.add_segments(1);
         Sink sink{index, 0, {}, {}};
-        const bool rowid_is_revision = info_.layout == Layout::kine;
+        const bool rowid_is_revision = in_kine_table();
         std::int64_t last = upto.value();
         if (!rowid_is_revision) {
             last = db().integer("SELECT rowid FROM revision WHERE main <= " + std::to_string(last) +
                                 " ORDER BY main DESC, sub DESC LIMIT 1")
                        .value_or(std::numeric_limits<std::int64_t>::min());
         }
-        db().scan(scan_columns(), sqlite::quote_name(table_.name) + " NOT INDEXED WHERE rowid <= ?1", {last},
-                  [&](const sqlite::Values& row) { take_row(row, sink); });
+        db().scan(sql_of(scan_columns()), sqlite::quote_name(table_.name) + " NOT INDEXED WHERE rowid <= ?1",
+                  {last}, [&](const sqlite::Values& row) { take_row(row, sink); });
         index.add(0, sink.batch);
         log.add(sink.findings);
         if (!index.seal())
@@ -216,7 +308,7 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
                          std::nullopt});
             }
         }
-        if (connection_.access == Connection::Access::detached &&
+        if (connection_.access == Connection::Access::lockless &&
             fingerprint(info_.real_path) != connection_.seen) {
             if (attempt == 3) check_unchanged();
             connection_.db.close();
@@ -226,7 +318,7 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
         }
         // A native row that could not be taken makes the two ends differ; a kine store's compact rows are
         // seen whatever the others are.
-        if (log.empty() || info_.layout == Layout::kine) check_head(index);
+        if (log.empty() || in_kine_table()) check_head(index);
         for (Finding& f : log.take()) findings.push_back(std::move(f));
         return index;
     }

@@ -2,18 +2,23 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/sqlite/database.hpp"
+#include "kvctl/sqlite/page_row.hpp"
+#include "kvctl/sqlite/scan_column.hpp"
 #include "kvctl/store/sqlite/connection.hpp"
 #include "kvctl/store/sqlite/index_audit.hpp"
 #include "kvctl/store/sqlite/schema.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {
+
+class TempFile;
 
 /// What the two SQLite layouts share: the connection, and loading rows on two threads where that is safe and
 /// pays.
@@ -22,10 +27,14 @@ class SqliteStore : public Store {
     SqliteStore(StoreInfo info, Connection connection, int timeout_ms);
 
     [[nodiscard]] const StoreInfo& info() const override { return info_; }
+    /// The rows stand in a table of kine's, whatever brought it here: one row a revision, its id.
+    [[nodiscard]] bool in_kine_table() const noexcept { return info_.layout != Layout::native; }
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress) override;
     void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                          const Execution& execution, const std::string& output) override;
+    [[nodiscard]] std::optional<PageMap> page_map(const mvcc::TreeIndex& index, const mvcc::SlotSet& live,
+                                                  Progress* progress) override;
     /// Refused when the revision table has a trigger, a generated column, or a column that is not the
     /// layout's and has no default: what a write would do then is not known.
     void check_executable(Findings& findings) override;
@@ -35,6 +44,9 @@ class SqliteStore : public Store {
                                             Findings& findings);
     /// Whether the last load() found the rows standing in revision order.
     [[nodiscard]] bool in_order() const noexcept { return in_order_; }
+
+    /// Whether the last load() took them from the pages themselves.
+    [[nodiscard]] bool from_pages() const noexcept { return from_pages_; }
 
     /// Rows the last load() met in the table, those included that have no place in the index. A damaged table
     /// can hide rows from a search by rowid: whoever copies it counts again.
@@ -46,8 +58,8 @@ class SqliteStore : public Store {
     [[nodiscard]] sqlite::Database& db() noexcept { return connection_.db; }
     [[nodiscard]] const TableInfo& table() const noexcept { return table_; }
     /// Read without locks, because nobody had the WAL-mode file open.
-    [[nodiscard]] bool detached() const noexcept {
-        return connection_.access == Connection::Access::detached;
+    [[nodiscard]] bool lockless() const noexcept {
+        return connection_.access == Connection::Access::lockless;
     }
     [[nodiscard]] bool changed() const override;
     [[nodiscard]] bool reads_snapshot() const noexcept override {
@@ -66,6 +78,10 @@ class SqliteStore : public Store {
     void refresh_info();
 
   protected:
+    /// Writes what the plan leaves into `file`, reads it back and compares it with the plan. The file is not
+    /// yet synced.
+    void copy_compacted(const TempFile& file, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                        const Execution& execution);
     /// What a scan of one stretch hands each row to.
     struct Sink {
         mvcc::TreeIndex& index;
@@ -77,18 +93,21 @@ class SqliteStore : public Store {
         }
     };
     /// Columns to scan, and what to make of a row of them.
-    [[nodiscard]] virtual std::string scan_columns() const = 0;
+    [[nodiscard]] virtual std::span<const sqlite::ScanColumn> scan_columns() const noexcept = 0;
     virtual void take_row(const sqlite::Values& row, Sink& sink) const = 0;
+    virtual void take_row(const sqlite::PageRow& row, Sink& sink) const = 0;
+    /// Which column is the rowid itself; empty: none.
+    [[nodiscard]] virtual std::string_view rowid_column() const noexcept = 0;
     [[nodiscard]] virtual bool with_prev_revision() const noexcept = 0;
     /// Behind a scan of sound rows: throws damaged where head(), which asks an index, says otherwise than the
     /// rows.
     virtual void check_head(const mvcc::TreeIndex& index) = 0;
+    /// Called before a scan; the counters a scan gathers beside the index start anew.
     virtual void begin_scan() {}
     /// How many of the scanned columns tell a row from every other.
     [[nodiscard]] virtual std::size_t identity_columns() const noexcept = 0;
-    /// Called before a scan; the counters a scan gathers beside the index start anew.
     void set_table(TableInfo table) { table_ = std::move(table); }
-    /// Throws busy when a detached file changed since it was opened.
+    /// Throws busy when a lockless file changed since it was opened.
     void check_unchanged() const;
 
     StoreInfo info_;
@@ -98,13 +117,22 @@ class SqliteStore : public Store {
     Fingerprint first_seen_;
 
   private:
+    /// What two threads gather beside the index.
+    struct Gathered;
     [[nodiscard]] bool scan_all(mvcc::TreeIndex& index, FindingLog& findings, Progress* progress);
+    /// From the table's pages. False: they are not all as expected, and what was taken from them says
+    /// nothing.
+    [[nodiscard]] bool scan_pages(mvcc::TreeIndex& index, Gathered& gathered, Progress* progress);
+    void scan_rowids(mvcc::TreeIndex& index, Gathered& gathered, Progress* progress);
+    /// Where the scanned columns stand in a record; nullopt: that cannot be told.
+    [[nodiscard]] std::optional<std::vector<sqlite::PageRow::Place>> places_in_record() const;
     /// How many rows it met.
     std::uint64_t scan_sorted(mvcc::TreeIndex& index, FindingLog& findings, MainRevision upto);
     /// Empty: those of this choice hold what the table does.
     [[nodiscard]] std::string index_fault(IndexChoice choice);
     TableInfo table_;
     bool in_order_ = false;
+    bool from_pages_ = false;
     std::uint64_t rows_read_ = 0;
     IndexAudit audit_;  // gathers once doubt_indexes() was called
     bool indexes_sound_ = false;

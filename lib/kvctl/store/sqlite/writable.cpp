@@ -194,7 +194,7 @@ void SqliteStore::check_executable(Findings& findings) {
             {Finding::Severity::error, "not-executable", "table " + table_.name, message, std::nullopt});
         throw Error(ErrorKind::refused, message);
     };
-    const bool kine = info_.layout == Layout::kine;
+    const bool kine = in_kine_table();
     if (!table_.triggers.empty())
         refuse("the trigger '" + escape(table_.triggers.front()) + "'; drop it first");
     for (const Column& c : table_.columns) {

@@ -1,0 +1,118 @@
+#include "kvctl/dqlite/image.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/base/error.hpp"
+
+namespace kvctl::dqlite {
+namespace {
+
+// SQLite has no more pages than that; a number from a damaged command must not become a size.
+constexpr std::uint64_t k_most_pages = 0xFFFFFFFE;
+constexpr std::size_t k_page_count_at = 28;  // in the header on page 1
+constexpr off_t k_mode_at = 18;
+constexpr std::uint64_t k_lock_bytes = std::uint64_t{1} << 30;
+
+std::string temporary_folder() {
+    const char* const given = std::getenv("TMPDIR");
+    return given != nullptr && *given != '\0' ? given : "/tmp";
+}
+
+int open_unnamed(const std::string& folder) {
+    const int fd = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return fd;
+    // A file system without such files: one with a name, which it loses at once.
+    std::string path = folder + "/.kvctl-dqlite-XXXXXX";
+    const int named = ::mkostemp(path.data(), O_CLOEXEC);
+    if (named >= 0) ::unlink(path.c_str());
+    return named;
+}
+
+}  // namespace
+
+Image::Image(std::string name)
+    : name_(std::move(name)), folder_(temporary_folder()), fd_(open_unnamed(folder_)) {
+    if (fd_ < 0)
+        throw io_error(folder_, "cannot make a temporary file in it ($TMPDIR chooses another folder)", errno);
+}
+
+Image::Image(Image&& other) noexcept
+    : name_(std::move(other.name_)),
+      folder_(std::move(other.folder_)),
+      fd_(std::exchange(other.fd_, -1)),
+      page_size_(other.page_size_),
+      pages_(std::move(other.pages_)),
+      limit_(other.limit_),
+      missing_(other.missing_) {}
+
+Image::~Image() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+std::string Image::path() const {
+    return "/proc/self/fd/" + std::to_string(fd_);
+}
+
+bool Image::write(std::uint64_t page, std::string_view content) {
+    if (page_size_ == 0) page_size_ = static_cast<std::uint32_t>(content.size());
+    if (page_size_ == 0 || content.size() % page_size_ != 0) return false;
+    const std::uint64_t count = content.size() / page_size_;
+    if (page == 0 || count == 0 || page > limit_ || count > limit_ + 1 - page || limit_ > k_most_pages)
+        return false;
+    auto at = static_cast<off_t>((page - 1) * page_size_);
+    while (!content.empty()) {
+        const ssize_t n = ::pwrite(fd_, content.data(), content.size(), at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0)
+            throw io_error(folder_,
+                           "cannot write the database's pages there ($TMPDIR chooses another folder)", errno);
+        content.remove_prefix(static_cast<std::size_t>(n));
+        at += n;
+    }
+    for (std::uint64_t behind = pages_.size() + 1; behind < page + count; ++behind) {
+        pages_.push_back(holds_locks(behind));
+        if (!pages_.back()) ++missing_;
+    }
+    for (std::uint64_t i = page - 1; i < page - 1 + count; ++i) {
+        if (!pages_[i]) --missing_;
+        pages_[i] = true;
+    }
+    return true;
+}
+
+bool Image::holds_locks(std::uint64_t page) const noexcept {
+    return page == k_lock_bytes / page_size_ + 1;
+}
+
+bool Image::commit() {
+    std::array<unsigned char, 4> size{};
+    if (pages_.empty() || !pages_[0] ||
+        ::pread(fd_, size.data(), size.size(), k_page_count_at) != static_cast<ssize_t>(size.size()))
+        return false;
+    const std::uint64_t count = be32(size.data());
+    if (count == 0 || count > pages_.size()) return false;
+    if (count < pages_.size()) {
+        missing_ -= static_cast<std::uint64_t>(
+            std::count(pages_.begin() + static_cast<std::ptrdiff_t>(count), pages_.end(), false));
+        pages_.resize(count);
+        if (::ftruncate(fd_, static_cast<off_t>(bytes())) != 0)
+            throw io_error(folder_, "cannot cut a temporary file short", errno);
+    }
+    return missing_ == 0;
+}
+
+void Image::set_wal_mode(bool wal) {
+    const std::array<char, 2> mode{static_cast<char>(wal ? 2 : 1), static_cast<char>(wal ? 2 : 1)};
+    if (::pwrite(fd_, mode.data(), mode.size(), k_mode_at) != static_cast<ssize_t>(mode.size()))
+        throw io_error(folder_, "cannot write to a temporary file", errno);
+}
+
+}  // namespace kvctl::dqlite

@@ -1,0 +1,176 @@
+#include "kvctl/dqlite/log.hpp"
+
+#include "kvctl/dqlite/mapped.hpp"
+
+namespace kvctl::dqlite {
+namespace {
+
+Finding finding(Finding::Severity severity, const char* code, const std::string& where, std::string what) {
+    return {severity, code, where, std::move(what)};
+}
+
+std::string number(std::uint64_t n) {
+    return std::to_string(n);
+}
+
+class LogReader {
+  public:
+    LogReader(const Folder& folder, const LogPlan& plan, const std::function<bool(const LogEntry&)>& f,
+              Findings& findings)
+        : folder_(folder),
+          f_(f),
+          findings_(findings),
+          snapshot_(plan.snapshot),
+          last_closed_(plan.closed.empty() ? nullptr : &plan.closed.back()) {
+        end_.next = plan.first;
+    }
+
+    // False: the log ends here.
+    bool closed(const ClosedSegment& s) {
+        const Mapped file(folder_, s.name);
+        SegmentReader reader(file.bytes());
+        if (!entries(reader, s.name)) return false;
+        const LogIndex expected(s.last.value() + 1);
+        if (reader.fault().empty() && end_.next == expected && reader.offset() == file.bytes().size())
+            return true;
+        std::string what = reader.fault();
+        if (what.empty()) {
+            what = end_.next == expected ? "bytes follow the last entry"
+                                         : "it holds entries up to " + number(end_.next.value() - 1) +
+                                               ", its name says " + number(s.last.value());
+        }
+        const bool covered = s.last <= snapshot_;
+        findings_.push_back(finding(Finding::Severity::error, "segment", s.name,
+                                    what + ", at byte " + number(reader.offset()) + " behind entry " +
+                                        number(end_.next.value() - 1) + "; " + at_start(s, reader, covered)));
+        // What the snapshot holds already need not be read.
+        if (covered) end_.next = expected;
+        if (!covered) end_.complete = false;
+        return covered;
+    }
+
+    // An open one ends where a batch was not finished; that it does is no damage while nothing follows.
+    bool open(const OpenSegment& s) {
+        const Mapped file(folder_, s.name);
+        if (file.bytes().empty()) return true;
+        SegmentReader reader(file.bytes());
+        if (cut_short_ && !reader.unused()) {
+            findings_.push_back(
+                finding(Finding::Severity::error, "segment", s.name,
+                        "it follows " + cut_file_ + ", which ends inside a batch; dqlite sets it aside"));
+            end_.complete = false;
+            return false;
+        }
+        if (!entries(reader, s.name)) return false;
+        if (reader.fault().empty()) return true;
+        const bool more = find_batch(file.bytes(), reader.offset() + 8) != std::string_view::npos;
+        findings_.push_back(
+            finding(more ? Finding::Severity::error : Finding::Severity::warning, "segment", s.name,
+                    reader.fault() + ", at byte " + number(reader.offset()) + " behind entry " +
+                        number(end_.next.value() - 1) +
+                        (more ? "; whole batches follow, which dqlite sets aside without a word"
+                              : "; an entry that was being written is lost, as after a power cut")));
+        end_.complete = !more;
+        cut_short_ = true;
+        cut_file_ = s.name;
+        return true;
+    }
+
+    [[nodiscard]] LogEnd end() const { return end_; }
+
+  private:
+    // What dqlite makes of a damaged closed segment (1.11 tried on each kind of damage).
+    [[nodiscard]] std::string at_start(const ClosedSegment& s, const SegmentReader& reader,
+                                       bool covered) const {
+        const bool last = &s == last_closed_;
+        if (last && !reader.cut_short() && !reader.fault().empty())
+            return std::string(
+                       "when dqlite starts it moves the file away as corrupt-*, and goes on without its "
+                       "entries") +
+                   (covered ? ", which the snapshot holds" : "");
+        return "dqlite does not start: \"load closed segment " + s.name + ": entries batch " +
+               number(reader.batches() + 1) + " starting at byte " + number(reader.offset()) + "\"" +
+               (covered ? "; the snapshot holds its entries: move it and all segments before it out of the "
+                          "folder, "
+                          "and dqlite starts"
+                        : "");
+    }
+    bool entries(SegmentReader& reader, const std::string& name) {
+        while (reader.next()) {
+            for (const SegmentEntry& e : reader.entries()) {
+                if (!f_({end_.next, e.term, e.type, e.data, name})) return false;
+                end_.next = LogIndex(end_.next.value() + 1);
+            }
+        }
+        return true;
+    }
+    const Folder& folder_;
+    const std::function<bool(const LogEntry&)>& f_;
+    Findings& findings_;
+    LogIndex snapshot_;
+    const ClosedSegment* last_closed_;
+    LogEnd end_;
+    bool cut_short_ = false;
+    std::string cut_file_;
+};
+
+}  // namespace
+
+LogPlan plan_log(const Folder& folder, LogIndex snapshot) {
+    LogPlan plan;
+    plan.snapshot = snapshot;
+    plan.first = LogIndex(snapshot.value() + 1);
+    std::size_t from = folder.closed.size();
+    while (from > 0) {
+        const bool follows = from == folder.closed.size() ||
+                             folder.closed[from - 1].last.value() + 1 == folder.closed[from].first.value();
+        if (!follows) break;
+        --from;
+    }
+    const auto split = folder.closed.begin() + static_cast<std::ptrdiff_t>(from);
+    plan.left_out.assign(folder.closed.begin(), split);
+    plan.closed.assign(split, folder.closed.end());
+    // Segments that end before the snapshot say nothing of where the open ones begin: behind the snapshot.
+    if (!plan.closed.empty()) plan.first = plan.closed.front().first;
+    return plan;
+}
+
+void tell_left_out(const Folder& folder, const LogPlan& plan, LogIndex snapshot, Findings& findings) {
+    if (!plan.closed.empty() && plan.first.value() > snapshot.value() + 1) {
+        findings.push_back(finding(Finding::Severity::error, "gap-after-snapshot", plan.closed.front().name,
+                                   "closed segment " + plan.closed.front().name + " is past last snapshot " +
+                                       (snapshot.value() == 0 ? std::string("(there is none)")
+                                                              : "index " + number(snapshot.value())) +
+                                       ", as dqlite says at its start"));
+    }
+    for (const ClosedSegment& s : plan.left_out) {
+        if (s.last <= snapshot) continue;  // what a snapshot covers may have holes
+        findings.push_back(finding(Finding::Severity::error, "log-gap", s.name,
+                                   "entries are missing between it and the segment that follows"));
+    }
+    for (const OtherFile& f : folder.set_aside) {
+        findings.push_back(finding(Finding::Severity::warning, "set-aside", f.name,
+                                   "dqlite moved it away when it started: entries in it are in no database; "
+                                   "'kvctl import --salvage' takes what can be read"));
+    }
+}
+
+Finding uncommitted_tail(const Configuration& configuration) {
+    return finding(Finding::Severity::info, "uncommitted-tail", "raft log",
+                   "with " + number(voters(configuration)) +
+                       " voters the last entries may not be committed: which ones are is nowhere on disk");
+}
+
+LogEnd read_log(const Folder& folder, const LogPlan& plan, const std::function<bool(const LogEntry&)>& f,
+                Findings& findings) {
+    LogReader reader(folder, plan, f, findings);
+    for (const ClosedSegment& s : plan.closed) {
+        if (!reader.closed(s)) return reader.end();
+    }
+    for (const OpenSegment& s : folder.open) {
+        if (!reader.open(s)) break;
+    }
+    return reader.end();
+}
+
+}  // namespace kvctl::dqlite

@@ -1,0 +1,137 @@
+#include "kvctl/raftlog/dqlite_dir.hpp"
+
+#include "kvctl/base/bytes.hpp"
+#include "kvctl/base/error.hpp"
+#include "kvctl/dqlite/command.hpp"
+#include "kvctl/dqlite/log.hpp"
+#include "kvctl/dqlite/mapped.hpp"
+
+namespace kvctl::raftlog {
+namespace {
+
+using raft::RequestKind;
+
+constexpr std::uint64_t k_entry_header = 16;
+
+RequestKind kind_of(const dqlite::Command& command) {
+    if (std::holds_alternative<dqlite::Open>(command)) return RequestKind::open;
+    if (std::holds_alternative<dqlite::Frames>(command)) return RequestKind::frames;
+    if (std::holds_alternative<dqlite::Undo>(command)) return RequestKind::undo;
+    return RequestKind::checkpoint;
+}
+
+std::string describe(const dqlite::Command& command) {
+    if (const auto* const f = std::get_if<dqlite::Frames>(&command)) {
+        return std::to_string(f->pages) + (f->pages == 1 ? " page of " : " pages of ") + escape(f->database) +
+               (f->commit ? "" : ", not yet committed");
+    }
+    if (const auto* const o = std::get_if<dqlite::Open>(&command)) return escape(o->database);
+    if (const auto* const c = std::get_if<dqlite::Checkpoint>(&command)) return escape(c->database);
+    return {};
+}
+
+class DqliteDir final : public Source {
+  public:
+    explicit DqliteDir(const std::string& path) : folder_(dqlite::list_folder(path)) {
+        header_.kind = SourceKind::dqlite;
+        header_.path = path;
+        header_.has_data = true;
+        for (auto s = folder_.snapshots.rbegin(); s != folder_.snapshots.rend(); ++s) {
+            if (!s->has_meta || s->bytes == 0 || !take_description(s->name)) continue;
+            header_.snapshot = {s->index, s->term};
+            break;
+        }
+        plan_ = dqlite::plan_log(folder_, header_.snapshot.index);
+    }
+    [[nodiscard]] const Header& header() const override { return header_; }
+
+    void each(Want /*want*/, const std::function<bool(const Item&)>& f) override {
+        findings_ = folder_.findings;
+        configuration_ = snapshot_configuration_;
+        dqlite::tell_left_out(folder_, plan_, header_.snapshot.index, findings_);
+        try {
+            (void)dqlite::read_log(
+                folder_, plan_, [&](const dqlite::LogEntry& e) { return hand_out(e, f); }, findings_);
+        } catch (const dqlite::Vanished& v) {
+            throw Error(ErrorKind::busy, header_.path + ": " + v.name +
+                                             " was removed while it was read: a node runs on it; try again");
+        }
+        if (dqlite::voters(configuration_) > 1) findings_.push_back(dqlite::uncommitted_tail(configuration_));
+        tell_members();
+    }
+    [[nodiscard]] Findings findings() const override { return findings_; }
+
+  private:
+    // A .meta that is whole is the configuration that the entries begin with.
+    bool take_description(const std::string& snapshot) {
+        try {
+            const dqlite::Mapped file(folder_, snapshot + ".meta");
+            auto read = dqlite::decode_snapshot_meta(file.bytes());
+            if (read.meta) snapshot_configuration_ = std::move(read.meta->configuration);
+            return read.meta.has_value();
+        } catch (const dqlite::Vanished&) {
+            return false;
+        }
+    }
+    void tell_members() {
+        header_.about.clear();
+        for (const dqlite::Member& m : configuration_) {
+            header_.about.push_back({Finding::Severity::info, "member", std::to_string(m.id),
+                                     escape(m.address) + ", " + std::string(name_of(m.role))});
+        }
+        for (const dqlite::SnapshotFile& s : folder_.snapshots) {
+            header_.about.push_back({Finding::Severity::info, "snapshot", s.name,
+                                     "index " + std::to_string(s.index.value()) + " of term " +
+                                         std::to_string(s.term.value()) + ", " + std::to_string(s.bytes) +
+                                         " bytes"});
+        }
+    }
+    bool hand_out(const dqlite::LogEntry& e, const std::function<bool(const Item&)>& f) {
+        Item item;
+        item.facts.index = e.index;
+        item.facts.term = e.term;
+        item.facts.bytes = k_entry_header + (e.data.size() + 7) / 8 * 8;
+        item.data = e.data;
+        item.data_present = true;
+        std::string text;
+        switch (e.type) {
+            case dqlite::EntryType::barrier:
+                item.facts.request = RequestKind::barrier;
+                break;
+            case dqlite::EntryType::configuration:
+                item.facts.type = raft::EntryType::conf_change;
+                item.facts.request = RequestKind::configuration;
+                if (const auto members = dqlite::decode_configuration(e.data)) {
+                    configuration_ = *members;
+                    for (const dqlite::Member& m : *members)
+                        text += (text.empty() ? "" : ", ") + std::to_string(m.id) + " " + escape(m.address) +
+                                " " + std::string(name_of(m.role));
+                }
+                break;
+            case dqlite::EntryType::command: {
+                const auto command = dqlite::decode_command(e.data);
+                item.facts.request = command ? kind_of(*command) : RequestKind::undecodable;
+                if (command) text = describe(*command);
+                if (command && std::holds_alternative<dqlite::Frames>(*command))
+                    item.pages = std::get<dqlite::Frames>(*command).pages;
+                break;
+            }
+        }
+        item.text = text;
+        return f(item);
+    }
+    dqlite::Folder folder_;
+    Header header_;
+    dqlite::LogPlan plan_;
+    dqlite::Configuration snapshot_configuration_;
+    dqlite::Configuration configuration_;  // of the newest entry that was handed out
+    Findings findings_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> open_dqlite_dir(const std::string& path) {
+    return std::make_unique<DqliteDir>(path);
+}
+
+}  // namespace kvctl::raftlog

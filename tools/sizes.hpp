@@ -1,2 +1,0 @@
-#pragma once
-#include "kvctl/base/text.hpp"
