@@ -137,7 +137,7 @@ def main():
     print("|---|---|---|---|---|---|---|")
     for name, r in rows:
         print("| %s | %.1f | %d | %.1f | %.1f | %.0f | %s |" % (name, r["seconds"], r["writes"], r["p50_ms"], r["p99_ms"],
-                                                            r["longest_ms"], r.get("held_ms", ""))))
+                                                            r["longest_ms"], r.get("held_ms", "")))
     alone, ours, own = (r for _, r in rows)
     figures = [("kvctl : kine itself", ours["seconds"] / own["seconds"], 1 / 3),
                ("longest transaction : 100 ms", ours["held_ms"] / 100, 1),

@@ -57,7 +57,7 @@ TEST_CASE("live pace: one dear transaction makes the next ones small, and cheap 
     REQUIRE(pace.size() == 5000);
     pace.saw(5000, milliseconds(400), true);
     CHECK(pace.size() < 1000);
-    CHECK(pace.pause() == milliseconds(200));
+    CHECK(pace.pause() == milliseconds(133));
     const std::int64_t small = pace.size();
     pace.saw(static_cast<std::uint64_t>(small), microseconds(small * 10), true);
     CHECK(pace.size() > small);
@@ -66,10 +66,12 @@ TEST_CASE("live pace: one dear transaction makes the next ones small, and cheap 
     CHECK(pace.size() == 5000);
 }
 
-TEST_CASE("live pace: writers get as long as they were kept out, and nobody is waited for") {
+TEST_CASE("live pace: writers get a third of the time they were kept out, and nobody is waited for") {
     LivePace pace({}, {});
     pace.saw(1000, milliseconds(60), true);
-    CHECK(pace.pause() == milliseconds(60));
+    CHECK(pace.pause() == milliseconds(20));
+    pace.saw(1000, milliseconds(3000), true);
+    CHECK(pace.pause() == milliseconds(200));
     pace.saw(1000, milliseconds(2), true);
     CHECK(pace.pause() == milliseconds(10));
     pace.saw(1000, milliseconds(60), false);

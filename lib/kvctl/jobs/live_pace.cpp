@@ -22,9 +22,9 @@ void LivePace::saw(std::uint64_t rows, std::chrono::microseconds held, bool othe
         const double most = static_cast<double>(size_) * k_growth;
         size_ = std::clamp(static_cast<std::int64_t>(std::min(wanted, most)), k_smallest, k_largest);
     }
-    // As long as the lock was held, so that those who wait find it free at every other look; where nobody
-    // writes there is nobody to wait for.
-    pause_ = others_write ? std::clamp(milliseconds(held.count() / 1000), k_first_pause, k_longest_pause)
+    // Who waits looks again after ever longer times, so a long hold asks for a long gap; where nobody writes
+    // there is nobody to wait for.
+    pause_ = others_write ? std::clamp(milliseconds(held.count() / 3000), k_first_pause, k_longest_pause)
                           : milliseconds(1);
 }
 
