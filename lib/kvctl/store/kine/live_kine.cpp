@@ -35,7 +35,7 @@ std::string number(MainRevision r) {
 }  // namespace
 
 LiveKine::LiveKine(const std::string& path, const OpenOptions& options, int timeout_ms) : path_(path) {
-    refuse_archive(path);
+    refuse_in_place(path, options);
     const std::string real_path = resolve_path(path);
     if (is_bbolt(real_path))
         throw Error(ErrorKind::usage, path + ": --live: only a kine store is compacted beside its server");
