@@ -12,7 +12,7 @@ TEST_CASE("dqlite crc: most significant bit first, begun with 0, never inverted"
     CHECK(dqlite::crc32("123456789") == 0x89A1897F);
 }
 
-TEST_CASE("dqlite crc: eight bytes at a time give what a bit at a time does, in one piece or several") {
+TEST_CASE("dqlite crc: bytes taken many at a time give what a bit at a time does, in one piece or several") {
     std::mt19937 dice(7);
     std::string bytes(300, '\0');
     for (char& c : bytes) c = static_cast<char>(dice());

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 using store::Layout;
 
 mvcc::CompactionRules rules_for(const store::Store& store, unsigned choice) {
-    if (store.info().layout == Layout::kine) return mvcc::kine_rules();
+    if (store.traits().own_rules) return *store.traits().own_rules;
     return choice % 2 == 0 ? mvcc::classic_rules() : mvcc::keep_at_rev_rules();
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "kvctl/base/bytes.hpp"
@@ -51,6 +52,7 @@ Image::Image(Image&& other) noexcept
       page_size_(other.page_size_),
       pages_(std::move(other.pages_)),
       limit_(other.limit_),
+      waiting_(std::move(other.waiting_)),
       missing_(other.missing_) {}
 
 Image::~Image() {
@@ -61,22 +63,12 @@ std::string Image::path() const {
     return "/proc/self/fd/" + std::to_string(fd_);
 }
 
-bool Image::write(std::uint64_t page, std::string_view content) {
-    if (page_size_ == 0) page_size_ = static_cast<std::uint32_t>(content.size());
-    if (page_size_ == 0 || content.size() % page_size_ != 0) return false;
-    const std::uint64_t count = content.size() / page_size_;
+bool Image::take(std::uint64_t page, std::size_t bytes) {
+    if (page_size_ == 0) page_size_ = static_cast<std::uint32_t>(bytes);
+    if (page_size_ == 0 || bytes % page_size_ != 0) return false;
+    const std::uint64_t count = bytes / page_size_;
     if (page == 0 || count == 0 || page > limit_ || count > limit_ + 1 - page || limit_ > k_most_pages)
         return false;
-    auto at = static_cast<off_t>((page - 1) * page_size_);
-    while (!content.empty()) {
-        const ssize_t n = ::pwrite(fd_, content.data(), content.size(), at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0)
-            throw io_error(folder_,
-                           "cannot write the database's pages there ($TMPDIR chooses another folder)", errno);
-        content.remove_prefix(static_cast<std::size_t>(n));
-        at += n;
-    }
     for (std::uint64_t behind = pages_.size() + 1; behind < page + count; ++behind) {
         pages_.push_back(holds_locks(behind));
         if (!pages_.back()) ++missing_;
@@ -88,21 +80,59 @@ bool Image::write(std::uint64_t page, std::string_view content) {
     return true;
 }
 
+void Image::write_at(off_t at, std::string_view content) const {
+    while (!content.empty()) {
+        const ssize_t n = ::pwrite(fd_, content.data(), content.size(), at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0)
+            throw io_error(folder_,
+                           "cannot write the database's pages there ($TMPDIR chooses another folder)", errno);
+        content.remove_prefix(static_cast<std::size_t>(n));
+        at += n;
+    }
+}
+
+bool Image::write(std::uint64_t page, std::string_view content) {
+    if (!take(page, content.size())) return false;
+    write_at(static_cast<off_t>((page - 1) * page_size_), content);
+    return true;
+}
+
+bool Image::put(std::uint64_t page, std::string_view content) {
+    if ((page_size_ != 0 && content.size() != page_size_) || !take(page, content.size())) return false;
+    waiting_.insert_or_assign(page, content);
+    return true;
+}
+
+void Image::flush() {
+    std::vector<std::uint64_t> pages;
+    pages.reserve(waiting_.size());
+    for (const auto& [page, content] : waiting_) pages.push_back(page);
+    std::sort(pages.begin(), pages.end());
+    for (const std::uint64_t page : pages)
+        write_at(static_cast<off_t>((page - 1) * page_size_), waiting_.find(page)->second);
+    waiting_.clear();
+}
+
 bool Image::holds_locks(std::uint64_t page) const noexcept {
     return page == k_lock_bytes / page_size_ + 1;
 }
 
 bool Image::commit() {
+    if (pages_.empty() || !pages_[0]) return false;
     std::array<unsigned char, 4> size{};
-    if (pages_.empty() || !pages_[0] ||
-        ::pread(fd_, size.data(), size.size(), k_page_count_at) != static_cast<ssize_t>(size.size()))
+    if (const auto first = waiting_.find(1); first != waiting_.end()) {
+        std::memcpy(size.data(), first->second.data() + k_page_count_at, size.size());
+    } else if (::pread(fd_, size.data(), size.size(), k_page_count_at) != static_cast<ssize_t>(size.size())) {
         return false;
+    }
     const std::uint64_t count = be32(size.data());
     if (count == 0 || count > pages_.size()) return false;
     if (count < pages_.size()) {
         missing_ -= static_cast<std::uint64_t>(
             std::count(pages_.begin() + static_cast<std::ptrdiff_t>(count), pages_.end(), false));
         pages_.resize(count);
+        std::erase_if(waiting_, [&](const auto& p) { return p.first > count; });
         if (::ftruncate(fd_, static_cast<off_t>(bytes())) != 0)
             throw io_error(folder_, "cannot cut a temporary file short", errno);
     }

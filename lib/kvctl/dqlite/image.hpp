@@ -1,8 +1,11 @@
 #pragma once
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace kvctl::dqlite {
@@ -34,6 +37,11 @@ class Image {
     /// Writes one page, or, once one was written, as many as follow it. Pages are counted from 1. False where
     /// the number or the size cannot be: pages of one database are of one size.
     [[nodiscard]] bool write(std::uint64_t page, std::string_view content);
+    /// The same for one page that is written over later, maybe: the content must live until flush() is
+    /// called.
+    [[nodiscard]] bool put(std::uint64_t page, std::string_view content);
+    /// Writes what put() was given, each page once, as it is now.
+    void flush();
     /// Makes the number of pages what the header on page 1 says; false where there is no such page, or a page
     /// below it was never written.
     [[nodiscard]] bool commit();
@@ -42,13 +50,17 @@ class Image {
     void set_wal_mode(bool wal);
 
   private:
+    /// Whether the pages can be, and from here on are, in the database.
+    [[nodiscard]] bool take(std::uint64_t page, std::size_t bytes);
+    void write_at(off_t at, std::string_view content) const;
     [[nodiscard]] bool holds_locks(std::uint64_t page) const noexcept;
     std::string name_;
     std::string folder_;
     int fd_ = -1;
     std::uint32_t page_size_ = 0;
-    std::vector<bool> pages_;    // which ones were written
-    std::uint64_t limit_ = 0;    // the last page that may be written
+    std::vector<bool> pages_;                                      // which ones were written
+    std::uint64_t limit_ = 0;                                      // the last page that may be written
+    std::unordered_map<std::uint64_t, std::string_view> waiting_;  // for flush(), by page
     std::uint64_t missing_ = 0;  // how many were not; SQLite never writes the page with its locks
 };
 

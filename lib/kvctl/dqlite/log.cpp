@@ -16,10 +16,11 @@ std::string number(std::uint64_t n) {
 class LogReader {
   public:
     LogReader(const Folder& folder, const LogPlan& plan, const std::function<bool(const LogEntry&)>& f,
-              Findings& findings)
+              Findings& findings, const std::function<void()>& at_file_end)
         : folder_(folder),
           f_(f),
           findings_(findings),
+          at_file_end_(at_file_end),
           snapshot_(plan.snapshot),
           last_closed_(plan.closed.empty() ? nullptr : &plan.closed.back()) {
         end_.next = plan.first;
@@ -96,17 +97,21 @@ class LogReader {
                         : "");
     }
     bool entries(SegmentReader& reader, const std::string& name) {
-        while (reader.next()) {
+        bool more = true;
+        while (more && reader.next()) {
             for (const SegmentEntry& e : reader.entries()) {
-                if (!f_({end_.next, e.term, e.type, e.data, name})) return false;
+                more = f_({end_.next, e.term, e.type, e.data, name});
+                if (!more) break;
                 end_.next = LogIndex(end_.next.value() + 1);
             }
         }
-        return true;
+        if (at_file_end_) at_file_end_();
+        return more;
     }
     const Folder& folder_;
     const std::function<bool(const LogEntry&)>& f_;
     Findings& findings_;
+    const std::function<void()>& at_file_end_;
     LogIndex snapshot_;
     const ClosedSegment* last_closed_;
     LogEnd end_;
@@ -162,8 +167,8 @@ Finding uncommitted_tail(const Configuration& configuration) {
 }
 
 LogEnd read_log(const Folder& folder, const LogPlan& plan, const std::function<bool(const LogEntry&)>& f,
-                Findings& findings) {
-    LogReader reader(folder, plan, f, findings);
+                Findings& findings, const std::function<void()>& at_file_end) {
+    LogReader reader(folder, plan, f, findings, at_file_end);
     for (const ClosedSegment& s : plan.closed) {
         if (!reader.closed(s)) return reader.end();
     }

@@ -20,7 +20,7 @@ struct LogEntry {
     LogIndex index;
     Term term;
     EntryType type = EntryType::command;
-    std::string_view data;  ///< valid during the call
+    std::string_view data;  ///< valid during the call, and until the end of the file is told
     std::string_view file;  ///< the segment it stands in
 };
 
@@ -47,8 +47,9 @@ struct LogEnd {
 };
 
 /// Calls `f` for each entry of the plan in order until it returns false. Damage is a finding, and ends the
-/// log there. Throws Vanished, io.
+/// log there. `at_file_end` is called behind the last entry of each file, while the data of all its entries
+/// is still there. Throws Vanished, io.
 LogEnd read_log(const Folder& folder, const LogPlan& plan, const std::function<bool(const LogEntry&)>& f,
-                Findings& findings);
+                Findings& findings, const std::function<void()>& at_file_end = {});
 
 }  // namespace kvctl::dqlite

@@ -35,6 +35,10 @@ class Applier {
             (void)database(open->database);
         }
     }
+    // What was applied of a file, while the file is there.
+    void flush() {
+        for (Image& d : state_.databases) d.flush();
+    }
     [[nodiscard]] std::uint64_t waiting() const noexcept { return waiting_.size(); }
 
   private:
@@ -61,15 +65,20 @@ class Applier {
         }
         for (const Page& p : waiting_) database(p.database).expect(waiting_.size() + f.pages);
         database(f.database).expect(waiting_.size() + f.pages);
-        for (const Page& p : waiting_) write(database(p.database), p.number, p.content, e);
+        for (const Page& p : waiting_) {
+            // The copy does not live as long: behind what waits to be written already.
+            Image& image = database(p.database);
+            image.flush();
+            if (!image.write(p.number, p.content)) fail(e, "a page " + number(p.number) + " that cannot be");
+        }
         waiting_.clear();
         Image& image = database(f.database);
-        for (std::uint32_t i = 0; i < f.pages; ++i) write(image, f.number(i), f.content(i), e);
+        for (std::uint32_t i = 0; i < f.pages; ++i) {
+            if (!image.put(f.number(i), f.content(i)))
+                fail(e, "a page " + number(f.number(i)) + " that cannot be");
+        }
         if (!image.commit())
             fail(e, "database " + escape(image.name()) + " lacks pages that its header counts");
-    }
-    void write(Image& image, std::uint64_t page, std::string_view content, const LogEntry& e) const {
-        if (!image.write(page, content)) fail(e, "a page " + number(page) + " that cannot be");
     }
     State& state_;
     std::vector<Page> waiting_;
@@ -132,7 +141,7 @@ void apply_log(State& state, const LogPlan& plan, std::optional<LogIndex> upto) 
             state.applied = e.index;
             return true;
         },
-        state.findings);
+        state.findings, [&] { applier.flush(); });
     state.waiting_pages = applier.waiting();
     if (!end.complete && (!upto || state.applied < *upto)) {
         state.complete = false;

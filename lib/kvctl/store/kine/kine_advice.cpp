@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kvctl/base/error.hpp"
 #include "kvctl/store/kine/kine.hpp"
 
 namespace kvctl::store {
@@ -23,10 +24,15 @@ std::optional<std::string> KineStore::litestream_advice() {
     return folder ? std::optional<std::string>(k_advice) : std::nullopt;
 }
 
-bool KineStore::lost_its_wal() {
+bool KineStore::lost_its_wal() try {
     struct stat st {};
-    return info_.wal_mode && ::stat((info_.real_path + "-wal").c_str(), &st) != 0 &&
+    // The database in a dqlite directory never has one.
+    return info_.wal_mode && info_.layout == Layout::kine &&
+           ::stat((info_.real_path + "-wal").c_str(), &st) != 0 &&
            !db().integer("SELECT 1 FROM kine LIMIT 1");
+} catch (const Error& e) {
+    if (e.kind() != ErrorKind::damaged) throw;
+    return false;
 }
 
 std::int64_t KineStore::kept_by_server() {

@@ -122,13 +122,6 @@ class Walk {
     std::vector<Rows::Row> leaf_;  // of the leaf met last
 };
 
-// The first `n` of a list of columns.
-std::string first_columns(const std::string& list, std::size_t n) {
-    std::size_t end = 0;
-    for (; n > 0 && end != std::string::npos; --n) end = list.find(',', end == 0 ? 0 : end + 1);
-    return list.substr(0, end);
-}
-
 }  // namespace
 
 std::optional<PageMap> SqliteStore::page_map(const mvcc::TreeIndex& index, const mvcc::SlotSet& live,
@@ -138,7 +131,7 @@ std::optional<PageMap> SqliteStore::page_map(const mvcc::TreeIndex& index, const
     PageMap map(info_.page_size, pages);
     mark_reserved(info_, map);
     const std::size_t columns = identity_columns();
-    Rows rows(db().prepare("SELECT " + first_columns(scan_columns(), columns) + " FROM " +
+    Rows rows(db().prepare("SELECT " + sql_of(scan_columns().first(columns)) + " FROM " +
                            sqlite::quote_name(table_.name) + " NOT INDEXED ORDER BY rowid"),
               columns, index, live);
     Walk walk(table_, info_, std::move(rows), map);
