@@ -193,6 +193,32 @@ TEST_CASE(
     CHECK(has(done.report.notes.warnings.back(), "went by another compaction"));
 }
 
+TEST_CASE(
+    "live: such a compaction behind the last step, and a newest row that somebody takes away, are told") {
+    const Pair store;
+    const std::int64_t target = store.current() - 1000;
+    class Behind final : public Progress {
+      public:
+        Behind(std::string path, std::string sql) : path_(std::move(path)), sql_(std::move(sql)) {}
+        void update(std::string_view phase, std::uint64_t /*done*/, std::uint64_t /*total*/) override {
+            if (phase == "comparing") run(path_, sql_);
+        }
+
+      private:
+        std::string path_;
+        std::string sql_;
+    };
+    Behind rpc(store.path, kine_compacts(target + 500, false));
+    const jobs::CompactResult done = jobs::compact(live_request(store.path, 1000, 600), &rpc);
+    CHECK(done.report.result == "compacted");
+    CHECK(has(done.report.notes.warnings.back(), "no compact revision says so"));
+    const Pair other;
+    Behind hand(other.path, "DELETE FROM kine WHERE name = '/registry/last'");
+    std::string message;
+    CHECK(kind_of(live_request(other.path, 1000, 600), hand, message) == ErrorKind::damaged);
+    CHECK(has(message, "is gone, which nobody may remove"));
+}
+
 TEST_CASE("live: a row nobody knows of among those that go, and nothing of that step happens") {
     const Pair store;
     // Two neighbours go in one stretch.

@@ -6,7 +6,9 @@ lists at revisions new and old (load/main.go). Meanwhile kine's own compaction r
 compacts again and again, killed at random moments. No event may be lost or wrong, no write refused, no list at or above
 the compact revision different from the history, and the file is sound at the end.
 
-kine_live.py NAME [--seconds S] [--kills N] [--kine-kills N] [--seed N]
+kine_live.py NAME [--second NAME] [--then NAME] [--seconds S] [--kills N] [--kine-kills N] [--seed N]
+    --second NAME   another server on the same file, which nobody writes through
+    --then NAME     half way the server is stopped, and this release started in its place
     --seconds S     how long the writers write (default 8)
     --kills N       go on until kvctl was killed so often (default 0: as often as there is time for)
     --kine-kills N  also kill the server so often, and start it again
@@ -36,6 +38,8 @@ OWN_INTERVAL = {(0, 14): "2s", (0, 16): "2s", (0, 17): "2s"}     # kine that can
 def options():
     parser = argparse.ArgumentParser()
     parser.add_argument("name")
+    parser.add_argument("--second")
+    parser.add_argument("--then")
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--kine-kills", type=int, default=0)
@@ -76,17 +80,22 @@ class Compactions:
 
 def load_words(load, server, chosen):
     words = [load, "-endpoint", server.endpoint, "-seconds", str(chosen.seconds), "-seed", str(chosen.seed)]
-    return words + (["-restarts"] if chosen.kine_kills else [])
+    return words + (["-restarts"] if chosen.kine_kills or chosen.then else [])
 
 
 def under_load(load, server, compactions, chosen, dice):
     """Runs the writers beside the compactions; returns what they found."""
     writers = subprocess.Popen(load_words(load, server, chosen), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    kine_kills = 0
+    kine_kills, then = 0, chosen.then
+    half, end = time.monotonic() + chosen.seconds / 2, time.monotonic() + chosen.seconds + START_SECONDS
     try:
-        end = time.monotonic() + chosen.seconds + START_SECONDS
         while writers.poll() is None and time.monotonic() < end:
             compactions.once(kill=dice.random() < 0.6)
+            if then and time.monotonic() > half:
+                server.stop()
+                server.words[0], then = find_peer("KVCTL_KINE_THEN", then), None
+                compactions.once(kill=dice.random() < 0.5)
+                server.start()
             if kine_kills < chosen.kine_kills and dice.random() < 0.5:
                 server.stop(signal.SIGKILL)
                 kine_kills += 1
@@ -113,6 +122,7 @@ def test(folder, checks):
     kvctl, load = Kvctl(find_kvctl()), find_peer("KVCTL_LOAD", "load")
     kine, etcdctl = find_peer("KVCTL_KINE", chosen.name), find_etcdctl()
     server, database = make_kine(kine, folder, etcdctl)
+    second = None
     interval = OWN_INTERVAL.get(release(chosen.name))
     if interval:
         server.words += ["--compact-interval", interval]
@@ -123,18 +133,23 @@ def test(folder, checks):
         backlog = subprocess.run([load, "-endpoint", server.endpoint, "-seconds", "3", "-seed", str(chosen.seed + 1),
                                   "-readers", "0"], capture_output=True, timeout=START_SECONDS)
         checks.equal(backlog.returncode, 0, "backlog: " + backlog.stdout.decode()[:500])
+        if chosen.second:
+            second, _ = make_kine(find_peer("KVCTL_KINE_SECOND", chosen.second), folder, etcdctl)
+            second.start()
         compactions = Compactions(kvctl, database, dice)
         found, kine_kills = under_load(load, server, compactions, chosen, dice)
         checks.true(found["writes"] > 0 and found["lists"] > 0, "there was load")
         for name in ("lost", "wrong", "wrong_lists", "relisted", "troubles"):
             checks.equal(found[name], [] if name == "troubles" else 0, name)
-        if not chosen.kine_kills:
+        if not (chosen.kine_kills or chosen.then):
             checks.equal(found["failures"], 0, "calls that failed")
         checks.equal(compactions.faults, [], "compactions that failed")
         # Whoever was killed last, the next one finishes it, and kine goes on.
         last = kvctl.must("compact", "--live", "--keep-last", str(KEPT), database)
         checks.true(last["revisions"]["compacted_after"] >= last["revisions"]["current"] - KEPT, "the last compaction")
-        server.stop()
+        for each in (server, second):
+            if each:
+                each.stop()
         code, report, _ = kvctl.json("check", database)
         checks.equal((code, [f for f in (report or {}).get("findings", []) if f["severity"] != "info"]), (0, []), "check")
         print("%s: %d writes, %d events, %d lists (%d refused as compacted), writers' p50 %.1f, p99 %.1f, longest %.0f ms"
@@ -144,7 +159,9 @@ def test(folder, checks):
               % (compactions.done, compactions.transactions, compactions.longest, compactions.foreign, compactions.killed,
                  kine_kills))
     finally:
-        server.stop(signal.SIGKILL)
+        for each in (server, second):
+            if each:
+                each.stop(signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ void plan_what_was_done(const LiveRun& run, Decision& d) {
     d.plan.target = target;
 }
 
-void note_others(const LiveRun& run, const report::LiveWork& work, std::uint64_t left, Decision& d) {
+void note_others(const LiveRun& run, const report::LiveWork& work, const LiveRun::Difference& found,
+                 Decision& d) {
     std::vector<std::string>& w = d.notes.warnings;
     if (work.counts->foreign_compactions > 0) {
         w.push_back("another compaction was at work meanwhile, " +
@@ -51,8 +52,14 @@ void note_others(const LiveRun& run, const report::LiveWork& work, std::uint64_t
     }
     if (run.gone_before() > 0)
         w.push_back(many(run.gone_before(), "revision") + " of those removed went by another compaction");
-    if (run.complete() && left > 0)
-        w.push_back(many(left, "revision") + " that can go appeared or stayed behind another compaction");
+    if (run.complete() && found.left > 0)
+        w.push_back(many(found.left, "revision") + " that can go stayed behind that compaction");
+    if (found.gone > 0) {
+        w.push_back(
+            many(found.gone, "revision") +
+            " that stay for readers are gone, and no compact revision says so: kine 0.11.9 to 0.13.15 "
+            "compacts like that when it is asked to; with any other, see 'kvctl check'");
+    }
 }
 
 // Shrinks the file where that keeps writers out for seconds at the most. False: it was left out, and a line
@@ -99,8 +106,8 @@ class Work {
   private:
     void settle(LiveRun& run, Provisional& made) {
         if (progress_ != nullptr) progress_->update("comparing", 0, 0);
-        const std::uint64_t left = run.verify();
-        note_others(run, run.counts(), left, d_);
+        const LiveRun::Difference found = run.verify();
+        note_others(run, run.counts(), found, d_);
         plan_what_was_done(run, d_);
         d_.shrunk_bytes = shrunk_bytes(d_, request_, d_.plan);
         write_list(request_, d_, made);

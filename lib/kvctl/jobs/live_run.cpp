@@ -14,10 +14,6 @@ namespace {
 using mvcc::Slot;
 using std::chrono::milliseconds;
 
-std::string row_text(const mvcc::TreeIndex& index, Slot s) {
-    return "row " + std::to_string(index.revision(s).main);
-}
-
 bool same_row(const mvcc::TreeIndex& a, Slot s, const mvcc::TreeIndex& b, Slot t) {
     const mvcc::KeyId key = a.key_of(s);
     const mvcc::KeyId other = b.key_of(t);
@@ -141,49 +137,51 @@ void LiveRun::tell() const {
     progress_->update(phase, done, batches_.rows());
 }
 
-MainRevision LiveRun::known_current() const {
-    return plan_.current;
-}
-
-std::uint64_t LiveRun::verify() {
-    std::uint64_t left = 0;
+LiveRun::Difference LiveRun::verify() {
+    Difference found;
     live_.at_one_moment([&] {
         // Somebody else may have gone further since.
         const MainRevision now = live_.store().head().compacted;
         if (now != compacted_) ++foreign_;
         compacted_ = std::max(compacted_, now);
-        if (compacted_ > known_current()) return;  // nothing that the plan knows has to be there any more
-        const mvcc::TreeIndex rows = live_.rows_upto(plan_.rules, known_current());
-        const auto fail = [&](const std::string& what) {
-            throw Error(ErrorKind::damaged, live_.store().info().path + ": " + what +
-                                                "; 'kvctl check' tells what is wrong with the store");
-        };
-        const Slot above = index_.upper_bound(compacted_);
-        Slot other = 0;
-        const auto to_next = [&](const mvcc::Revision& r) {
-            while (other < rows.slot_end() && (!rows.occupied(other) || rows.revision(other) < r)) ++other;
-            return other < rows.slot_end() && rows.revision(other) == r;
-        };
-        std::vector<Slot> newest(index_.key_count(), mvcc::k_no_slot);
-        index_.for_each_row(0, index_.slot_end(), [&](Slot s) {
-            if (index_.key_of(s) < mvcc::k_gap_key) newest[index_.key_of(s)] = s;
-        });
-        index_.for_each_row(0, index_.slot_end(), [&](Slot s) {
-            const bool removed = s < plan_.slot_end && plan_.removed_slots.contains(s);
-            if (to_next(index_.revision(s))) {
-                if (!same_row(index_, s, rows, other)) fail(row_text(index_, s) + " is another one now");
-                if (removed && complete_ && alone()) fail(row_text(index_, s) + " is still there");
-                left += removed ? 1 : 0;
-                return;
-            }
-            if (removed) return;
-            const mvcc::KeyId key = index_.key_of(s);
-            const bool live_key = key < mvcc::k_gap_key && newest[key] == s && !index_.is_tombstone(s);
-            if (s >= above || live_key || alone())
-                fail(row_text(index_, s) + " is gone, which nobody may remove");
-        });
+        // Beyond what the plan knows nothing of it has to be there any more.
+        if (compacted_ <= plan_.current) found = compare(live_.rows_upto(plan_.rules, plan_.current));
     });
-    return left;
+    return found;
+}
+
+LiveRun::Difference LiveRun::compare(const mvcc::TreeIndex& rows) const {
+    const auto fail = [&](Slot s, const std::string& what) {
+        throw Error(ErrorKind::damaged, live_.store().info().path + ": row " +
+                                            std::to_string(index_.revision(s).main) + " " + what +
+                                            "; 'kvctl check' tells what is wrong with the store");
+    };
+    std::vector<Slot> newest(index_.key_count(), mvcc::k_no_slot);
+    index_.for_each_row(0, index_.slot_end(), [&](Slot s) {
+        if (index_.key_of(s) < mvcc::k_gap_key) newest[index_.key_of(s)] = s;
+    });
+    const Slot above = index_.upper_bound(compacted_);
+    // Both stand in revision order.
+    Slot other = 0;
+    const auto find = [&](const mvcc::Revision& r) {
+        while (other < rows.slot_end() && (!rows.occupied(other) || rows.revision(other) < r)) ++other;
+        return other < rows.slot_end() && rows.revision(other) == r;
+    };
+    Difference found;
+    index_.for_each_row(0, index_.slot_end(), [&](Slot s) {
+        const bool removed = s < plan_.slot_end && plan_.removed_slots.contains(s);
+        if (find(index_.revision(s))) {
+            if (!same_row(index_, s, rows, other)) fail(s, "is another one now");
+            if (removed && complete_ && alone()) fail(s, "is still there");
+            found.left += removed ? 1 : 0;
+        } else if (!removed) {
+            const mvcc::KeyId key = index_.key_of(s);
+            const bool is_live = key < mvcc::k_gap_key && newest[key] == s && !index_.is_tombstone(s);
+            if (is_live) fail(s, "is gone, which nobody may remove");
+            found.gone += s >= above || alone() ? 1 : 0;
+        }
+    });
+    return found;
 }
 
 }  // namespace kvctl::jobs

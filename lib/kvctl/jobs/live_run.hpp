@@ -34,11 +34,14 @@ class LiveRun {
     [[nodiscard]] bool alone() const noexcept { return foreign_ == 0 && gone_before_ == 0; }
     [[nodiscard]] report::LiveWork counts() const;
 
-    /// Reads the store once more. Throws damaged where a row is not there, or is another one, that nobody may
-    /// remove: a key's newest, one above the compact revision, and, where no other compaction was seen, any
-    /// that the plan keeps, or one is left that it removes. Returns how many rows others left that it
-    /// removes.
-    std::uint64_t verify();
+    /// What is otherwise than the plan has it.
+    struct Difference {
+        std::uint64_t left = 0;  ///< rows that can go and are there: of a compaction that others did
+        std::uint64_t gone = 0;  ///< rows that stay and are not there, though no compact revision says so
+    };
+    /// Reads the store once more. Throws damaged where the newest row of a key is not there, a row is another
+    /// one, or, where no other compaction was seen, one is left that is to go.
+    [[nodiscard]] Difference verify();
 
   private:
     [[nodiscard]] bool time_is_up() const;
@@ -49,7 +52,8 @@ class LiveRun {
     void adopt(MainRevision compacted);
     void pause() const;
     void tell() const;
-    [[nodiscard]] MainRevision known_current() const;
+    /// Of the rows as they are now, up to the plan's current revision.
+    [[nodiscard]] Difference compare(const mvcc::TreeIndex& rows) const;
 
     using Clock = std::chrono::steady_clock;
     store::LiveKine& live_;
