@@ -13,6 +13,7 @@
 #include "kvctl/jobs/provisional.hpp"
 #include "kvctl/store/convert.hpp"
 #include "kvctl/store/holders.hpp"
+#include "kvctl/store/live.hpp"
 #include "kvctl/store/temp_file.hpp"
 #include "kvctl/store/writable.hpp"
 
@@ -84,7 +85,7 @@ report::Refusal refusal(store::Store& store, const CompactRequest& request, Deci
     report::Refusal r = refusal_of_work(store, request, d, in_place);
     if (request.output || request.live || !d.changes(request.vacuum)) return r;
     r = held_refusal(store.info(), around, std::move(r));
-    if (!r.pids.empty() && store.info().layout == store::Layout::kine) r.reason += k_live_way_out;
+    if (!r.pids.empty() && store::goes_live(store)) r.reason += k_live_way_out;
     return r;
 }
 
@@ -231,9 +232,9 @@ bool look_is_enough(const CompactRequest& request) {
 }
 
 // As far as a look tells beside whoever has it.
-bool is_kine(const CompactRequest& request) {
+bool goes_live(const CompactRequest& request) {
     try {
-        return store::open_store(request.path, request.open)->info().layout == store::Layout::kine;
+        return store::goes_live(*store::open_store(request.path, request.open));
     } catch (const Error&) {
         return false;
     }
@@ -284,7 +285,7 @@ CompactResult compact(const CompactRequest& request, Progress* progress) {
         if (request.target_size || request.min_gain) {
             if (auto looked = by_a_look(request, true)) return std::move(*looked);
         }
-        if (!is_kine(request)) throw;
+        if (!goes_live(request)) throw;
         throw Error(e.kind(), std::string(e.what()) + k_live_way_out);
     }
 }

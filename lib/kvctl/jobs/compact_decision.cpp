@@ -11,6 +11,7 @@
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/store/convert.hpp"
 #include "kvctl/store/etcd_rules.hpp"
+#include "kvctl/store/live.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -141,7 +142,7 @@ void check_options(const store::Store& store, const CompactRequest& request) {
     }
     refuse(traits.member && request.compacts_raft() && !request.raft_log, "--raft-index",
            "an etcd WAL is never written");
-    refuse(request.live && store.info().layout != store::Layout::kine, "--live",
+    refuse(request.live && !store::goes_live(store), "--live",
            "only a kine store is compacted beside its server");
     refuse(traits.names_cluster && request.compacts_raft() && !request.raft_log, "--raft-index",
            "a new dqlite directory has no log but its snapshot");

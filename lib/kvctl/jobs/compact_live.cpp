@@ -7,7 +7,8 @@
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/compact_parts.hpp"
 #include "kvctl/jobs/compact_target.hpp"
-#include "kvctl/jobs/live_run.hpp"
+#include "kvctl/store/live.hpp"
+#include "kvctl/store/live_pace.hpp"
 #include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::jobs {
@@ -23,19 +24,25 @@ constexpr std::uint64_t k_vacuum_seconds = 10;
 // In transactions of the size that the run begins with, and VACUUM behind them.
 CompactRequest for_space(const CompactRequest& request) {
     CompactRequest r = request;
-    r.batch = request.batch.value_or(LivePace::k_largest);
+    r.batch = request.batch.value_or(store::LivePace::k_largest);
     return r;
 }
 
-std::string how_far(const LiveRun& run, const mvcc::CompactionPlan& plan) {
-    return "compacted to revision " + std::to_string(run.compacted().value()) + " of " +
-           std::to_string(plan.compacted_after.value()) + ", " + group_digits(run.deleted()) + " of " +
+std::string how_far(const store::LiveCompaction::State& state, const mvcc::CompactionPlan& plan) {
+    return "compacted to revision " + std::to_string(state.compacted.value()) + " of " +
+           std::to_string(plan.compacted_after.value()) + ", " + group_digits(state.deleted) + " of " +
            group_digits(plan.removed.revisions) + " revisions deleted; the same command goes on from there";
 }
 
+report::LiveWork work_of(const store::LiveCompaction::State& state) {
+    const auto longest = std::chrono::ceil<std::chrono::milliseconds>(state.longest);
+    return {report::LiveWork::Counts{state.transactions, static_cast<std::uint64_t>(longest.count()),
+                                     state.busy_retries, state.foreign}};
+}
+
 // The plan of what was reached: every number is that of a compaction to just there.
-void plan_what_was_done(const LiveRun& run, Decision& d) {
-    const MainRevision reached = std::min(run.compacted(), d.plan.current);
+void plan_what_was_done(const store::LiveCompaction::State& state, Decision& d) {
+    const MainRevision reached = std::min(state.compacted, d.plan.current);
     if (reached == d.plan.compacted_after) return;
     const MainRevision target = d.plan.target;
     d.plan = mvcc::plan_compaction(*d.index, input_of(d.head), reached);
@@ -43,16 +50,15 @@ void plan_what_was_done(const LiveRun& run, Decision& d) {
     d.plan.target = target;
 }
 
-void note_others(const LiveRun& run, const report::LiveWork& work, const LiveRun::Difference& found,
-                 Decision& d) {
-    std::vector<std::string>& w = d.notes.warnings;
-    if (work.counts->foreign_compactions > 0) {
-        w.push_back("another compaction was at work meanwhile, " +
-                    many(work.counts->foreign_compactions, "time") + ": its revision was taken over");
+void note_others(const store::LiveCompaction::State& state, const store::LiveCompaction::Difference& found,
+                 std::vector<std::string>& w) {
+    if (state.foreign > 0) {
+        w.push_back("another compaction was at work meanwhile, " + many(state.foreign, "time") +
+                    ": its revision was taken over");
     }
-    if (run.gone_before() > 0)
-        w.push_back(many(run.gone_before(), "revision") + " of those removed went by another compaction");
-    if (run.complete() && found.left > 0)
+    if (state.gone_before > 0)
+        w.push_back(many(state.gone_before, "revision") + " of those removed went by another compaction");
+    if (state.complete && found.left > 0)
         w.push_back(many(found.left, "revision") + " that can go stayed behind that compaction");
     if (found.gone > 0) {
         w.push_back(
@@ -64,7 +70,7 @@ void note_others(const LiveRun& run, const report::LiveWork& work, const LiveRun
 
 // Shrinks the file where that keeps writers out for seconds at the most. False: it was left out, and a line
 // says why.
-bool vacuum(store::LiveKine& live, const Decision& d, Progress* progress, report::Notes& notes) {
+bool vacuum(store::LiveStore& live, const Decision& d, Progress* progress, report::Notes& notes) {
     const store::StoreInfo& info = live.store().info();
     const std::uint64_t used = d.shrunk_bytes.value_or((info.pages - info.free_pages) * info.page_size);
     const std::uint64_t seconds = used / k_vacuum_bytes_per_second;
@@ -87,43 +93,44 @@ bool vacuum(store::LiveKine& live, const Decision& d, Progress* progress, report
 // The work, from the first transaction to the last look; returns whether the plan was carried out to its end.
 class Work {
   public:
-    Work(store::LiveKine& live, Decision& d, const CompactRequest& request, Progress* progress)
+    Work(store::LiveStore& live, Decision& d, const CompactRequest& request, Progress* progress)
         : live_(live), d_(d), request_(request), progress_(progress) {}
 
     // Returns false where time was up.
     bool run(report::CompactionReport& r, Provisional& made) {
-        LiveRun run(live_, *d_.index, d_.plan, request_, progress_);
+        const auto run = live_.compaction(
+            *d_.index, d_.plan, {request_.batch, request_.live->pause, request_.live->max_time}, progress_);
         try {
-            run.work();
-            settle(run, made);
+            run->work();
+            settle(*run, made);
         } catch (const Error& e) {
-            fail(e, run, made);
+            fail(e, run->state(), made);
         }
-        r.live = run.counts();
-        return run.complete();
+        r.live = work_of(run->state());
+        return run->state().complete;
     }
 
   private:
-    void settle(LiveRun& run, Provisional& made) {
+    void settle(store::LiveCompaction& run, Provisional& made) {
         if (progress_ != nullptr) progress_->update("comparing", 0, 0);
-        const LiveRun::Difference found = run.verify();
-        note_others(run, run.counts(), found, d_);
-        plan_what_was_done(run, d_);
+        const store::LiveCompaction::Difference found = run.verify();
+        note_others(run.state(), found, d_.notes.warnings);
+        plan_what_was_done(run.state(), d_);
         d_.shrunk_bytes = shrunk_bytes(d_, request_, d_.plan);
         write_list(request_, d_, made);
     }
 
     // What was done stays, and the list names it.
-    [[noreturn]] void fail(const Error& e, const LiveRun& run, Provisional& made) {
-        if (run.counts().counts->transactions == 0) throw;
-        const std::string far = how_far(run, d_.plan);
-        plan_what_was_done(run, d_);
+    [[noreturn]] void fail(const Error& e, const store::LiveCompaction::State& state, Provisional& made) {
+        if (state.transactions == 0) throw;
+        const std::string far = how_far(state, d_.plan);
+        plan_what_was_done(state, d_);
         write_list(request_, d_, made);
         made.keep();
         throw Error(e.kind(), std::string(e.what()) + "; " + far);
     }
 
-    store::LiveKine& live_;
+    store::LiveStore& live_;
     Decision& d_;
     const CompactRequest& request_;
     Progress* progress_;
@@ -133,7 +140,9 @@ class Work {
 
 CompactResult compact_live(const CompactRequest& request, Progress* progress) {
     if (request.backup) store::expect_new(*request.backup);
-    store::LiveKine live(request.path, request.open, request.live->timeout_ms.value_or(k_timeout_ms));
+    const std::unique_ptr<store::LiveStore> opened =
+        store::open_live(request.path, request.open, request.live->timeout_ms.value_or(k_timeout_ms));
+    store::LiveStore& live = *opened;
     Decision d;
     live.at_one_moment([&] { d = decide(live.store(), request, true, progress); });
     const store::StoreInfo info = live.store().info();

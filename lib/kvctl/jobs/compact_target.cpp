@@ -6,7 +6,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/mvcc/refusals.hpp"
-#include "kvctl/store/kine/live_kine.hpp"
+#include "kvctl/store/live.hpp"
 
 namespace kvctl::jobs {
 

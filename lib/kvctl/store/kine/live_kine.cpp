@@ -12,6 +12,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/network_file_system.hpp"
 #include "kvctl/store/kine/kine.hpp"
+#include "kvctl/store/kine/live_run.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
 #include "kvctl/store/sqlite/delete_kine.hpp"
 
@@ -33,6 +34,14 @@ std::string number(MainRevision r) {
 }
 
 }  // namespace
+
+bool goes_live(const Store& store) noexcept {
+    return store.info().layout == Layout::kine;
+}
+
+std::unique_ptr<LiveStore> open_live(const std::string& path, const OpenOptions& options, int timeout_ms) {
+    return std::make_unique<LiveKine>(path, options, timeout_ms);
+}
 
 LiveKine::LiveKine(const std::string& path, const OpenOptions& options, int timeout_ms) : path_(path) {
     refuse_in_place(path, options);
@@ -101,6 +110,12 @@ void LiveKine::at_one_moment(const std::function<void()>& read) {
     sqlite::Transaction moment(db(), sqlite::Transaction::Kind::deferred);
     (void)db().integer("SELECT count(*) FROM sqlite_schema");
     read();
+}
+
+std::unique_ptr<LiveCompaction> LiveKine::compaction(const mvcc::TreeIndex& index,
+                                                     const mvcc::CompactionPlan& plan, const LiveTerms& terms,
+                                                     Progress* progress) {
+    return std::make_unique<LiveRun>(*this, index, plan, terms, progress);
 }
 
 mvcc::TreeIndex LiveKine::rows_upto(const mvcc::CompactionRules& rules, MainRevision upto) {

@@ -10,31 +10,27 @@
 
 #include "kvctl/base/progress.hpp"
 #include "kvctl/mvcc/tree_index.hpp"
-#include "kvctl/store/open.hpp"
+#include "kvctl/store/live.hpp"
 #include "kvctl/store/sqlite/sqlite_store.hpp"
 #include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::store {
 
-/// Revisions that stay beside a running server, the newest one counted: kine itself keeps as many.
-inline constexpr std::int64_t k_kept_beside_server = 1000;
-
 /// A kine store that is compacted beside the server which may have it open, as a second kine on a shared
 /// database does (kine.md 10): in short immediate transactions, each of which reads the compact revision,
 /// gives way where somebody else has moved it, raises it, and deletes what that releases. Between two of them
 /// the file is held by no lock.
-class LiveKine {
+class LiveKine final : public LiveStore {
   public:
-    /// Throws usage for another layout; refused on a network file system, for a table that is not kine's own,
-    /// and where not exactly one row holds the compact revision; in_use where another kvctl is at the same
-    /// work. A lock is waited for up to `timeout_ms`: then busy.
+    /// As open_live().
     LiveKine(const std::string& path, const OpenOptions& options, int timeout_ms);
-    LiveKine(const LiveKine&) = delete;
-    LiveKine& operator=(const LiveKine&) = delete;
 
-    [[nodiscard]] Store& store() noexcept { return *store_; }
-    /// What is read in `read` is of one moment; writers go on.
-    void at_one_moment(const std::function<void()>& read);
+    [[nodiscard]] Store& store() noexcept override { return *store_; }
+    void at_one_moment(const std::function<void()>& read) override;
+    [[nodiscard]] std::unique_ptr<LiveCompaction> compaction(const mvcc::TreeIndex& index,
+                                                             const mvcc::CompactionPlan& plan,
+                                                             const LiveTerms& terms,
+                                                             Progress* progress) override;
     /// The rows at or below `upto` as they are now.
     [[nodiscard]] mvcc::TreeIndex rows_upto(const mvcc::CompactionRules& rules, MainRevision upto);
     /// Of rows that the index holds, ascending, those that are still in the table.
@@ -56,13 +52,11 @@ class LiveKine {
     Step step(const mvcc::TreeIndex& index, std::span<const mvcc::Slot> rows, MainRevision expected,
               MainRevision to);
 
-    /// Copies the store as it is at one moment to the new file `to`. Throws as WritableStore::backup().
-    void backup(const std::string& to, Progress* progress);
-    /// VACUUM, and the -wal into the file. False: the -wal is in somebody's use and stays as it is.
-    bool shrink();
+    void backup(const std::string& to, Progress* progress) override;
+    [[nodiscard]] bool shrink() override;
     /// How often a lock was found taken.
     [[nodiscard]] std::uint64_t busy_retries() const noexcept { return busy_retries_; }
-    void close();
+    void close() override;
 
   private:
     void configure(int timeout_ms);

@@ -1,13 +1,13 @@
-#include "kvctl/jobs/live_pace.hpp"
+#include "kvctl/store/live_pace.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 
 using namespace kvctl;
-using jobs::LivePace;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
+using store::LivePace;
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "kvctl/jobs/live_run.hpp"
+#include "kvctl/store/kine/live_run.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -8,7 +8,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/text.hpp"
 
-namespace kvctl::jobs {
+namespace kvctl::store {
 namespace {
 
 using mvcc::Slot;
@@ -25,23 +25,22 @@ bool same_row(const mvcc::TreeIndex& a, Slot s, const mvcc::TreeIndex& b, Slot t
 
 }  // namespace
 
-LiveRun::LiveRun(store::LiveKine& live, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
-                 const CompactRequest& request, Progress* progress)
+LiveRun::LiveRun(LiveKine& live, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                 const LiveTerms& terms, Progress* progress)
     : live_(live),
       index_(index),
       plan_(plan),
       progress_(progress),
-      max_time_(request.live->max_time),
-      pace_(request.batch, request.live->pause),
-      batches_(index, plan, store::Layout::kine, LivePace::k_first),
-      compacted_(plan.compacted_before) {
-    adopt(compacted_);
+      max_time_(terms.max_time),
+      pace_(terms.size, terms.pause),
+      batches_(index, plan, Layout::kine, LivePace::k_first) {
+    adopt(plan.compacted_before);
 }
 
-report::LiveWork LiveRun::counts() const {
-    const auto longest = std::chrono::ceil<milliseconds>(longest_);
-    return {report::LiveWork::Counts{transactions_, static_cast<std::uint64_t>(longest.count()),
-                                     live_.busy_retries(), foreign_}};
+LiveCompaction::State LiveRun::state() const {
+    State now = state_;
+    now.busy_retries = live_.busy_retries();
+    return now;
 }
 
 bool LiveRun::time_is_up() const {
@@ -51,7 +50,7 @@ bool LiveRun::time_is_up() const {
 // What a compact revision releases that stands already is no longer this run's to decide: whoever set it has
 // removed most of it.
 void LiveRun::adopt(MainRevision compacted) {
-    compacted_ = compacted;
+    state_.compacted = compacted;
     const std::size_t released = batches_.released_by(compacted);
     if (released <= next_) return;
     const std::span<const Slot> rows = batches_.from(next_, released - next_);
@@ -62,12 +61,12 @@ void LiveRun::adopt(MainRevision compacted) {
 void LiveRun::work() {
     delete_batches();
     if (!out_of_time_) delete_leftovers();
-    complete_ = !out_of_time_;
+    state_.complete = !out_of_time_;
 }
 
 void LiveRun::delete_batches() {
     bool first = true;
-    while (next_ < batches_.rows() || compacted_ < plan_.compacted_after) {
+    while (next_ < batches_.rows() || state_.compacted < plan_.compacted_after) {
         if (!first) pause();
         first = false;
         out_of_time_ = time_is_up();
@@ -86,29 +85,29 @@ void LiveRun::delete_batches() {
 void LiveRun::delete_leftovers() {
     std::sort(leftovers_.begin(), leftovers_.end());
     const std::vector<Slot> rows = live_.still_there(index_, leftovers_);
-    gone_before_ += leftovers_.size() - rows.size();
+    state_.gone_before += leftovers_.size() - rows.size();
     for (std::size_t done = 0; done < rows.size();) {
-        if (transactions_ > 0) pause();
+        if (state_.transactions > 0) pause();
         out_of_time_ = time_is_up();
         if (out_of_time_) return;
         tell();
         const std::size_t n = std::min(static_cast<std::size_t>(pace_.size()), rows.size() - done);
-        if (step(std::span(rows).subspan(done, n), compacted_)) done += n;
+        if (step(std::span(rows).subspan(done, n), state_.compacted)) done += n;
     }
 }
 
 bool LiveRun::step(std::span<const Slot> rows, MainRevision to) {
-    const store::LiveKine::Step done = live_.step(index_, rows, compacted_, to);
+    const LiveKine::Step done = live_.step(index_, rows, state_.compacted, to);
     if (done.adopted) {
-        ++foreign_;
+        ++state_.foreign;
         adopt(done.compacted);
         return false;
     }
-    compacted_ = done.compacted;
-    ++transactions_;
-    deleted_ += done.deleted;
-    gone_before_ += rows.size() - done.deleted;
-    longest_ = std::max(longest_, done.held);
+    state_.compacted = done.compacted;
+    ++state_.transactions;
+    state_.deleted += done.deleted;
+    state_.gone_before += rows.size() - done.deleted;
+    state_.longest = std::max(state_.longest, done.held);
     pace_.saw(done.deleted, done.held, done.others_write);
     return true;
 }
@@ -124,11 +123,11 @@ void LiveRun::pause() const {
 
 void LiveRun::tell() const {
     if (progress_ == nullptr) return;
-    const std::uint64_t done = deleted_ + gone_before_;
+    const std::uint64_t done = state_.deleted + state_.gone_before;
     std::string phase = "compacting";
     const double seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
-    if (deleted_ > 0 && seconds > 0) {
-        const double rate = static_cast<double>(deleted_) / seconds;
+    if (state_.deleted > 0 && seconds > 0) {
+        const double rate = static_cast<double>(state_.deleted) / seconds;
         const auto left =
             static_cast<double>(batches_.rows() - std::min<std::uint64_t>(done, batches_.rows()));
         phase += ", " + group_digits(static_cast<std::uint64_t>(rate)) + " revisions/s, " +
@@ -137,20 +136,20 @@ void LiveRun::tell() const {
     progress_->update(phase, done, batches_.rows());
 }
 
-LiveRun::Difference LiveRun::verify() {
+LiveCompaction::Difference LiveRun::verify() {
     Difference found;
     live_.at_one_moment([&] {
         // Somebody else may have gone further since.
         const MainRevision now = live_.store().head().compacted;
-        if (now != compacted_) ++foreign_;
-        compacted_ = std::max(compacted_, now);
+        if (now != state_.compacted) ++state_.foreign;
+        state_.compacted = std::max(state_.compacted, now);
         // Beyond what the plan knows nothing of it has to be there any more.
-        if (compacted_ <= plan_.current) found = compare(live_.rows_upto(plan_.rules, plan_.current));
+        if (state_.compacted <= plan_.current) found = compare(live_.rows_upto(plan_.rules, plan_.current));
     });
     return found;
 }
 
-LiveRun::Difference LiveRun::compare(const mvcc::TreeIndex& rows) const {
+LiveCompaction::Difference LiveRun::compare(const mvcc::TreeIndex& rows) const {
     const auto fail = [&](Slot s, const std::string& what) {
         throw Error(ErrorKind::damaged, live_.store().info().path + ": row " +
                                             std::to_string(index_.revision(s).main) + " " + what +
@@ -160,7 +159,7 @@ LiveRun::Difference LiveRun::compare(const mvcc::TreeIndex& rows) const {
     index_.for_each_row(0, index_.slot_end(), [&](Slot s) {
         if (index_.key_of(s) < mvcc::k_gap_key) newest[index_.key_of(s)] = s;
     });
-    const Slot above = index_.upper_bound(compacted_);
+    const Slot above = index_.upper_bound(state_.compacted);
     // Both stand in revision order.
     Slot other = 0;
     const auto find = [&](const mvcc::Revision& r) {
@@ -172,7 +171,7 @@ LiveRun::Difference LiveRun::compare(const mvcc::TreeIndex& rows) const {
         const bool removed = s < plan_.slot_end && plan_.removed_slots.contains(s);
         if (find(index_.revision(s))) {
             if (!same_row(index_, s, rows, other)) fail(s, "is another one now");
-            if (removed && complete_ && alone()) fail(s, "is still there");
+            if (removed && state_.complete && alone()) fail(s, "is still there");
             found.left += removed ? 1 : 0;
         } else if (!removed) {
             const mvcc::KeyId key = index_.key_of(s);
@@ -184,4 +183,4 @@ LiveRun::Difference LiveRun::compare(const mvcc::TreeIndex& rows) const {
     return found;
 }
 
-}  // namespace kvctl::jobs
+}  // namespace kvctl::store

@@ -1,8 +1,8 @@
-#include "kvctl/jobs/live_pace.hpp"
+#include "kvctl/store/live_pace.hpp"
 
 #include <algorithm>
 
-namespace kvctl::jobs {
+namespace kvctl::store {
 namespace {
 
 using std::chrono::milliseconds;
@@ -28,4 +28,4 @@ void LivePace::saw(std::uint64_t rows, std::chrono::microseconds held, bool othe
                           : milliseconds(1);
 }
 
-}  // namespace kvctl::jobs
+}  // namespace kvctl::store

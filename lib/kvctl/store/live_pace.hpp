@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace kvctl::jobs {
+namespace kvctl::store {
 
 /// How many revisions the next transaction of a compaction beside a server takes, and how long the server's
 /// writers have the store to themselves before it: both follow what the transactions cost so far and whether
@@ -35,4 +35,4 @@ class LivePace {
     double row_us_ = 0;  ///< what a row costs: the dearest of late counts most
 };
 
-}  // namespace kvctl::jobs
+}  // namespace kvctl::store
