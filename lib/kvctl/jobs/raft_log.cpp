@@ -66,9 +66,11 @@ raftlog::Release release_of(store::Store& store, const std::optional<std::string
     return release ? raftlog::release_of(release->text()) : raftlog::Release::unknown;
 }
 
-LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
-                    std::optional<LogIndex> applied, raftlog::Release release,
-                    const std::optional<raft::Belonging::Store>& owner) {
+namespace {
+
+LogReading read_once(raftlog::Source& source, const std::string& name, const LogTarget& target,
+                     std::optional<LogIndex> applied, raftlog::Release release,
+                     const std::optional<raft::Belonging::Store>& owner) {
     const raftlog::Header& header = source.header();
     LogReading reading;
     reading.facts.source = name;
@@ -125,6 +127,22 @@ LogReading read_log(raftlog::Source& source, const std::string& name, const LogT
     reading.facts.after = compaction.result();
     reading.compact_to = at;
     return reading;
+}
+
+}  // namespace
+
+LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
+                    std::optional<LogIndex> applied, raftlog::Release release,
+                    const std::optional<raft::Belonging::Store>& owner) {
+    // A running dqlite node renames and removes its segments.
+    for (int again = source.header().kind == raftlog::SourceKind::dqlite ? 20 : 0;; --again) {
+        try {
+            return read_once(source, name, target, applied, release, owner);
+        } catch (const Error& e) {
+            if (e.kind() != ErrorKind::busy || again == 0) throw;
+            check_interrupt();
+        }
+    }
 }
 
 void refuse_dqlite(const raftlog::Header& header) {
