@@ -1,5 +1,7 @@
 #include "kvctl/jobs/raft_log.hpp"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -153,7 +155,14 @@ void refuse_dqlite(const raftlog::Header& header) {
                     "NEWDIR' makes a directory with a short one");
 }
 
-std::optional<raft::Belonging::Store> owner_of(store::Store& store) try {
+std::optional<raft::Belonging::Store> owner_of(store::Store& store, const raftlog::Header& log) try {
+    // A table in the store's own file is nobody else's, and a dqlite log holds no requests.
+    std::error_code ignored;
+    if (log.kind == raftlog::SourceKind::dqlite ||
+        (log.kind == raftlog::SourceKind::table &&
+         std::filesystem::equivalent(log.path, store.info().real_path, ignored))) {
+        return std::nullopt;
+    }
     const store::StoreHead head = store.head();
     const store::Cluster cluster = store.cluster();
     raft::Belonging::Store owner;
