@@ -11,6 +11,7 @@
 #include "tests/support/data.hpp"
 #include "tests/support/dqlite_maker.hpp"
 #include "tests/support/kine_maker.hpp"
+#include "tests/support/run_cli.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace fs = std::filesystem;
@@ -208,6 +209,36 @@ TEST_CASE(
     const dqlite::State after = dqlite::read_state(h.data_dir());
     CHECK(after.configuration.size() == 3);
     CHECK(after.tail_may_be_uncommitted());
+}
+
+TEST_CASE("dqlite state: open segments follow one another, and one of another format is damage") {
+    const History h;
+    DqliteMaker maker = usual(h);
+    maker.write(h.data_dir());
+    const std::string first = h.data_dir() + "/open-1";
+    SUBCASE("the rest of the log in the next one") {
+        fs::rename(first, h.data_dir() + "/open-2");
+        write_file(first, std::string(4096, '\0'));
+        dqlite::State state = dqlite::read_state(h.data_dir());
+        CHECK(codes(state.findings).empty());
+        CHECK(content_of(state.databases[0]) == read_file(h.states[3]));
+    }
+    SUBCASE("another format") {
+        std::string bytes = read_file(first);
+        bytes[0] = 5;
+        write_file(first, bytes);
+        const dqlite::State state = dqlite::read_state(h.data_dir());
+        CHECK(has(codes(state.findings), "segment@open-1"));
+        CHECK_FALSE(state.complete);
+        CHECK(state.applied.value() == 6);
+    }
+    SUBCASE("cut short in the middle, with another behind it") {
+        std::string bytes = read_file(first);
+        write_file(h.data_dir() + "/open-2", bytes);
+        bytes[100] = static_cast<char>(bytes[100] ^ 1);
+        write_file(first, bytes);
+        CHECK_FALSE(dqlite::read_state(h.data_dir()).complete);
+    }
 }
 
 TEST_CASE("dqlite state: real directories give what the node that wrote them held") {

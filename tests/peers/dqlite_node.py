@@ -14,6 +14,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -125,11 +126,37 @@ def leader_of(nodes):
     raise Failure("no leader among the members")
 
 
+class Readers:
+    """Reads a directory over and over while the block runs: (exit code, current revision, standard error) each."""
+
+    def __init__(self, kvctl, folder):
+        self.kvctl, self.folder, self.seen, self.ends = kvctl, folder, [], threading.Event()
+        self.thread = threading.Thread(target=self.read) if folder else None
+
+    def read(self):
+        while not self.ends.is_set():
+            code, document, errors = self.kvctl.json("status", self.folder)
+            self.seen.append((code, document["revisions"]["current"] if document else 0, errors[:200]))
+
+    def __enter__(self):
+        if self.thread:
+            self.thread.start()
+        return self.seen
+
+    def __exit__(self, *_):
+        self.ends.set()
+        if self.thread:
+            self.thread.join()
+
+
 def one_round(checks, kvctl, node, writer, how, scratch):
     """Writes until the node is stopped or killed; compares; compacts; starts a node on what was written."""
     client = node.lead()
-    for _ in range(WRITES):
-        writer.write(client)
+    with Readers(kvctl, node.folder if how == "beside" else None) as seen:
+        for _ in range(WRITES):
+            writer.write(client)
+    checks.equal([s for s in seen if s[0] != 0], [], how + ": reading while the node writes")
+    checks.equal([s[1] for s in seen], sorted(s[1] for s in seen), how + ": and never an older revision than before")
     if how == "beside":
         rows = rows_of(kvctl, node.folder, scratch)
         checks.equal(rows, client.query(ROWS), "read beside the running node")

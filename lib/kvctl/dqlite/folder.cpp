@@ -70,6 +70,21 @@ std::vector<Named> entries_of(const std::string& path, std::vector<std::string>&
     return all;
 }
 
+// A node that renames a segment meanwhile may have it under neither name: until two looks see the same.
+std::vector<Named> settled_entries_of(const std::string& path, std::vector<std::string>& not_visible) {
+    constexpr int k_looks = 50;
+    std::vector<Named> all = entries_of(path, not_visible);
+    for (int look = 1; look < k_looks; ++look) {
+        not_visible.clear();
+        std::vector<Named> again = entries_of(path, not_visible);
+        const bool same = std::equal(all.begin(), all.end(), again.begin(), again.end(),
+                                     [](const Named& a, const Named& b) { return a.name == b.name; });
+        all = std::move(again);
+        if (same) break;
+    }
+    return all;
+}
+
 void add(Findings& findings, Finding::Severity severity, const char* code, std::string where,
          std::string what) {
     Finding f;
@@ -150,7 +165,7 @@ Folder list_folder(const std::string& path) {
     Folder folder;
     folder.path = path;
     std::vector<std::string> metas;
-    for (Named& n : entries_of(path, folder.not_visible)) {
+    for (Named& n : settled_entries_of(path, folder.not_visible)) {
         const std::string_view name = n.name;
         if (name.starts_with(k_snapshot) && name.ends_with(k_meta)) {
             metas.push_back(n.name.substr(0, n.name.size() - k_meta.size()));

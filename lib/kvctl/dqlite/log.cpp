@@ -1,5 +1,11 @@
 #include "kvctl/dqlite/log.hpp"
 
+#include <sys/stat.h>
+
+#include <chrono>
+#include <memory>
+#include <thread>
+
 #include "kvctl/dqlite/mapped.hpp"
 
 namespace kvctl::dqlite {
@@ -31,6 +37,7 @@ class LogReader {
         const Mapped file(folder_, s.name);
         SegmentReader reader(file.bytes());
         if (!entries(reader, s.name)) return false;
+        file.expect_whole();
         const LogIndex expected(s.last.value() + 1);
         if (reader.fault().empty() && end_.next == expected && reader.offset() == file.bytes().size())
             return true;
@@ -52,9 +59,10 @@ class LogReader {
 
     // An open one ends where a batch was not finished; that it does is no damage while nothing follows.
     bool open(const OpenSegment& s) {
-        const Mapped file(folder_, s.name);
-        if (file.bytes().empty()) return true;
-        SegmentReader reader(file.bytes());
+        auto file = std::make_unique<Mapped>(folder_, s.name);
+        if (file->bytes().empty()) return true;
+        SegmentReader reader(file->bytes());
+        if (!reader.unused()) expect_before_ended();
         if (cut_short_ && !reader.unused()) {
             findings_.push_back(
                 finding(Finding::Severity::error, "segment", s.name,
@@ -63,14 +71,38 @@ class LogReader {
             return false;
         }
         if (!entries(reader, s.name)) return false;
-        if (reader.fault().empty()) return true;
-        const bool more = find_batch(file.bytes(), reader.offset() + 8) != std::string_view::npos;
-        findings_.push_back(
-            finding(more ? Finding::Severity::error : Finding::Severity::warning, "segment", s.name,
-                    reader.fault() + ", at byte " + number(reader.offset()) + " behind entry " +
-                        number(end_.next.value() - 1) +
-                        (more ? "; whole batches follow, which dqlite sets aside without a word"
-                              : "; an entry that was being written is lost, as after a power cut")));
+        // What a running node is writing just now is whole a moment later.
+        const auto may_be_whole = [&] {
+            return !reader.fault().empty() && reader.offset() < file->bytes().size();
+        };
+        for (int again = 0; may_be_whole() && again < k_looks; ++again) {
+            std::this_thread::sleep_for(k_moment);
+            reader = SegmentReader(file->bytes(), reader.offset());
+            if (!entries(reader, s.name)) return false;
+        }
+        file->expect_whole();
+        if (reader.fault().empty()) {
+            before_.name = s.name;
+            before_.offset = reader.unused() ? sizeof(std::uint64_t) : reader.offset();
+            before_.file = std::move(file);
+            return true;
+        }
+        if (reader.offset() >= file->bytes().size()) {
+            findings_.push_back(finding(
+                Finding::Severity::error, "segment", s.name,
+                reader.fault() + ": no entry of it can be read; dqlite moves it and those behind it away as "
+                                 "corrupt-* and goes on without them"));
+            end_.complete = false;
+            return false;
+        }
+        const bool more = find_batch(file->bytes(), reader.offset() + 8) != std::string_view::npos;
+        findings_.push_back(finding(
+            more ? Finding::Severity::error : Finding::Severity::warning, "segment", s.name,
+            reader.fault() + ", at byte " + number(reader.offset()) + " behind entry " +
+                number(end_.next.value() - 1) +
+                (more ? "; whole batches follow, which dqlite drops at its start without a word: copy "
+                        "the directory first"
+                      : "; an entry that was being written is lost, as after a power cut")));
         end_.complete = !more;
         cut_short_ = true;
         cut_file_ = s.name;
@@ -80,6 +112,18 @@ class LogReader {
     [[nodiscard]] LogEnd end() const { return end_; }
 
   private:
+    static constexpr int k_looks = 3;
+    static constexpr std::chrono::milliseconds k_moment{5};
+
+    // A node may have filled the segment before after it was read, and gone on to this one: then entries are
+    // missing between the two.
+    void expect_before_ended() const {
+        if (!before_.file) return;
+        before_.file->expect_whole();
+        struct stat st {};
+        SegmentReader more(before_.file->bytes(), before_.offset);
+        if (more.next() || ::stat(folder_.file(before_.name).c_str(), &st) != 0) throw Vanished{before_.name};
+    }
     // What dqlite makes of a damaged closed segment (1.11 tried on each kind of damage).
     [[nodiscard]] std::string at_start(const ClosedSegment& s, const SegmentReader& reader,
                                        bool covered) const {
@@ -114,6 +158,12 @@ class LogReader {
     const std::function<void()>& at_file_end_;
     LogIndex snapshot_;
     const ClosedSegment* last_closed_;
+    // The open segment that was read last.
+    struct {
+        std::unique_ptr<Mapped> file;
+        std::string name;
+        std::size_t offset = 0;
+    } before_;
     LogEnd end_;
     bool cut_short_ = false;
     std::string cut_file_;

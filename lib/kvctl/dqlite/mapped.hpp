@@ -7,14 +7,18 @@
 
 namespace kvctl::dqlite {
 
-/// A file of a folder, mapped for reading; an empty one has no bytes. Throws Vanished where it is gone, io,
-/// and at the end of its life nothing: whether a page could not be had is asked of lost().
+/// A file of a folder, mapped for reading; an empty one has no bytes. Throws Vanished where it is gone, io.
 class Mapped {
   public:
     Mapped(const Folder& folder, const std::string& name);
     [[nodiscard]] std::string_view bytes() const noexcept { return file_.bytes(); }
+    /// Throws Vanished where the file was cut short or renamed under the reader, as a running node does with
+    /// a segment that it closes: what was read of its end means nothing then.
+    void expect_whole() const;
 
   private:
+    std::string path_;
+    std::string name_;
     MappedFile file_;
 };
 

@@ -165,9 +165,9 @@ std::string way_out() {
            "what can be read of the log and 'kvctl import --salvage' takes the rows in it";
 }
 
-State attempt(const std::string& path, std::optional<LogIndex> upto) {
+State attempt_on(const Folder& folder, std::optional<LogIndex> upto) {
     State state;
-    state.folder = list_folder(path);
+    state.folder = folder;
     state.findings = state.folder.findings;
     if (state.folder.metadata) state.term = state.folder.metadata->term;
     for (const SnapshotFile& s : state.folder.snapshots) {
@@ -206,10 +206,21 @@ State attempt(const std::string& path, std::optional<LogIndex> upto) {
     const std::string fault = why_not(state.folder, plan, LogIndex(0));
     if (!first_fault.empty() || !fault.empty())
         throw Error(ErrorKind::damaged,
-                    path + ": " + (first_fault.empty() ? fault : first_fault) + way_out());
+                    folder.path + ": " + (first_fault.empty() ? fault : first_fault) + way_out());
     tell_left_out(state.folder, plan, LogIndex(0), state.findings);
     apply_log(state, plan, upto);
     return state;
+}
+
+State attempt(const std::string& path, std::optional<LogIndex> upto) {
+    const Folder folder = list_folder(path);
+    try {
+        return attempt_on(folder, upto);
+    } catch (const Error& e) {
+        // What does not go together may be of two moments.
+        if (e.kind() == ErrorKind::damaged && !unchanged(folder)) throw Vanished{"a file"};
+        throw;
+    }
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ void check_log(store::Store& store, const CheckRequest& request, std::optional<L
         const auto source = log_of(store, request.open.timeout_ms, request.wal_dir);
         if (!source) return;
         const raftlog::Release release = release_of(store, request.version);
-        for (Finding& f : read_log(*source, "store", {}, applied, release, owner_of(store)).findings) {
+        for (Finding& f :
+             read_log(*source, "store", {}, applied, release, owner_of(store, source->header())).findings) {
             // The folder alone shows it too, but not how far back the log reaches.
             if (f.code == "snap-db-missing")
                 std::erase_if(findings, [&](const Finding& known) { return known.code == f.code; });

@@ -62,7 +62,7 @@ void read_raft_log(store::Store& store, const CompactRequest& request, bool exec
     // Too little to gain: then the log stays as well.
     if (d.too_little_gain) target = {std::nullopt, false, request.raft_keep};
     LogReading reading = read_log(*source, own ? "store" : *request.raft_log, target, d.head.consistent_index,
-                                  release_of(store), owner_of(store));
+                                  release_of(store), owner_of(store, source->header()));
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && request.output && in_folder)

@@ -14,7 +14,6 @@
 #include "kvctl/store/archive.hpp"
 #include "kvctl/store/conversion.hpp"
 #include "kvctl/store/convert.hpp"
-#include "kvctl/store/dqlite/salvage_dqlite.hpp"
 #include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/history_file.hpp"
 #include "kvctl/store/one_moment.hpp"

@@ -21,7 +21,7 @@ class Beside {
         if (view != nullptr) {
             applied_ = view->consistent_index();
             release_ = release_of(view->store(), o.version);
-            owner_ = owner_of(view->store());
+            owner_ = owner_of(view->store(), h);
             return;
         }
         if (o.version) release_ = raftlog::release_of(*o.version);
@@ -32,7 +32,7 @@ class Beside {
             const auto db = store::open_store(h.start_up->folder + "/db", {});
             applied_ = db->head().consistent_index;
             release_ = release_of(*db, o.version);
-            owner_ = owner_of(*db);
+            owner_ = owner_of(*db, h);
         } catch (const Error& e) {
             if (e.kind() == ErrorKind::interrupted) throw;
         }

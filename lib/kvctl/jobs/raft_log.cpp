@@ -1,5 +1,7 @@
 #include "kvctl/jobs/raft_log.hpp"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -66,9 +68,11 @@ raftlog::Release release_of(store::Store& store, const std::optional<std::string
     return release ? raftlog::release_of(release->text()) : raftlog::Release::unknown;
 }
 
-LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
-                    std::optional<LogIndex> applied, raftlog::Release release,
-                    const std::optional<raft::Belonging::Store>& owner) {
+namespace {
+
+LogReading read_once(raftlog::Source& source, const std::string& name, const LogTarget& target,
+                     std::optional<LogIndex> applied, raftlog::Release release,
+                     const std::optional<raft::Belonging::Store>& owner) {
     const raftlog::Header& header = source.header();
     LogReading reading;
     reading.facts.source = name;
@@ -127,6 +131,22 @@ LogReading read_log(raftlog::Source& source, const std::string& name, const LogT
     return reading;
 }
 
+}  // namespace
+
+LogReading read_log(raftlog::Source& source, const std::string& name, const LogTarget& target,
+                    std::optional<LogIndex> applied, raftlog::Release release,
+                    const std::optional<raft::Belonging::Store>& owner) {
+    // A running dqlite node renames and removes its segments.
+    for (int again = source.header().kind == raftlog::SourceKind::dqlite ? 20 : 0;; --again) {
+        try {
+            return read_once(source, name, target, applied, release, owner);
+        } catch (const Error& e) {
+            if (e.kind() != ErrorKind::busy || again == 0) throw;
+            check_interrupt();
+        }
+    }
+}
+
 void refuse_dqlite(const raftlog::Header& header) {
     if (header.kind != raftlog::SourceKind::dqlite) return;
     throw Error(ErrorKind::read_only_layout,
@@ -135,7 +155,14 @@ void refuse_dqlite(const raftlog::Header& header) {
                     "NEWDIR' makes a directory with a short one");
 }
 
-std::optional<raft::Belonging::Store> owner_of(store::Store& store) try {
+std::optional<raft::Belonging::Store> owner_of(store::Store& store, const raftlog::Header& log) try {
+    // A table in the store's own file is nobody else's, and a dqlite log holds no requests.
+    std::error_code ignored;
+    if (log.kind == raftlog::SourceKind::dqlite ||
+        (log.kind == raftlog::SourceKind::table &&
+         std::filesystem::equivalent(log.path, store.info().real_path, ignored))) {
+        return std::nullopt;
+    }
     const store::StoreHead head = store.head();
     const store::Cluster cluster = store.cluster();
     raft::Belonging::Store owner;

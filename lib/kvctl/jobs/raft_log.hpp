@@ -48,8 +48,9 @@ struct LogTarget {
                                   raftlog::Release release = raftlog::Release::unknown,
                                   const std::optional<raft::Belonging::Store>& owner = std::nullopt);
 
-/// What a store says of whose log made it; nullopt where that cannot be read, which `check` reports.
-[[nodiscard]] std::optional<raft::Belonging::Store> owner_of(store::Store& store);
+/// What a store says of whose log made it; nullopt where that cannot be read, which `check` reports, and
+/// where `log` is the one in its own file or no log of etcd's.
+[[nodiscard]] std::optional<raft::Belonging::Store> owner_of(store::Store& store, const raftlog::Header& log);
 /// How a log stands to a store that says so.
 [[nodiscard]] raft::Belonging belonging(raft::Belonging::Store owner, const raftlog::Header& header);
 /// Behind the log's last entry: an error `foreign-log` for one that is another store's.

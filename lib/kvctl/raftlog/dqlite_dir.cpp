@@ -32,16 +32,11 @@ std::string describe(const dqlite::Command& command) {
 
 class DqliteDir final : public Source {
   public:
-    explicit DqliteDir(const std::string& path) : folder_(dqlite::list_folder(path)) {
+    explicit DqliteDir(const std::string& path) {
         header_.kind = SourceKind::dqlite;
         header_.path = path;
         header_.has_data = true;
-        for (auto s = folder_.snapshots.rbegin(); s != folder_.snapshots.rend(); ++s) {
-            if (!s->has_meta || s->bytes == 0 || !take_description(s->name)) continue;
-            header_.snapshot = {s->index, s->term};
-            break;
-        }
-        plan_ = dqlite::plan_log(folder_, header_.snapshot.index);
+        look();
     }
     [[nodiscard]] const Header& header() const override { return header_; }
 
@@ -53,6 +48,7 @@ class DqliteDir final : public Source {
             (void)dqlite::read_log(
                 folder_, plan_, [&](const dqlite::LogEntry& e) { return hand_out(e, f); }, findings_);
         } catch (const dqlite::Vanished& v) {
+            look();  // for whoever tries again
             throw Error(ErrorKind::busy, header_.path + ": " + v.name +
                                              " was removed while it was read: a node runs on it; try again");
         }
@@ -62,6 +58,16 @@ class DqliteDir final : public Source {
     [[nodiscard]] Findings findings() const override { return findings_; }
 
   private:
+    void look() {
+        folder_ = dqlite::list_folder(header_.path);
+        header_.snapshot = {};
+        for (auto s = folder_.snapshots.rbegin(); s != folder_.snapshots.rend(); ++s) {
+            if (!s->has_meta || s->bytes == 0 || !take_description(s->name)) continue;
+            header_.snapshot = {s->index, s->term};
+            break;
+        }
+        plan_ = dqlite::plan_log(folder_, header_.snapshot.index);
+    }
     // A .meta that is whole is the configuration that the entries begin with.
     bool take_description(const std::string& snapshot) {
         try {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kvctl/base/progress.hpp"
+#include "kvctl/store/open.hpp"
 #include "kvctl/store/store.hpp"
 #include "kvctl/store/target.hpp"
 #include "kvctl/store/temp_file.hpp"
@@ -38,6 +39,16 @@ struct Salvaged {
 /// not even the schema can be read.
 [[nodiscard]] Salvaged salvage_sqlite(const std::string& path, const std::string& file,
                                       std::optional<Layout> layout, const TempFile& made, Progress* progress);
+
+/// Whether salvage_dqlite() is the one to ask.
+[[nodiscard]] bool is_dqlite_directory(const std::string& real_path);
+
+/// Copies every row that can be had of a dqlite directory into the empty file `made`, a kine store: those of
+/// the state that its log comes to, and, from pages that were written behind damage or lie in files that
+/// dqlite set aside, those of later revisions. Such a row is only taken when all the pages it stands on were
+/// written in one unbroken run of entries. Throws damaged where there is not one row, io.
+[[nodiscard]] Salvaged salvage_dqlite(const std::string& path, const OpenOptions& options,
+                                      const TempFile& made, Progress* progress);
 
 /// Finds keys that lost revisions, from the rows that are left.
 class IncompleteKeys {

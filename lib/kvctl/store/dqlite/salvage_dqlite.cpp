@@ -1,4 +1,4 @@
-#include "kvctl/store/dqlite/salvage_dqlite.hpp"
+#include "kvctl/store/salvage.hpp"
 
 #include <algorithm>
 #include <array>

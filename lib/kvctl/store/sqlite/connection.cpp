@@ -107,6 +107,7 @@ Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
                         : info.wal_mode ? Connection::Access::live
                                         : Connection::Access::shared;
     Connection c{sqlite::Database::open(info.real_path, mode), access, seen};
+    if (unnamed) c.db.show_as(info.path);
     c.db.busy_timeout(timeout_ms);
     try {
         c.db.exec("BEGIN");
