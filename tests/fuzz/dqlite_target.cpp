@@ -138,7 +138,8 @@ void dqlite_directory(std::string_view bytes, Depth depth) {
         const auto store = store::open_dqlite(directory.path(), {});
         Examined result;
         // SQLite alone has nothing to be compared with: the database is in no file that has a name.
-        examine_store(*store, static_cast<unsigned>(bytes.size() / 2), std::min(depth, Depth::checked), result);
+        examine_store(*store, static_cast<unsigned>(bytes.size() / 2), std::min(depth, Depth::checked),
+                      result);
         (void)store->dqlite_facts();
         if (depth == Depth::deep) write_and_read(*store, static_cast<unsigned>(bytes.size() / 2));
     });
