@@ -19,14 +19,19 @@ OptionTable check_options() {
 }
 
 int check(const Args& args, Io& io) {
+    const Stopwatch watch;
     const Parsed parsed = parse(check_options(), args);
     const Output output = output_of(parsed, io);
     parsed.expect_operands(1, 1, "STORE");
     const jobs::CheckRequest request{
         parsed.operands().front(), open_options_of(parsed),  rules_of(parsed), parsed.value("etcd-version"),
         parsed.value("wal-dir"),   parsed.has("kubernetes"), parsed.has("all")};
-    const auto progress = make_progress(output, io);
-    const report::CheckReport report = jobs::check(request, progress.get());
+    report::CheckReport report;
+    {
+        const auto progress = make_progress(output, io);  // taken away before the report
+        report = jobs::check(request, progress.get());
+    }
+    report.duration_ms = watch.ms();
     (void)write_report(report, output, io);
     return report.ok() ? 0 : exit_code(ErrorKind::findings);
 }

@@ -48,6 +48,11 @@ int du(const Args& args, Io& io) {
     jobs::UsageRequest request;
     if (const auto v = parsed.value("depth")) request.what.depth = parse_u64("--depth", *v);
     if (const auto v = parsed.value("top")) request.what.top = parse_u64("--top", *v);
+    // Two lists with their heads, and a line for what else there is.
+    constexpr std::size_t k_other_lines = 10;
+    if (!parsed.has("top")) {
+        request.what.top = style_of(output).fitting(2 * request.what.top, k_other_lines) / 2;
+    }
     request.what.under = parsed.value_or("under", "");
     request.what.sort = sort_of(parsed);
     request.by = parsed.value_or("by", "prefix");

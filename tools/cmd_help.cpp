@@ -1,5 +1,7 @@
 #include "tools/cmd_help.hpp"
 
+#include <algorithm>
+
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 
@@ -34,7 +36,22 @@ std::string describe_command(const Command& command) {
         forms.remove_prefix(end + 1);
     }
     if (!command.alias.empty()) out += "Also:  kvctl " + std::string(command.alias) + '\n';
-    return out + '\n' + std::string(command.summary) + ".\n" + describe(command.options());
+    out += '\n' + std::string(command.summary) + ".\n" + describe(command.options());
+    out += "\nExamples:\n";
+    std::string_view examples = command.examples;
+    while (!examples.empty()) {
+        const std::string_view line = examples.substr(0, examples.find('\n'));
+        // What it does stands behind the command where both fit, else above it.
+        const std::size_t mark = line.find("  # ");
+        const std::string_view what = line.substr(mark + 2);
+        if (line.size() + 2 <= 80) {
+            out += "  " + std::string(line) + '\n';
+        } else {
+            out += "  " + std::string(what) + "\n  " + std::string(line.substr(0, mark)) + '\n';
+        }
+        examples.remove_prefix(std::min(line.size() + 1, examples.size()));
+    }
+    return out;
 }
 
 OptionTable help_options() {

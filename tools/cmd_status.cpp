@@ -4,7 +4,6 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
-#include "kvctl/base/text.hpp"
 #include "kvctl/jobs/new_file.hpp"
 #include "kvctl/jobs/status.hpp"
 #include "kvctl/report/prometheus.hpp"
@@ -29,7 +28,7 @@ void write_reports(const std::vector<report::StatusReport>& reports, bool severa
         } else {
             if (i > 0) io.out << '\n';
             BoldFirstLine bold(io.out, output.color);
-            report::write_text(bold.stream(), reports[i], {output.raw_bytes, output.verbose, format_bytes});
+            report::write_text(bold.stream(), reports[i], style_of(output));
         }
     }
 }

@@ -17,6 +17,8 @@ struct Io {
     std::ostream& err;
     bool out_is_terminal = false;
     bool err_is_terminal = false;
+    std::size_t columns = 0;  ///< of the terminal that `out` is; 0: it is none
+    std::size_t rows = 0;
 };
 
 /// A row of the command table. A command is added by one row in cli.cpp, one pair of declarations below and
@@ -26,6 +28,7 @@ struct Command {
     std::string_view alias;     ///< empty: none
     std::string_view synopsis;  ///< what follows "kvctl NAME", [OPTIONS] included; one form a line
     std::string_view summary;   ///< one line, no full stop
+    std::string_view examples;  ///< three command lines, each with what it does behind a '#'
     OptionTable (*options)();
     int (*function)(const Args& args, Io& io);
 };

@@ -143,6 +143,13 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     CompactOptions options;
     options.display = output_of(parsed, io);
     jobs::CompactRequest& o = options.request;
+    if (const auto& words = parsed.operands();
+        words.size() == 2 && !words.front().empty() &&
+        words.front().find_first_not_of("0123456789") == std::string::npos) {
+        throw usage("superfluous operand '" + words.front() + "'; did you mean --rev " + words.front() +
+                    "? A revision is an option here: kvctl compact --rev " + words.front() +
+                    (words[1].starts_with('-') ? " -- " : " ") + shell_quoted(words[1]));
+    }
     parsed.expect_operands(1, 1, "STORE");
     o.path = parsed.operands().front();
     if (const auto v = parsed.value("rev")) o.rev = parse_revision("--rev", *v);

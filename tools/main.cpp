@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -46,6 +47,13 @@ void set_up_signals() {
     ::sigaction(SIGBUS, &action, nullptr);
 }
 
+// Nothing where it is no terminal, or one that does not say.
+::winsize size_of_terminal(int fd) {
+    ::winsize size{};
+    if (::isatty(fd) != 1 || ::ioctl(fd, TIOCGWINSZ, &size) != 0) return {};
+    return size;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -53,6 +61,8 @@ int main(int argc, char** argv) {
     set_up_signals();
     kvctl::FdBuffer buffer(STDOUT_FILENO);
     std::ostream out(&buffer);
-    kvctl::cli::Io io{out, std::cerr, ::isatty(STDOUT_FILENO) == 1, ::isatty(STDERR_FILENO) == 1};
+    const ::winsize size = size_of_terminal(STDOUT_FILENO);
+    kvctl::cli::Io io{out,         std::cerr,  ::isatty(STDOUT_FILENO) == 1, ::isatty(STDERR_FILENO) == 1,
+                      size.ws_col, size.ws_row};
     return kvctl::cli::run(kvctl::cli::Args(argv + (argc > 0 ? 1 : 0), argv + argc), io);
 }

@@ -6,6 +6,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "tools/habits.hpp"
 #include "tools/suggest.hpp"
 
 namespace kvctl::cli {
@@ -65,6 +66,7 @@ Error unknown_option(const OptionTable& table, std::string given) {
     std::string message = "unknown option '" + escape(given) + "'";
     const std::string_view word =
         std::string_view(given).substr(std::min(given.find_first_not_of('-'), given.size()));
+    if (const std::string habit = habit_of_option(word); !habit.empty()) return usage(message + "; " + habit);
     if (const auto near = given.starts_with("--") ? nearest(word, names) : std::nullopt) {
         message += "; did you mean --" + std::string(*near) + "?";
     }
@@ -135,7 +137,9 @@ void check_value(const OptionTable& table, const Option& option, const std::stri
     if (std::find(words.begin(), words.end(), value) != words.end()) return;
     std::string list;
     for (const std::string_view w : words) list += (list.empty() ? "" : ", ") + std::string(w);
-    throw usage(name + ": '" + escape(value) + "' is not one of " + list);
+    const std::string habit = option.name == "write-out" ? habit_of_format(value) : std::string();
+    throw usage(name + ": '" + escape(value) + "' is not one of " + list +
+                (habit.empty() ? "" : "; " + habit));
 }
 
 // `text` broken at spaces so that no line passes `width`; lines after the first begin with `indent` spaces.

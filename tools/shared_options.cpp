@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/text.hpp"
 #include "tools/terminal.hpp"
 #include "tools/values.hpp"
 
@@ -21,7 +22,31 @@ bool terminal_has_color() noexcept {
     return (no_color == nullptr || *no_color == '\0') && term != nullptr && std::string_view(term) != "dumb";
 }
 
+// By the variables that name the character set, the strongest first.
+bool locale_is_utf8() noexcept {
+    for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+        const char* value = std::getenv(name);
+        if (value == nullptr || *value == '\0') continue;
+        const std::string_view v(value);
+        return v.find("UTF-8") != std::string_view::npos || v.find("utf8") != std::string_view::npos;
+    }
+    return false;
+}
+
 }  // namespace
+
+report::TextStyle style_of(const Output& output) noexcept {
+    report::TextStyle style;
+    style.raw_bytes = output.raw_bytes;
+    style.verbose = output.verbose;
+    style.format_bytes = format_bytes;
+    style.color = output.color;
+    style.columns = output.columns;
+    style.rows = output.rows;
+    if (output.columns > 0)
+        style.bars = output.unicode ? report::TextStyle::Bars::unicode : report::TextStyle::Bars::ascii;
+    return style;
+}
 
 OptionTable basic_options() {
     return {{"General",
@@ -60,6 +85,11 @@ Output output_of(const Parsed& parsed, const Io& io) {
     o.raw_bytes = parsed.has("bytes");
     o.color = o.format == Format::text &&
               on(parsed.value_or("color", "auto"), io.out_is_terminal && terminal_has_color());
+    o.color_messages = o.format == Format::text &&
+                       on(parsed.value_or("color", "auto"), io.err_is_terminal && terminal_has_color());
+    o.columns = io.columns;
+    o.rows = io.rows;
+    o.unicode = locale_is_utf8();
     o.progress =
         o.format == Format::text && !o.quiet && on(parsed.value_or("progress", "auto"), io.err_is_terminal);
     o.progress_lines = o.progress && !io.err_is_terminal;

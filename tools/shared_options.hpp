@@ -7,6 +7,7 @@
 #include "kvctl/base/progress.hpp"
 #include "kvctl/jobs/import.hpp"
 #include "kvctl/mvcc/rules.hpp"
+#include "kvctl/report/screen.hpp"
 #include "kvctl/store/open.hpp"
 #include "tools/commands.hpp"
 #include "tools/options.hpp"
@@ -39,6 +40,10 @@ struct Output {
     bool verbose = false;
     bool raw_bytes = false;  ///< sizes in text as plain numbers
     bool color = false;
+    bool color_messages = false;  ///< the same on stderr
+    std::size_t columns = 0;      ///< of the terminal; 0: none
+    std::size_t rows = 0;
+    bool unicode = false;   ///< it shows characters beyond ASCII
     bool progress = false;  ///< draw it
     bool progress_lines =
         false;  ///< --progress always without a terminal: whole lines instead of one redrawn
@@ -48,6 +53,9 @@ struct Output {
 /// the streams are. Progress never goes with a JSON format or -q. Throws a usage Error when --json
 /// contradicts -w.
 [[nodiscard]] Output output_of(const Parsed& parsed, const Io& io);
+
+/// How reports in text are to look.
+[[nodiscard]] report::TextStyle style_of(const Output& output) noexcept;
 
 /// Draws on io.err when the options say so; else null.
 [[nodiscard]] std::unique_ptr<Progress> make_progress(const Output& output, Io& io);

@@ -1,7 +1,6 @@
 #pragma once
 #include <string>
 
-#include "kvctl/base/text.hpp"
 #include "kvctl/jobs/opened_store.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "tools/bold.hpp"
@@ -27,7 +26,7 @@ int write_report(const Report& report, const Output& output, Io& io) {
         case Format::text:
             if constexpr (requires { write_text(io.out, report, report::TextStyle{}); }) {
                 BoldFirstLine bold(io.out, output.color);
-                write_text(bold.stream(), report, {output.raw_bytes, output.verbose, format_bytes});
+                write_text(bold.stream(), report, style_of(output));
             } else {
                 write_text(io.out, report);
             }

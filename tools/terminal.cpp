@@ -21,8 +21,15 @@ TerminalProgress::~TerminalProgress() {
 
 void TerminalProgress::update(std::string_view phase, std::uint64_t done, std::uint64_t total) {
     const auto now = std::chrono::steady_clock::now();
+    if (phase != phase_ || done < first_) {
+        phase_ = phase;
+        begun_ = now;
+        first_ = done;
+    }
     if (now < due_) return;
-    const std::string text = progress_text(phase, done, total);
+    const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - begun_);
+    const std::string text = progress_text(phase, done, total) +
+                             rate_text(elapsed, done - first_, total > done ? total - done : 0);
     if (style_ == Style::redrawn) {
         err_ << "\r\x1b[K" << text << std::flush;
         drawn_ = true;
@@ -44,6 +51,16 @@ std::string progress_text(std::string_view phase, std::uint64_t done, std::uint6
     if (total == 0) return head + group_digits(done);
     const double share = static_cast<double>(std::min(done, total)) / static_cast<double>(total);
     return head + std::to_string(static_cast<int>(share * 100)) + " %";
+}
+
+std::string rate_text(std::chrono::milliseconds elapsed, std::uint64_t done, std::uint64_t left) {
+    if (elapsed < std::chrono::milliseconds(500) || done == 0) return {};
+    const double per_ms = static_cast<double>(done) / static_cast<double>(elapsed.count());
+    std::string text = "  " + group_digits(static_cast<std::uint64_t>(per_ms * 1000)) + " a second";
+    if (left == 0) return text;
+    const auto seconds = static_cast<std::uint64_t>(static_cast<double>(left) / per_ms / 1000) + 1;
+    if (seconds < 120) return text + ", " + std::to_string(seconds) + " s left";
+    return text + ", " + std::to_string(seconds / 60 + 1) + " min left";
 }
 
 }  // namespace kvctl::cli

@@ -30,9 +30,17 @@ class TerminalProgress final : public Progress {
     Style style_;
     std::chrono::steady_clock::time_point due_;
     bool drawn_ = false;
+    std::string phase_;  // the one that goes on
+    std::chrono::steady_clock::time_point begun_;
+    std::uint64_t first_ = 0;  // what was done when it began
 };
 
 /// "reading  45 %" or, without a total, "reading  1,234,567"; the phase alone where there is no number yet.
 [[nodiscard]] std::string progress_text(std::string_view phase, std::uint64_t done, std::uint64_t total);
+
+/// "  120,000 a second, 12 s left" of a phase that has done so much in that time; empty in its first
+/// half second.
+[[nodiscard]] std::string rate_text(std::chrono::milliseconds elapsed, std::uint64_t done,
+                                    std::uint64_t left);
 
 }  // namespace kvctl::cli

@@ -1,6 +1,8 @@
 #include "tools/values.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -78,21 +80,26 @@ struct Unit {
 
 constexpr std::uint64_t k_kibi = 1024;
 constexpr std::uint64_t k_kilo = 1000;
+// By their lower case; "ki" is how Kubernetes writes it.
 constexpr std::array k_sizes{
     Unit{"", 1},
-    Unit{"B", 1},
-    Unit{"K", k_kibi},
-    Unit{"KiB", k_kibi},
-    Unit{"kB", k_kilo},
-    Unit{"M", k_kibi* k_kibi},
-    Unit{"MiB", k_kibi* k_kibi},
-    Unit{"MB", k_kilo* k_kilo},
-    Unit{"G", k_kibi* k_kibi* k_kibi},
-    Unit{"GiB", k_kibi* k_kibi* k_kibi},
-    Unit{"GB", k_kilo* k_kilo* k_kilo},
-    Unit{"T", k_kibi* k_kibi* k_kibi* k_kibi},
-    Unit{"TiB", k_kibi* k_kibi* k_kibi* k_kibi},
-    Unit{"TB", k_kilo* k_kilo* k_kilo* k_kilo},
+    Unit{"b", 1},
+    Unit{"k", k_kibi},
+    Unit{"ki", k_kibi},
+    Unit{"kib", k_kibi},
+    Unit{"kb", k_kilo},
+    Unit{"m", k_kibi* k_kibi},
+    Unit{"mi", k_kibi* k_kibi},
+    Unit{"mib", k_kibi* k_kibi},
+    Unit{"mb", k_kilo* k_kilo},
+    Unit{"g", k_kibi* k_kibi* k_kibi},
+    Unit{"gi", k_kibi* k_kibi* k_kibi},
+    Unit{"gib", k_kibi* k_kibi* k_kibi},
+    Unit{"gb", k_kilo* k_kilo* k_kilo},
+    Unit{"t", k_kibi* k_kibi* k_kibi* k_kibi},
+    Unit{"ti", k_kibi* k_kibi* k_kibi* k_kibi},
+    Unit{"tib", k_kibi* k_kibi* k_kibi* k_kibi},
+    Unit{"tb", k_kilo* k_kilo* k_kilo* k_kilo},
 };
 constexpr std::array k_durations{
     Unit{"", 1000}, Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60'000}, Unit{"h", 3'600'000},
@@ -104,6 +111,13 @@ std::optional<std::uint64_t> factor_of(const std::array<Unit, N>& units, std::st
         if (u.name == name) return u.factor;
     }
     return std::nullopt;
+}
+
+std::string lower_case(std::string_view text) {
+    std::string lower(text);
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return lower;
 }
 
 constexpr std::uint64_t k_second = 1'000'000;
@@ -129,10 +143,12 @@ std::int64_t parse_i64(std::string_view option, std::string_view text) {
 
 std::uint64_t parse_size(std::string_view option, std::string_view text) {
     const auto d = split_decimal(text);
-    const auto factor = d ? factor_of(k_sizes, d->unit) : std::nullopt;
+    const auto factor = d ? factor_of(k_sizes, lower_case(d->unit)) : std::nullopt;
     if (!factor)
-        throw bad_value(option, text,
-                        "is not a size; write bytes, or a number with K, M, G (1024) or kB, MB, GB (1000)");
+        throw bad_value(
+            option, text,
+            "is not a size; write bytes, or a number with K, M, G or Ki, Mi, Gi (1024) or kB, MB, "
+            "GB (1000)");
     const auto bytes = times(*d, *factor, std::numeric_limits<std::uint64_t>::max());
     if (!bytes) throw bad_value(option, text, "is not a number of bytes below 2^64");
     return *bytes;

@@ -49,7 +49,7 @@ TEST_CASE("binary: a pipe whose reader left is exit 7, not a signal") {
     const Result r = run({.args = {"version"}, .out_path = "/proc/self/fd/" + std::to_string(ends[1])});
     ::close(ends[1]);
     CHECK(r.code == 7);
-    CHECK(r.err == "kvctl: standard output cannot be written: Broken pipe\n");
+    CHECK(r.err.empty());
 }
 
 TEST_CASE("binary: closed standard streams are not handed to the next file opened") {

@@ -485,15 +485,15 @@ TEST_CASE("check: text and JSON Lines say the same, quiet says it by the exit co
     test::run_sql(path, std::string(k_tables) + k_revision + k_rows);
     test::Result r = run_cli({"check", path});
     CHECK(r.code == 0);
-    CHECK(r.out == path + ": native store, sound\n");
+    CHECK(r.out.starts_with(path + ": native store, sound\n  checked "));
     test::run_sql(path, "UPDATE revision SET version = 7 WHERE main = 4; DELETE FROM lease");
     r = run_cli({"check", path});
     CHECK(r.code == 3);
-    CHECK(r.out ==
-          "error: version-break: revision 4.0: its version is 7 where version 1 at revision 2.0 came before "
-          "it\n"
-          "info: lease-missing: revision 8.0: its lease 4d is not stored, so it never runs out\n" +
-              path + ": native store, 1 error, 0 warnings; 1 note\n");
+    CHECK(r.out.starts_with(
+        "error: version-break: revision 4.0: its version is 7 where version 1 at revision 2.0 came before "
+        "it\n"
+        "info: lease-missing: revision 8.0: its lease 4d is not stored, so it never runs out\n" +
+        path + ": native store, 1 error, 0 warnings; 1 note\n"));
     r = run_cli({"check", "-w", "jsonl", path});
     CHECK(r.code == 3);
     CHECK(std::count(r.out.begin(), r.out.end(), '\n') == 3);

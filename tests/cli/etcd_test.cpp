@@ -186,7 +186,7 @@ TEST_CASE("etcd: a snapshot cut in its digest is a finding, one without is a not
     const std::string pages = sample().build();
     const std::string snapshot = pages + bbolt::sha256(pages);
     const TempFile whole(snapshot, "snap.db");
-    CHECK(run_cli({"check", whole.path()}).out == whole.path() + ": bbolt store, sound\n");
+    CHECK(run_cli({"check", whole.path()}).out.starts_with(whole.path() + ": bbolt store, sound\n"));
     const TempFile cut(snapshot.substr(0, snapshot.size() - 5), "snap.db");
     const Result checked = run_cli({"check", cut.path()});
     CHECK(checked.code == 3);
@@ -274,7 +274,7 @@ TEST_CASE("etcd: status shows versions, members, leases and the space of each bu
         });
         CHECK(known);
     }
-    CHECK(run_cli({"du", "--by", "bucket", db.path()}).out.starts_with("bucket"));
+    CHECK(has(run_cli({"du", "--by", "bucket", db.path()}).out, "\nbucket "));
     CHECK(has(text, "other: 300 keys"));
     CHECK(has(text, "without a name (a), a learner"));
 }

@@ -238,7 +238,9 @@ TEST_CASE("du: totals, prefixes and keys") {
     CHECK(j["keys"][0]["key"] == "foo");
     CHECK(parsed(run({"du", "-w", "json", "--top", "1"}, db).out)["prefixes_truncated"] == true);
     CHECK(parsed(run({"du", "-w", "json", "--under", "k"}, db).out)["total"]["keys"] == 2);
-    CHECK(run({"top", "--sort", "name"}, db).out.starts_with("prefix"));
+    const std::string text = run({"top", "--sort", "name"}, db).out;
+    CHECK(text.find("34 B of keys and values, 13 B live; compacting to revision ") != std::string::npos);
+    CHECK(text.find("\nprefix ") != std::string::npos);
     CHECK(run({"du", "--sort", "colour"}, db).code == 2);
     CHECK(run({"du", "--rev", "9"}, db).code == 4);
     CHECK(run({"du", "x"}, db).code == 2);

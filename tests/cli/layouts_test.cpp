@@ -213,6 +213,15 @@ TEST_CASE("layouts: status and du count the same, whatever holds the history") {
         for (const char* field : {"total", "prefixes", "keys", "target", "prefix_count", "key_count"})
             CHECK(du.at(field) == usage.at(field));
     }
+    for (const std::string& store : {all.native, all.indexed, all.kine, all.data_dir}) {
+        CAPTURE(store);
+        const json status = run_json({"status", store});
+        std::uint64_t parts = 0;
+        for (const json& part : status.at("bytes")) parts += part.get<std::uint64_t>();
+        CHECK(parts == status.at("store").at("file_bytes"));
+        CHECK(status.at("bytes").at("other") > 0);
+        CHECK((status.at("bytes").at("indexes") > 0) == (store != all.data_dir));
+    }
     CHECK(run_json({"status", all.snapshot}).at("store").at("file_bytes") ==
           std::filesystem::file_size(all.snapshot));
     const json kine = run_json({"status", all.kine});

@@ -1,12 +1,13 @@
 #include <doctest/doctest.h>
-
 #include <sys/stat.h>
+
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "tests/support/check_page.hpp"
 #include "tests/support/data.hpp"
+#include "tests/support/dqlite_maker.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/kube_objects.hpp"
 #include "tests/support/native_maker.hpp"
@@ -87,6 +88,21 @@ TEST_CASE("report: a native store, an etcd db, stores without a clock") {
     const std::string etcd = page_of(snapshot);
     CHECK(has(etcd, "class=\"history\" d=\"M"));
     CHECK(has(etcd, "alarms"));
+}
+
+TEST_CASE("report: a dqlite data directory") {
+    const test::TempDir folder;
+    test::KineMaker k;
+    for (int i = 0; i < 2000; ++i) k.put("/registry/r/" + std::to_string(i % 50), std::string(100, 'v'));
+    const std::string database = folder.file("kine.db");
+    k.write(database, {.age = test::KineAge::v0_1, .wal = false, .after = "PRAGMA user_version = 65536"});
+    test::DqliteMaker maker;
+    maker.commit(database);
+    const std::string path = folder.file("backend");
+    maker.write(path);
+    const std::string page = page_of(path);
+    CHECK(has(page, "pages of 4.0 KiB"));
+    CHECK(has(page, "class=\"history\" d=\"M"));
 }
 
 TEST_CASE("report: names of keys are text whatever they hold, and no value is shown") {

@@ -61,6 +61,12 @@ TEST_CASE("size: K M G and KiB MiB GiB count by 1024, kB MB GB by 1000") {
              Row{"1K", 1024},
              Row{"1KiB", 1024},
              Row{"1kB", 1000},
+             Row{"1KB", 1000},
+             Row{"1k", 1024},
+             Row{"1Ki", 1024},
+             Row{"2gi", 2147483648},
+             Row{"3mI", 3145728},
+             Row{"3mib", 3145728},
              Row{"3M", 3145728},
              Row{"3MiB", 3145728},
              Row{"3MB", 3000000},
@@ -80,7 +86,7 @@ TEST_CASE("size: K M G and KiB MiB GiB count by 1024, kB MB GB by 1000") {
 
 TEST_CASE("size: what is none") {
     for (const std::string text :
-         {"", "K", "-1", "-1K", "1k", "1KB", "1 K", "1e3", "1.K", ".5K", "1.5", "1.5B", "1.1234567K", "10%",
+         {"", "K", "-1", "-1K", "1 K", "1e3", "1.K", ".5K", "1.5", "1.5B", "1.1234567K", "10%",
           "18446744073709551616", "16777216T", "99999999999G"}) {
         check_error(ErrorKind::usage, "--target-size: '" + text + "'",
                     [&] { (void)parse_size("--target-size", text); });

@@ -1,5 +1,6 @@
 #include "kvctl/base/error.hpp"
 
+#include <cerrno>
 #include <cstring>
 
 namespace kvctl {
@@ -67,7 +68,8 @@ int exit_code(ErrorKind kind) noexcept {
 }
 
 Error io_error(const std::string& path, const std::string& what, int errno_value) {
-    return {ErrorKind::io, path + ": " + what + ": " + std::strerror(errno_value)};
+    return {ErrorKind::io, path + ": " + what + ": " + std::strerror(errno_value) +
+                               (errno_value == EACCES || errno_value == EPERM ? " (try sudo)" : "")};
 }
 
 }  // namespace kvctl

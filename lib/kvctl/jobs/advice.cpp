@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "kvctl/base/error.hpp"
 #include "kvctl/base/text.hpp"
+#include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/store/compaction_model.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -13,6 +16,21 @@ constexpr std::size_t k_findings_told = 3;
 // " STORE", behind "--" where it would be taken for an option.
 std::string operand(const std::string& path) {
     return (path.starts_with('-') ? " -- " : " ") + shell_quoted(path);
+}
+
+// "shrinks it 36.5 MiB to 1.4 MiB: frees 35.1 MiB (96 %)", by what a plan leaves; empty where that is not
+// foretold, or nothing is gained.
+std::string gain_of(store::CompactionModel& model, const store::StoreInfo& info,
+                    const mvcc::CompactionPlan& plan) try {
+    const auto after = model.file_bytes(plan, {model.strategy(plan, true), false, false});
+    if (!after) return {};
+    report::TextStyle style;
+    style.format_bytes = format_bytes;
+    const std::string gained = report::gain(style, info.bytes_with_wal(), *after, false);
+    return gained.empty() ? "" : "would shrink " + gained;
+} catch (const Error& e) {
+    if (e.kind() != ErrorKind::damaged && e.kind() != ErrorKind::refused) throw;
+    return {};
 }
 
 }  // namespace
@@ -30,17 +48,29 @@ std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, cons
             {"pending-compaction", "a compaction was cut short; what finishing it takes: " + to, to});
     }
     if (written && status.free_bytes * 4 > info.file_bytes && status.free_bytes > k_mib) {
+        const std::string gained = gain_of(*store.model(index), info, {});
         hints.push_back({"free-space",
-                         format_bytes(status.free_bytes) +
-                             " are free inside the file; what giving them back takes: kvctl vacuum" +
-                             forecast,
+                         format_bytes(status.free_bytes) + " are free inside the file; " +
+                             (gained.empty() ? "what giving them back takes" : "a vacuum " + gained) +
+                             ": kvctl vacuum" + forecast,
                          "kvctl vacuum" + forecast});
     }
     const std::int64_t keeps = store.kept_by_server();
     const std::int64_t span = head.current.value() - std::max<std::int64_t>(0, head.compacted.value());
     if (status.history_bytes > status.live_bytes && span > keeps && status.revisions > 2000) {
-        const std::string compact = "kvctl compact --keep-last " + std::to_string(keeps) + forecast;
-        hints.push_back({"history", "more history than live data; what would be freed: " + compact, compact});
+        const mvcc::CompactionPlan plan =
+            mvcc::plan_compaction(index, {head.current, head.compacted, head.scheduled},
+                                  MainRevision(head.current.value() - keeps));
+        const std::string gained = gain_of(*store.model(index), info, plan);
+        const std::string compact =
+            "kvctl compact --keep-last " + std::to_string(keeps) + " --vacuum" + forecast;
+        hints.push_back(
+            {"history",
+             "more history than live data; " +
+                 (gained.empty() ? "what would be freed"
+                                 : "keeping the last " + group_digits(keeps) + " revisions " + gained) +
+                 ": " + compact,
+             compact});
     }
     if (info.wal_bytes > info.file_bytes / 2 && info.wal_bytes > 64 * k_mib) {
         hints.push_back({"large-wal",

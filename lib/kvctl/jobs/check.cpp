@@ -16,13 +16,14 @@ namespace {
 
 // A log that cannot be read to its end is a finding, not the end of the check.
 void check_log(store::Store& store, const CheckRequest& request, std::optional<LogIndex> applied,
-               Findings& findings) {
+               Findings& findings, report::CheckReport& report) {
     try {
         const auto source = log_of(store, request.open.timeout_ms, request.wal_dir);
         if (!source) return;
         const raftlog::Release release = release_of(store, request.version);
-        for (Finding& f :
-             read_log(*source, "store", {}, applied, release, owner_of(store, source->header())).findings) {
+        LogReading log = read_log(*source, "store", {}, applied, release, owner_of(store, source->header()));
+        report.raft_entries = log.facts.before.entries;
+        for (Finding& f : log.findings) {
             // The folder alone shows it too, but not how far back the log reaches.
             if (f.code == "snap-db-missing")
                 std::erase_if(findings, [&](const Finding& known) { return known.code == f.code; });
@@ -78,11 +79,14 @@ report::CheckReport check(const CheckRequest& request, Progress* progress) {
     if (request.all) asked.kept_per_code = std::numeric_limits<std::size_t>::max();
     asked.progress = progress;
     store::CheckResult result = store::check_store(*store, asked);
-    check_log(*store, request, result.consistent_index, result.findings);
+    report::CheckReport report;
+    check_log(*store, request, result.consistent_index, result.findings, report);
 
     if (request.kubernetes) check_objects(*store, asked.kept_per_code, progress, result.findings);
 
-    report::CheckReport report;
+    report.pages = store->info().pages;
+    report.rows = result.rows;
+    report.objects = request.kubernetes;
     report.store = facts_of(store->info());
     report.findings = std::move(result.findings);
     std::stable_sort(report.findings.begin(), report.findings.end(),

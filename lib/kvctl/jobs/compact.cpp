@@ -259,6 +259,7 @@ CompactResult forecast_compaction(const CompactRequest& request, Progress* progr
     const store::StoreInfo& info = store->info();
     if (store->traits().in_place && !request.output) stay_in_place(d, store::why_in_place(around, info));
     report::CompactionReport r = start_report(info, request, false);
+    r.output = request.output.value_or("");
     foretell_size(info, request, d, r);
     if (request.live) r.live.emplace();
     if (!store->traits().in_place) r.shrinks = d.changes(request.vacuum);

@@ -1,5 +1,7 @@
 #include "kvctl/jobs/status.hpp"
 
+#include <algorithm>
+
 #include "kvctl/base/error.hpp"
 #include "kvctl/jobs/advice.hpp"
 #include "kvctl/jobs/compact_target.hpp"
@@ -36,6 +38,27 @@ void add_file(const store::Store& store, report::StatusReport& r) {
     r.journal_bytes = info.journal_bytes;
     r.free_bytes = info.free_pages * info.page_size;
     if (store.traits().journal) r.journal_mode = info.wal_mode ? "wal" : "rollback";
+}
+
+// The pages of revisions hold keys and values, and what encodes them. Those of a file too damaged to be
+// walked are not told apart.
+void add_pages(store::Store& store, const mvcc::TreeIndex& index, Progress* progress,
+               report::StatusReport& r) try {
+    const store::StoreInfo& info = store.info();
+    // What a -wal holds is in the file once the server moves it there.
+    const std::uint64_t whole = info.bytes_with_wal();
+    const std::uint64_t rows = r.live_bytes + r.history_bytes + r.tombstone_bytes + r.free_bytes;
+    r.overhead_bytes = whole - std::min(whole, rows);
+    const auto map = store.page_map(index, mvcc::SlotSet(index.slot_end()), progress);
+    if (!map) return;
+    const auto bytes_of = [&](store::PageUse use) {
+        return static_cast<std::uint64_t>(std::count(map->use.begin(), map->use.end(), use)) * map->page_size;
+    };
+    r.index_bytes = bytes_of(store::PageUse::index);
+    r.other_bytes = bytes_of(store::PageUse::other);
+    r.overhead_bytes -= std::min(r.overhead_bytes, r.index_bytes + r.other_bytes);
+} catch (const Error& e) {
+    if (e.kind() != ErrorKind::damaged && e.kind() != ErrorKind::refused) throw;
 }
 
 void add_head(const store::StoreHead& head, report::StatusReport& r) {
@@ -121,6 +144,7 @@ report::StatusReport status(const StatusRequest& request, Progress* progress) {
     add_file(*store, r);
     add_head(head, r);
     add_counts(index, r);
+    add_pages(*store, index, progress, r);
     r.leases = store->leases().size();
     r.meta = store->meta();
     if (const auto facts = store->etcd_facts()) r.etcd = etcd_status(*facts);

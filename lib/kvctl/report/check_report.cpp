@@ -34,6 +34,11 @@ std::string counted(std::uint64_t n, const char* one, const char* many) {
     return grouped(n) + " " + (n == 1 ? one : many);
 }
 
+// "0.4 s"; tenths are as much as anybody compares.
+std::string seconds_text(std::int64_t ms) {
+    return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 / 100) + " s";
+}
+
 // Each with every field: what does not exist is null.
 Json findings_of(const CheckReport& r) {
     Json all = findings_json(r.findings);
@@ -47,7 +52,14 @@ Json findings_of(const CheckReport& r) {
 Json summary(const CheckReport& r) {
     Json counts = Json::object();
     for (const auto& [code, n] : r.counts()) counts[code] = n;
-    return {{"counts", std::move(counts)}, {"ok", r.ok()}};
+    return {{"counts", std::move(counts)},
+            {"ok", r.ok()},
+            {"checked",
+             {{"pages", r.pages},
+              {"rows", r.rows},
+              {"raft_entries", r.raft_entries ? Json(*r.raft_entries) : Json(nullptr)},
+              {"objects", r.objects}}},
+            {"duration_ms", r.duration_ms}};
 }
 
 }  // namespace
@@ -63,20 +75,27 @@ std::map<std::string, std::uint64_t> CheckReport::counts() const {
     return all;
 }
 
-void write_text(std::ostream& out, const CheckReport& r) {
+void write_text(std::ostream& out, const CheckReport& r, const TextStyle& style) {
     for (const Finding& f : r.findings) {
-        out << name_of(f.severity) << ": " << escape(f.code) << ": "
+        const Meaning meaning = f.severity == Severity::error     ? Meaning::bad
+                                : f.severity == Severity::warning ? Meaning::caution
+                                                                  : Meaning::aside;
+        out << paint(style, meaning, name_of(f.severity) + std::string(":")) << ' ' << escape(f.code) << ": "
             << (f.where.empty() ? "" : escape(f.where) + ": ") << escape(f.what) << '\n';
     }
     out << escape(r.store.path) << ": " << r.store.layout << " store, ";
     if (r.ok()) {
-        out << "sound";
+        out << paint(style, Meaning::good, "sound");
     } else {
-        out << counted(count(r, Severity::error), "error", "errors") << ", "
-            << counted(count(r, Severity::warning), "warning", "warnings");
+        out << paint(style, Meaning::bad,
+                     counted(count(r, Severity::error), "error", "errors") + ", " +
+                         counted(count(r, Severity::warning), "warning", "warnings"));
     }
     if (const std::uint64_t n = count(r, Severity::info); n > 0) out << "; " << counted(n, "note", "notes");
-    out << '\n';
+    out << "\n  checked " << counted(r.pages, "page", "pages") << ", " << counted(r.rows, "row", "rows");
+    if (r.raft_entries) out << ", " << counted(*r.raft_entries, "raft entry", "raft entries");
+    if (r.objects) out << ", the objects in them";
+    out << " in " << seconds_text(r.duration_ms) << '\n';
 }
 
 void write_json(std::ostream& out, const CheckReport& r) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <ostream>
 #include <string>
 
@@ -11,6 +12,11 @@ namespace kvctl::report {
 
 struct CheckReport {
     StoreFacts store;
+    std::uint64_t pages = 0;                      ///< of the file, whose structure was looked at
+    std::uint64_t rows = 0;                       ///< revisions
+    std::optional<std::uint64_t> raft_entries{};  ///< of the log; nullopt: there is none that can be read
+    bool objects = false;                         ///< values were looked into as well
+    std::int64_t duration_ms = 0;
     Findings findings;  ///< errors first, then warnings, then information
 
     /// Nothing above information was found.
@@ -19,7 +25,7 @@ struct CheckReport {
     [[nodiscard]] std::map<std::string, std::uint64_t> counts() const;
 };
 
-void write_text(std::ostream& out, const CheckReport& report);
+void write_text(std::ostream& out, const CheckReport& report, const TextStyle& style);
 void write_json(std::ostream& out, const CheckReport& report);
 /// A line a finding, the summary last.
 void write_jsonl(std::ostream& out, const CheckReport& report);

@@ -11,6 +11,7 @@
 #include "kvctl/raft/layout.hpp"
 #include "kvctl/report/notes.hpp"
 #include "kvctl/report/refusal.hpp"
+#include "kvctl/report/screen.hpp"
 
 namespace kvctl::report {
 
@@ -80,12 +81,6 @@ struct CompactionReport {
     std::optional<TargetTime> target_time;  ///< nullopt: no age was asked for
     std::optional<LiveWork> live;           ///< nullopt: the store was, or would be, this process's alone
     bool list = false;                      ///< name every removed revision
-};
-
-struct TextStyle {
-    bool raw_bytes = false;
-    bool verbose = false;
-    std::string (*format_bytes)(std::uint64_t) = nullptr;
 };
 
 void write_text(std::ostream& out, const CompactionReport& report, const TextStyle& style);

@@ -17,28 +17,64 @@ std::string revision_text(mvcc::Revision r) {
     return std::to_string(r.main) + "." + std::to_string(r.sub);
 }
 
-std::string headline(const CompactionReport& r) {
-    const mvcc::CompactionPlan& p = *r.plan;
-    const std::string path = escape(r.store.path);
-    const std::string at = std::to_string(p.compacted_after.value());
-    if (r.result == "would-compact") return "dry run: " + path + " would be compacted to revision " + at;
-    if (r.result == "compacted") {
-        return r.output.empty() ? path + ": compacted to revision " + at
-                                : path + ": compacted to revision " + at + " into " + escape(r.output);
+bool does_something(const CompactionReport& r) {
+    return r.result == "compacted" || r.result == "would-compact" || r.result == "partly";
+}
+
+// Entries of the store's own log that go; those of another log are only looked at.
+std::uint64_t raft_entries_that_go(const CompactionReport& r) {
+    return r.raft_log && r.raft_log->source == "store" ? r.raft_log->after.removed_entries : 0;
+}
+
+// What the disk gains by it; empty where nothing is.
+std::string gain_of(const CompactionReport& r, const TextStyle& style) {
+    if (!r.output.empty()) {
+        const auto after = r.file_after ? r.file_after : r.file_after_vacuum;
+        const std::string less = after ? gain(style, r.file_before, *after, r.executed) : std::string();
+        if (less.empty()) return {};
+        return (r.executed ? "shrunk " : "would shrink ") + less + " in " + escape(r.output);
     }
-    if (r.result == "partly") return path + ": compacted to revision " + at + " when time was up";
-    const std::string dry = r.executed ? "" : "dry run: ";
-    if (r.result == "already-fits") return dry + path + ": already fits, nothing to compact";
+    const std::string now = r.file_after ? gain(style, r.file_before, *r.file_after, r.executed) : "";
+    if (!now.empty()) return (r.executed ? "shrunk " : "would shrink ") + now;
+    if (!r.file_after_vacuum || *r.file_after_vacuum >= r.file_before || !does_something(r)) return {};
+    const std::uint64_t freed = r.file_before - *r.file_after_vacuum;
+    return std::string(r.executed ? "freed " : "would free ") + style.bytes(freed) + " (" +
+           percent(freed, r.file_before) + ") in the file; " +
+           (r.executed ? "'kvctl vacuum " + shell_quoted(r.store.path) + "'" : "--vacuum") +
+           " shrinks it to " + style.bytes(*r.file_after_vacuum);
+}
+
+std::string headline(const CompactionReport& r, const TextStyle& style) {
+    const mvcc::CompactionPlan& p = *r.plan;
+    const std::string start = (r.executed ? "" : "dry run: ") + escape(r.store.path) + ": ";
+    const std::string at = std::to_string(p.compacted_after.value());
+    const std::string gained = gain_of(r, style);
+    if (r.result == "would-compact")
+        return start + (gained.empty() ? "would be compacted to revision " + at : gained);
+    if (r.result == "compacted") {
+        const std::string where = r.output.empty() || !gained.empty() ? "" : " into " + escape(r.output);
+        return start + "compacted to revision " + at + where + (gained.empty() ? "" : ", " + gained);
+    }
+    std::string also = gained.empty() ? "" : "; " + gained;
+    if (also.empty() && !r.output.empty()) also = "; copied to " + escape(r.output);
+    if (r.result == "partly") return start + "compacted to revision " + at + " when time was up";
+    if (r.result == "already-fits") return start + "already fits, nothing to compact" + also;
     if (r.result == "below-min-gain")
-        return dry + path + ": too little to gain, nothing " + (r.executed ? "done" : "would be done");
-    const bool log_alone =
-        r.raft_log && r.raft_log->source == "store" && r.raft_log->after.removed_entries > 0;
-    const std::string rest = log_alone ? "; " + grouped(r.raft_log->after.removed_entries) +
-                                             (r.executed ? " raft entries removed" : " raft entries would go")
-                                       : "";
-    if (p.compacted_before.value() < 0) return dry + path + ": nothing to compact yet" + rest;
-    return dry + path + ": already compacted to revision " + revision_text(p.compacted_before) +
-           (log_alone ? rest : ", nothing to do");
+        return start + "too little to gain, nothing " + (r.executed ? "done" : "would be done");
+    const std::uint64_t entries = raft_entries_that_go(r);
+    const std::string log =
+        entries > 0
+            ? "; " + grouped(entries) + (r.executed ? " raft entries removed" : " raft entries would go")
+            : "";
+    if (p.compacted_before.value() < 0) return start + "nothing to compact yet" + log + also;
+    return start + "already compacted to revision " + revision_text(p.compacted_before) + log +
+           (log.empty() && also.empty() ? ", nothing to do" : also);
+}
+
+// Whether the run changes, or would change, anything but what the first line says.
+bool has_details(const CompactionReport& r, const TextStyle& style) {
+    return does_something(r) || raft_entries_that_go(r) > 0 || r.list || style.verbose || !r.output.empty() ||
+           !r.refusal.empty() || r.old_values || (r.raft_log && r.raft_log->compacted);
 }
 
 void log_text(std::ostream& out, const LogFacts& log, bool executed) {
@@ -58,6 +94,52 @@ void log_text(std::ostream& out, const LogFacts& log, bool executed) {
     }
 }
 
+void write_counts(std::ostream& out, const CompactionReport& r, const TextStyle& style) {
+    const mvcc::CompactionPlan& p = *r.plan;
+    Table counts(2);
+    std::vector<std::string> head{"", "revisions"};
+    if (p.before.tombstones > 0) head.emplace_back("tombstones");
+    if (p.before.gaps > 0) head.emplace_back("gaps");
+    head.insert(head.end(), {"keys", "bytes"});
+    counts.row(head);
+    const auto row = [&](const char* name, const mvcc::Tally& t,
+                         std::optional<Meaning> meaning = std::nullopt) {
+        std::vector<std::string> cells{name, grouped(t.revisions)};
+        if (p.before.tombstones > 0) cells.push_back(grouped(t.tombstones));
+        if (p.before.gaps > 0) cells.push_back(grouped(t.gaps));
+        cells.insert(cells.end(), {grouped(t.keys), style.bytes(t.bytes)});
+        if (meaning) {
+            for (std::string& cell : cells) cell = paint(style, *meaning, cell);
+        }
+        counts.row(cells);
+    };
+    row("before", p.before);
+    row("freed", p.removed, Meaning::good);
+    row("kept", p.kept);
+    counts.write(out);
+}
+
+void write_prefixes(std::ostream& out, const CompactionReport& r, const TextStyle& style) {
+    std::vector<const mvcc::PrefixUsage*> freed;
+    for (const mvcc::PrefixUsage& u : r.prefixes.largest) {
+        if (u.removed_revisions > 0) freed.push_back(&u);
+    }
+    if (freed.empty()) return;
+    const std::size_t shown = style.fitting(freed.size(), 16 + (r.refusal.empty() ? 0 : 5));
+    Table prefixes(2);
+    prefixes.fit(style.columns);
+    prefixes.row({"prefix", "keys", "revisions", "freed", "bytes"});
+    for (std::size_t i = 0; i < std::min(shown, freed.size()); ++i) {
+        const mvcc::PrefixUsage& u = *freed[i];
+        prefixes.row({escape(u.prefix), grouped(u.keys), grouped(u.revisions), grouped(u.removed_revisions),
+                      style.bytes(u.removed_bytes)});
+    }
+    out << '\n';
+    prefixes.write(out);
+    if (r.prefixes.truncated || shown < freed.size())
+        out << "  (more prefixes exist; 'kvctl du' shows them)\n";
+}
+
 void live_text(std::ostream& out, const LiveWork::Counts& n) {
     out << "\n  live       " << many(n.transactions, "transaction") << ", the longest " << n.longest_ms
         << " ms; the lock was taken " << many(n.busy_retries, "time");
@@ -70,74 +152,43 @@ void live_text(std::ostream& out, const LiveWork::Counts& n) {
 void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& style) {
     const mvcc::CompactionPlan& p = *r.plan;
     const bool kine = p.rules.tombstones == mvcc::CompactionRules::Tombstones::kine;
-    const auto bytes = [&](std::uint64_t n) {
-        return style.raw_bytes ? std::to_string(n) : style.format_bytes(n);
-    };
-    out << headline(r) << "\n\n";
-    out << "  layout     " << r.store.layout;
+    out << headline(r, style) << '\n';
+    if (!has_details(r, style)) {
+        if (r.shrinks && !r.command.empty() && !gain_of(r, style).empty())
+            write_end(out, r.refusal, r.command, style);
+        return;
+    }
+    out << "\n  layout     " << r.store.layout;
     if (!kine) out << ", tombstone rule " << name_of(p.rules.tombstones);
     out << "\n  revisions  current " << p.current << ", compacted " << revision_text(p.compacted_before);
-    if (p.compacted_after != p.compacted_before)
-        out << " before, " << p.compacted_after << (r.executed ? " now" : " then");
+    if (p.compacted_after != p.compacted_before) out << " before, " << p.compacted_after << " after";
     if (p.finishes) out << " (finishing the pending one to " << *p.finishes << ")";
     if (r.target_time && r.target_time->time) {
         out << "\n  written    " << kube::format_time(*r.target_time->time) << ", the next time known "
             << span_text(r.target_time->error) << " later";
     }
     out << "\n\n";
-
-    Table counts(2);
-    std::vector<std::string> head{"", "revisions", "tombstones", "keys", "bytes"};
-    if (kine) head.insert(head.begin() + 3, "gaps");
-    counts.row(head);
-    const auto row = [&](const char* name, const mvcc::Tally& t) {
-        std::vector<std::string> cells{name, grouped(t.revisions), grouped(t.tombstones), grouped(t.keys),
-                                       bytes(t.bytes)};
-        if (kine) cells.insert(cells.begin() + 3, grouped(t.gaps));
-        counts.row(cells);
-    };
-    row("before", p.before);
-    row(r.executed ? "removed" : "would go", p.removed);
-    row(r.executed ? "kept" : "would stay", p.kept);
-    counts.write(out);
+    write_counts(out, r, style);
     if (p.removed.orphans > 0) {
         out << "  " << grouped(p.removed.orphans)
-            << " of these are orphans: older rows that nothing points at and that kine "
-            << "itself would keep for ever\n";
+            << " of those freed are orphans: older rows that nothing points "
+            << "at and that\n  kine itself would keep for ever\n";
     }
-
     if (r.old_values) {
         out << "  " << grouped(r.old_values->values)
             << (r.executed ? " old values cleared, " : " old values would be cleared, ")
-            << bytes(r.old_values->bytes) << " of what is kept\n";
+            << style.bytes(r.old_values->bytes) << " of what is kept\n";
     }
-    const bool any = std::any_of(r.prefixes.largest.begin(), r.prefixes.largest.end(),
-                                 [](const mvcc::PrefixUsage& u) { return u.removed_revisions > 0; });
-    if (any) {
-        Table prefixes(2);
-        prefixes.row({"prefix", "keys", "revisions", r.executed ? "removed" : "would go", "bytes"});
-        for (const mvcc::PrefixUsage& u : r.prefixes.largest) {
-            if (u.removed_revisions == 0) continue;
-            prefixes.row({escape(u.prefix), grouped(u.keys), grouped(u.revisions),
-                          grouped(u.removed_revisions), bytes(u.removed_bytes)});
-        }
+    if (does_something(r) && gain_of(r, style).empty()) {
+        out << "  file       " << style.bytes(r.file_before) << " before";
+        if (r.file_after) out << ", " << style.bytes(*r.file_after) << " after";
         out << '\n';
-        prefixes.write(out);
-        if (r.prefixes.truncated) out << "  (more prefixes exist; du shows them)\n";
     }
+    write_prefixes(out, r, style);
     if (r.raft_log) log_text(out, *r.raft_log, r.executed);
     if (r.live && r.live->counts) live_text(out, *r.live->counts);
-
-    out << "\n  file       " << bytes(r.file_before) << " before";
-    if (r.file_after) out << ", " << bytes(*r.file_after) << (r.executed ? " now" : " then");
-    if (r.file_after_vacuum && !r.shrinks) {
-        out << "; " << bytes(*r.file_after_vacuum) << " with --vacuum (predicted)";
-    } else if (r.predicted && r.file_after) {
-        out << " (predicted)";
-    }
-    out << '\n';
     if (style.verbose) {
-        out << "  strategy   " << r.strategy << "\n  took       " << r.duration_ms << " ms\n";
+        out << "\n  strategy   " << r.strategy << "\n  took       " << r.duration_ms << " ms\n";
     }
     if (r.list) {
         out << '\n';

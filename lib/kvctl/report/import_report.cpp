@@ -80,12 +80,12 @@ void write_text(std::ostream& out, const ImportReport& r, const TextStyle& style
         {"current", std::to_string(r.current.value()) +
                         (r.compacted.value() < 0 ? ", never compacted"
                                                  : ", compacted to " + std::to_string(r.compacted.value()))});
-    t.row({"leases", grouped(r.leases)});
+    if (r.leases > 0) t.row({"leases", grouped(r.leases)});
     if (r.log) {
         t.row({"raft log", grouped(r.log->entries) + " entries behind index " +
                                std::to_string(r.log->snapshot.index.value())});
     }
-    t.row({"size", bytes(r.source_bytes) + " -> " + bytes(r.store.file_bytes)});
+    t.row({"file", bytes(r.source_bytes) + " before, " + bytes(r.store.file_bytes) + " after"});
     if (style.verbose) t.row({"took", std::to_string(r.duration_ms) + " ms"});
     t.write(out);
     lost_text(out, r);

@@ -7,10 +7,22 @@
 
 namespace kvctl::report {
 
+namespace {
+
+// The ways out stand below, as commands.
+std::string without_ways(const Refusal& refusal) {
+    return refusal.ways.empty() ? refusal.reason
+                                : refusal.reason.substr(0, refusal.reason.find("; ways out:"));
+}
+
+}  // namespace
+
 void write_end(std::ostream& out, const Refusal& refusal, const std::string& command,
                const TextStyle& style) {
     if (!refusal.empty()) {
-        out << "\nRefused as it stands:\n  " << printable(refusal.reason) << '\n';
+        out << '\n'
+            << paint(style, Meaning::bad, "Refused as it stands:") << "\n  "
+            << printable(without_ways(refusal)) << '\n';
         if (!refusal.then.empty()) out << "and once it is let go:\n  " << printable(refusal.then) << '\n';
         if (!refusal.has_recipe()) return;
     }
@@ -27,7 +39,7 @@ void write_end(std::ostream& out, const Refusal& refusal, const std::string& com
         const std::string bytes =
             style.raw_bytes ? std::to_string(w.needs) + " bytes" : style.format_bytes(w.needs);
         out << "  " << w.command << std::string(width - w.command.size(), ' ') << "  # needs " << bytes
-            << (w.elsewhere ? ": FILE on another disk" : "") << '\n';
+            << (w.elsewhere ? " there" : "") << '\n';
     }
 }
 

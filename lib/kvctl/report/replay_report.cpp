@@ -72,13 +72,14 @@ void write_text(std::ostream& out, const ReplayReport& r, const TextStyle& style
                             std::to_string(r.current_before.value()) + " -> " +
                             std::to_string(r.current_after.value())});
     t.row({"rows", many(r.puts, "put") + ", " + many(r.tombstones, "tombstone")});
-    t.row({"leases", grouped(r.leases_granted) + " granted, " + grouped(r.leases_revoked) + " revoked, " +
-                         grouped(r.leases) + (would ? " then" : " now")});
+    if (r.leases_granted + r.leases_revoked + r.leases > 0)
+        t.row({"leases", grouped(r.leases_granted) + " granted, " + grouped(r.leases_revoked) + " revoked, " +
+                             grouped(r.leases) + " after"});
     for (const ReplayReport::Compaction& c : r.compactions) {
         t.row({"compaction",
                "revision " + std::to_string(c.revision.value()) + " (" +
                    (c.index ? "raft index " + std::to_string(c.index->value()) : "pending in the store") +
-                   "): " + many(c.removed, "row") + " removed"});
+                   "): " + many(c.removed, "row") + " freed"});
     }
     std::string refused;
     for (const auto& [reason, count] : r.refused) {

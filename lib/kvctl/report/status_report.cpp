@@ -1,6 +1,7 @@
 #include "kvctl/report/status_report.hpp"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
@@ -100,6 +101,9 @@ Json status_json(const StatusReport& r) {
             {{"live", r.live_bytes},
              {"history", r.history_bytes},
              {"tombstones", r.tombstone_bytes},
+             {"indexes", r.index_bytes},
+             {"other", r.other_bytes},
+             {"overhead", r.overhead_bytes},
              {"free", r.free_bytes}}},
            {"raft_log", r.raft_log ? log_json(*r.raft_log) : Json(nullptr)},
            {"consistent_index", number(r.consistent_index)},
@@ -161,6 +165,52 @@ void write_etcd(const EtcdStatus& e, const Row& row, const Bytes& bytes) {
     for (std::size_t i = 0; i < buckets.size(); ++i) row(i == 0 ? "buckets" : "", buckets[i]);
 }
 
+// Where the bytes of the file are: the parts add up to it. What is not there is left out.
+void write_space(std::ostream& out, const StatusReport& r, const TextStyle& style) {
+    struct Part {
+        const char* name;
+        std::uint64_t bytes;
+        bool past;  // goes with a compaction
+    };
+    const std::array<Part, 7> parts{{{"live", r.live_bytes, false},
+                                     {"history", r.history_bytes, true},
+                                     {"tombstones", r.tombstone_bytes, true},
+                                     {"indexes", r.index_bytes, false},
+                                     {"other", r.other_bytes, false},
+                                     {"overhead", r.overhead_bytes, false},
+                                     {"free", r.free_bytes, true}}};
+    std::uint64_t whole = 0;
+    for (const Part& p : parts) whole += p.bytes;
+    Table t(2);
+    t.left_columns(2);
+    t.with_bars(style.bars != TextStyle::Bars::none);
+    bool first = true;
+    for (const Part& p : parts) {
+        if (p.bytes == 0) continue;
+        std::vector<std::string> cells{first ? "space    " : "", p.name, style.bytes(p.bytes),
+                                       percent(p.bytes, whole)};
+        if (style.bars != TextStyle::Bars::none)
+            cells.push_back(bar(style, p.past ? 0 : p.bytes, p.past ? p.bytes : 0, whole, 30));
+        t.row(cells);
+        first = false;
+    }
+    if (first) return;
+    t.row({"", "all", style.bytes(whole)});
+    t.write(out);
+}
+
+// The command, which the text ends with, on a line of its own to be copied from.
+void write_hint(std::ostream& out, const Hint& h, const TextStyle& style) {
+    std::string text = h.text;
+    const bool apart = !h.command.empty() && text.ends_with(h.command);
+    if (apart) {
+        text.resize(text.size() - h.command.size());
+        while (text.ends_with(' ') || text.ends_with(':')) text.pop_back();
+    }
+    out << "  " << paint(style, Meaning::caution, "hint:") << ' ' << printable(text) << '\n';
+    if (apart) out << "    " << h.command << '\n';
+}
+
 template <class Row, class Bytes>
 void write_dqlite(const DqliteStatus& d, const Row& row, const Bytes& bytes) {
     std::string folder;
@@ -215,7 +265,6 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
     if (r.wal_bytes > 0) file += ", -wal " + bytes(r.wal_bytes);
     if (r.journal_bytes > 0) file += ", -journal " + bytes(r.journal_bytes);
     row(r.dqlite ? "database" : "file", file);
-    row("free", bytes(r.free_bytes) + " in " + grouped(r.store.free_pages) + " pages");
     std::string revisions = "current " + std::to_string(r.current);
     revisions += r.compacted < 0 ? ", never compacted" : ", compacted to " + std::to_string(r.compacted);
     if (r.oldest) revisions += ", oldest stored " + std::to_string(*r.oldest);
@@ -225,8 +274,6 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
     if (r.gaps > 0) counts += ", " + grouped(r.gaps) + (r.gaps == 1 ? " gap" : " gaps");
     row("rows", counts);
     row("keys", grouped(r.keys) + ", " + grouped(r.live_keys) + " of them live");
-    row("bytes", bytes(r.live_bytes) + " live, " + bytes(r.history_bytes) + " history, " +
-                     bytes(r.tombstone_bytes) + " tombstones");
     if (r.leases > 0) row("leases", grouped(r.leases) + (r.etcd ? seconds(*r.etcd) : std::string()));
     if (r.etcd) write_etcd(*r.etcd, row, bytes);
     if (r.dqlite) write_dqlite(*r.dqlite, row, bytes);
@@ -243,7 +290,8 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
     for (const auto& [pid, command] : r.in_use_by)
         row("in use by", "pid " + std::to_string(pid) + " " + escape(command));
     t.write(out);
-    for (const Hint& h : r.hints) out << "  hint: " << printable(h.text) << '\n';
+    write_space(out, r, style);
+    for (const Hint& h : r.hints) write_hint(out, h, style);
 }
 
 void write_json(std::ostream& out, const std::vector<StatusReport>& reports, bool several) {

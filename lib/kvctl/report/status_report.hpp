@@ -89,6 +89,9 @@ struct StatusReport {
     std::uint64_t history_bytes = 0;
     std::uint64_t tombstone_bytes = 0;
     std::uint64_t free_bytes = 0;
+    std::uint64_t index_bytes = 0;
+    std::uint64_t other_bytes = 0;     ///< other tables or buckets, headers
+    std::uint64_t overhead_bytes = 0;  ///< of the pages of revisions: what is neither key nor value
     std::optional<LogFacts> raft_log;
     std::optional<std::uint64_t> consistent_index;
     bool pending = false;

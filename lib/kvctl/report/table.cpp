@@ -2,28 +2,37 @@
 
 #include <algorithm>
 
+#include "kvctl/report/width.hpp"
+
 namespace kvctl::report {
 namespace {
 
-std::size_t width(const std::string& text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
+constexpr std::size_t k_narrowest = 12;  // a first column is never cut below
 
 }  // namespace
 
 void Table::write(std::ostream& out) const {
     std::vector<std::size_t> widths;
+    std::size_t most = 0;
     for (const auto& r : rows_) {
-        widths.resize(std::max(widths.size(), r.size()));
-        for (std::size_t i = 0; i < r.size(); ++i) widths[i] = std::max(widths[i], width(r[i]));
+        most = std::max(most, r.size());
+        widths.resize(most);
+        for (std::size_t i = 0; i < r.size(); ++i) widths[i] = std::max(widths[i], display_width(r[i]));
     }
+    std::size_t others = indent_;
+    for (std::size_t i = 1; i < widths.size(); ++i) others += 2 + widths[i];
+    if (columns_ > 0 && !widths.empty() && widths.front() + others > columns_)
+        widths.front() =
+            std::min(widths.front(), std::max(k_narrowest, columns_ - std::min(columns_, others)));
     for (const auto& r : rows_) {
         std::string line(indent_, ' ');
         for (std::size_t i = 0; i < r.size(); ++i) {
-            const std::string pad(widths[i] - width(r[i]), ' ');
+            const std::string cell = i == 0 && columns_ > 0 ? shorten_middle(r[i], widths[i]) : r[i];
+            const std::string pad(widths[i] - std::min(widths[i], display_width(cell)), ' ');
             if (i > 0) line += "  ";
-            line += i < left_ ? r[i] + pad : pad + r[i];
+            // Bars, a column that only some rows have, begin where the numbers end.
+            const bool left = i < left_ || (i + 1 == most && bars_);
+            line += left ? cell + pad : pad + cell;
         }
         line.erase(line.find_last_not_of(' ') + 1);
         out << line << '\n';

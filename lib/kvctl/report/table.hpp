@@ -6,19 +6,25 @@
 
 namespace kvctl::report {
 
-/// Lines of cells in aligned columns for a terminal: all but the first to the right. Widths count characters
-/// of UTF-8.
+/// Lines of cells in aligned columns for a terminal: all but the first to the right.
 class Table {
   public:
     explicit Table(std::size_t indent) : indent_(indent) {}
     /// Columns counted from the left that are set to the left; 1 unless set.
     void left_columns(std::size_t count) { left_ = count; }
+    /// The first column is shortened, in the middle of its texts, so that lines fit into `columns`; 0: they
+    /// are as long as they are.
+    void fit(std::size_t columns) { columns_ = columns; }
+    /// The last column holds bars, which begin at one place.
+    void with_bars(bool yes) { bars_ = yes; }
     void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
     void write(std::ostream& out) const;
 
   private:
     std::size_t indent_;
     std::size_t left_ = 1;
+    std::size_t columns_ = 0;
+    bool bars_ = false;
     std::vector<std::vector<std::string>> rows_;
 };
 

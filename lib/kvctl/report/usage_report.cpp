@@ -2,9 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "kvctl/base/bytes.hpp"
 #include "kvctl/report/json_parts.hpp"
-#include "kvctl/report/table.hpp"
 
 namespace kvctl::report {
 namespace {
@@ -96,77 +94,7 @@ Json summary(const DuReport& r) {
     return j;
 }
 
-template <class Bytes>
-void write_buckets(std::ostream& out, const DuReport& r, const Bytes& bytes) {
-    Table table(0);
-    table.row({"bucket", "keys", "bytes", "pages", "of the file"});
-    DuReport::Bucket all{"total", 0, 0, 0};
-    const auto row = [&](const DuReport::Bucket& b) {
-        table.row({escape(b.name), grouped(b.keys), bytes(b.bytes),
-                   b.pages == 0 ? "inline" : grouped(b.pages), bytes(b.pages * r.store.page_size)});
-    };
-    for (const DuReport::Bucket& b : r.buckets) {
-        row(b);
-        all.keys += b.keys;
-        all.bytes += b.bytes;
-        all.pages += b.pages;
-    }
-    row(all);
-    table.write(out);
-    out << "(" << bytes(r.store.file_bytes) << " in the file, "
-        << bytes(r.store.free_pages * r.store.page_size) << " of them free)\n";
-}
-
 }  // namespace
-
-void write_text(std::ostream& out, const DuReport& r, const TextStyle& style) {
-    const auto bytes = [&](std::uint64_t n) {
-        return style.raw_bytes ? std::to_string(n) : style.format_bytes(n);
-    };
-    if (by_bucket(r)) {
-        write_buckets(out, r, bytes);
-        return;
-    }
-    const std::string freed = "freed at " + std::to_string(r.plan->target.value());
-    Table table(0);
-    table.row({r.by, "keys", "revisions", "live", "history", "total", freed});
-    const auto row = [&](Table& to, const std::string& name, const mvcc::Usage& u, bool with_keys) {
-        std::vector<std::string> cells{
-            name.empty() ? "\"\"" : name, grouped(u.keys),  grouped(u.revisions), bytes(u.live_bytes),
-            bytes(u.history_bytes),       bytes(u.bytes()), bytes(u.freed_bytes)};
-        if (!with_keys) cells.erase(cells.begin() + 1);
-        to.row(cells);
-    };
-    for (const mvcc::NamedUsage& n : r.usage->prefixes) row(table, escape(n.name), n.usage, true);
-    row(table, r.under.empty() ? "total" : "total under " + escape(r.under), r.usage->total, true);
-    table.write(out);
-    if (!style.raw_bytes && r.usage->total.bytes() >= 1024) {
-        out << "(exactly " << grouped(r.usage->total.live_bytes) << " live, "
-            << grouped(r.usage->total.history_bytes) << " history, " << grouped(r.usage->total.bytes())
-            << " total, " << grouped(r.usage->total.freed_bytes) << " freed)\n";
-    }
-    if (r.usage->prefixes.size() < r.usage->all_prefixes) {
-        out << "(" << grouped(r.usage->all_prefixes - r.usage->prefixes.size())
-            << (by_prefix(r) ? " more prefixes" : " more") << "; --top 0 shows all)\n";
-    }
-    for (const auto& [name, old] : r.old_values) {
-        out << "(" << grouped(old.values) << (old.values == 1 ? " old value" : " old values") << ", "
-            << bytes(old.bytes) << ", of " << escape(name) << ")\n";
-    }
-    if (r.usage->gaps > 0) {
-        out << "(and " << grouped(r.usage->gaps) << (r.usage->gaps == 1 ? " gap row" : " gap rows")
-            << ", of no key)\n";
-    }
-    if (r.usage->keys.empty()) return;
-    out << '\n';
-    Table keys(0);
-    keys.row({"key", "revisions", "live", "history", "total", freed});
-    for (const mvcc::NamedUsage& n : r.usage->keys) row(keys, escape(n.name), n.usage, false);
-    keys.write(out);
-    if (r.usage->keys.size() < r.usage->all_keys) {
-        out << "(" << grouped(r.usage->all_keys - r.usage->keys.size()) << " more keys)\n";
-    }
-}
 
 void write_json(std::ostream& out, const DuReport& r) {
     Json j = summary(r);

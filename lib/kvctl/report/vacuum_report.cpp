@@ -8,13 +8,17 @@
 namespace kvctl::report {
 
 void write_text(std::ostream& out, const VacuumReport& r, const TextStyle& style) {
-    const auto bytes = [&](std::uint64_t n) {
-        return style.raw_bytes ? std::to_string(n) : style.format_bytes(n);
-    };
-    out << (r.executed ? "" : "dry run: ") << escape(r.store.path) << ": " << bytes(r.file_before)
-        << " before, " << bytes(r.file_after) << (r.executed ? " now" : " then (predicted)") << '\n';
+    const std::string gained = gain(style, r.file_before, r.file_after, r.executed);
+    out << (r.executed ? "" : "dry run: ") << escape(r.store.path) << ": ";
+    if (gained.empty()) {
+        out << "nothing to give back, " << style.bytes(r.file_before) << " before and "
+            << (r.file_after == r.file_before ? "after" : style.bytes(r.file_after) + " after") << '\n';
+        if (r.refusal.empty()) return;
+    } else {
+        out << (r.executed ? "shrunk " : "would shrink ") << gained << '\n';
+    }
     if (style.verbose) out << "  took " << r.duration_ms << " ms\n";
-    write_end(out, r.refusal, r.command, style);
+    write_end(out, r.refusal, gained.empty() ? std::string() : r.command, style);
 }
 
 namespace {

@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -68,7 +70,9 @@ Database Database::open(const std::string& path, Mode mode) {
     sqlite3* const handle = db.handle_;
     if (rc != SQLITE_OK) fail(handle, path, rc, nullptr);
     if ((mode == Mode::write || mode == Mode::create) && sqlite3_db_readonly(handle, "main") == 1) {
-        throw Error(ErrorKind::io, path + ": cannot be written: permission denied or a read-only medium");
+        // Why: SQLite does not say. The file is not opened once more, which would drop locks when closed.
+        const bool allowed = ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
+        throw io_error(path, "cannot be written", allowed ? EROFS : errno);
     }
     // Nothing a file's schema says may run: no triggers, views, checks, virtual tables or functions of its
     // own, no writes to the schema by name. (A file being made needs no journal and takes over schema text

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include "kvctl/base/finding.hpp"
@@ -18,6 +19,7 @@ struct CheckRequest {
 
 struct CheckResult {
     Findings findings;
+    std::uint64_t rows = 0;  ///< revisions that were looked at
     std::optional<LogIndex> consistent_index;  ///< as far as it can be read
 };
 

@@ -36,9 +36,9 @@ bool decode(const Row& row, mvcc::AuditRow& out) {
     return true;
 }
 
-void audit_rows(const BboltStore& store, mvcc::RevisionAudit& audit) {
+std::uint64_t audit_rows(const BboltStore& store, mvcc::RevisionAudit& audit) {
     const auto bucket = store.file().bucket("key");
-    if (!bucket) return;
+    if (!bucket) return 0;
     FindingLog known;  // check_structure() tells them
     bbolt::Cursor cursor(store.file(), *bucket, &known);
     std::vector<Row> rows;
@@ -66,6 +66,7 @@ void audit_rows(const BboltStore& store, mvcc::RevisionAudit& audit) {
         }
     }
     audit.finish();
+    return n;
 }
 
 void check_bbolt(BboltStore& store, const CheckRequest& request, CheckResult& result, FindingLog& log) {
@@ -119,7 +120,7 @@ void check_bbolt(BboltStore& store, const CheckRequest& request, CheckResult& re
         }
     });
     mvcc::RevisionAudit audit(head.compacted, head.scheduled, request.rules, log);
-    attempt(log, "bbolt-bucket", "bucket key", [&] { audit_rows(store, audit); });
+    attempt(log, "bbolt-bucket", "bucket key", [&] { result.rows = audit_rows(store, audit); });
     note_missing_leases(audit, leases, log);
 }
 

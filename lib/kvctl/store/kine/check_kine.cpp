@@ -376,7 +376,7 @@ class Chains {
 
 // A table without its primary key has lost kine's indexes and its sequence with it: one finding for all.
 void check_keyless(KineStore& store, const CompactRows& compact, const CheckRequest& request,
-                   FindingLog& log) {
+                   CheckResult& result, FindingLog& log) {
     log.add(finding(Severity::error, "no-primary-key", "table kine", store.why_keyless()));
     RowsById rows;
     bool complete = true;
@@ -404,9 +404,10 @@ void check_keyless(KineStore& store, const CompactRows& compact, const CheckRequ
         });
     }
     chains.finish();
+    result.rows = n;
 }
 
-void check_kine(KineStore& store, const CheckRequest& request, FindingLog& log) {
+void check_kine(KineStore& store, const CheckRequest& request, CheckResult& result, FindingLog& log) {
     if (store.keyed()) check_indexes(store, log);
     check_sqlite_file(store, log);
     std::int64_t newest = 0;
@@ -425,7 +426,7 @@ void check_kine(KineStore& store, const CheckRequest& request, FindingLog& log) 
     const CompactRows compact = check_compact_rows(store, newest, log);
     check_collisions(store, log);
     if (!store.keyed()) {
-        check_keyless(store, compact, request, log);
+        check_keyless(store, compact, request, result, log);
         return;
     }
     Chains chains(store, compact, log);
@@ -440,12 +441,13 @@ void check_kine(KineStore& store, const CheckRequest& request, FindingLog& log) 
         },
         [&] { chains.lost(); });
     chains.finish();
+    result.rows = rows;
 }
 
 }  // namespace
 
-void KineStore::check(const CheckRequest& request, CheckResult& /*result*/, FindingLog& log) {
-    check_kine(*this, request, log);
+void KineStore::check(const CheckRequest& request, CheckResult& result, FindingLog& log) {
+    check_kine(*this, request, result, log);
 }
 
 }  // namespace kvctl::store

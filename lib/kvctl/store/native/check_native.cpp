@@ -213,6 +213,7 @@ void check_native(NativeStore& store, const CheckRequest& request, CheckResult& 
         read_sorted(store, *reader, rows);
     }
     reader->audit().finish();
+    result.rows = reader->rows();
     note_missing_leases(reader->audit(), leases, rows);
     log.add(rows);
 }
