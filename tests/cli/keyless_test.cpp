@@ -43,7 +43,9 @@ json said(Args args, const std::string& db) {
     for (const char* name : {"store", "size", "duration_ms", "warnings", "findings", "hints", "command",
                              "file", "strategy", "refusal", "refusal_kind", "refusal_ways"})
         j.erase(name);
-    if (j.contains("bytes") && j.at("bytes").is_object()) j.at("bytes").erase("free");
+    if (j.contains("bytes") && j.at("bytes").is_object()) {
+        for (const char* name : {"free", "indexes", "overhead", "other"}) j.at("bytes").erase(name);
+    }
     return j;
 }
 
