@@ -6,9 +6,11 @@ lists at revisions new and old (load/main.go). Meanwhile kine's own compaction r
 compacts again and again, killed at random moments. No event may be lost or wrong, no write refused, no list at or above
 the compact revision different from the history, and the file is sound at the end.
 
-kine_live.py NAME [--second NAME] [--then NAME] [--seconds S] [--kills N] [--kine-kills N] [--seed N]
+kine_live.py NAME [--second NAME] [--then NAME] [--rate N] [--seconds S] [--kills N] [--kine-kills N] [--seed N]
     --second NAME   another server on the same file, which nobody writes through
     --then NAME     half way the server is stopped, and this release started in its place
+    --rate N        writes a second in all (default: as many as go). A second server looks once a second: one that is more
+                    than the kept revisions behind meets holes, which it fills with gap rows
     --seconds S     how long the writers write (default 8)
     --kills N       go on until kvctl was killed so often (default 0: as often as there is time for)
     --kine-kills N  also kill the server so often, and start it again
@@ -41,6 +43,7 @@ def options():
     parser.add_argument("--second")
     parser.add_argument("--then")
     parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--rate", type=float, default=0)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--kine-kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
@@ -79,7 +82,7 @@ class Compactions:
 
 
 def load_words(load, server, chosen):
-    words = [load, "-endpoint", server.endpoint, "-seconds", str(chosen.seconds), "-seed", str(chosen.seed)]
+    words = [load, "-endpoint", server.endpoint, "-seconds", str(chosen.seconds), "-rate", str(chosen.rate), "-seed", str(chosen.seed)]
     return words + (["-restarts"] if chosen.kine_kills or chosen.then else [])
 
 
