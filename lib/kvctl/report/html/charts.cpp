@@ -21,8 +21,8 @@ std::string_view last_component(std::string_view prefix) noexcept {
 
 void open_picture(std::ostream& out, std::string_view label, std::string_view kind, const std::string& view,
                   bool stretched) {
-    out << "<svg class=\"" << kind << "\" role=\"img\" aria-label=\"" << text(label) << "\" viewBox=\""
-        << view << '"' << (stretched ? " preserveAspectRatio=\"none\"" : "") << '>';
+    out << "<svg class=\"" << kind << R"(" role="img" aria-label=")" << text(label) << "\" viewBox=\"" << view
+        << '"' << (stretched ? " preserveAspectRatio=\"none\"" : "") << '>';
 }
 
 }  // namespace
@@ -34,8 +34,8 @@ void write_bar(std::ostream& out, std::string_view label, const std::vector<Part
     for (const Part& p : parts) {
         const double width = whole > 0 ? 1000 * static_cast<double>(p.bytes) / static_cast<double>(whole) : 0;
         if (p.bytes > 0) {
-            out << "<rect class=\"" << p.kind << "\" x=\"" << decimal(at) << "\" y=\"0\" width=\""
-                << decimal(width) << "\" height=\"10\"/>";
+            out << "<rect class=\"" << p.kind << "\" x=\"" << decimal(at) << R"(" y="0" width=")"
+                << decimal(width) << R"(" height="10"/>)";
         }
         at += width;
     }
@@ -48,8 +48,8 @@ void write_columns(std::ostream& out, std::string_view label, const std::vector<
     open_picture(out, label, "plot", "0 0 " + std::to_string(heights.size() * 10) + " 100", true);
     for (std::size_t i = 0; i < heights.size(); ++i) {
         const double height = highest > 0 ? 98 * heights[i] / highest : 0;
-        out << "<rect class=\"index\" x=\"" << i * 10 + 1 << "\" y=\"" << decimal(100 - height)
-            << "\" width=\"8\" height=\"" << decimal(height) << "\"><title>" << text(names[i])
+        out << R"(<rect class="index" x=")" << i * 10 + 1 << "\" y=\"" << decimal(100 - height)
+            << R"(" width="8" height=")" << decimal(height) << "\"><title>" << text(names[i])
             << "</title></rect>";
     }
     out << "</svg>\n";
@@ -63,11 +63,12 @@ void write_treemap(std::ostream& out, std::string_view whole, const std::vector<
     std::stable_sort(shown.begin(), shown.end(),
                      [](const auto* a, const auto* b) { return a->usage.bytes() > b->usage.bytes(); });
     std::vector<double> weights;
+    weights.reserve(shown.size());
     for (const auto* p : shown) weights.push_back(static_cast<double>(p->usage.bytes()));
     // In percent of the picture, which is about twice as wide as it is high.
     constexpr double k_aspect = 2;
     const std::vector<Box> boxes = squarify(weights, 100 * k_aspect, 100);
-    out << "<ul class=\"map\" aria-label=\"" << text(whole) << "\">\n";
+    out << R"(<ul class="map" aria-label=")" << text(whole) << "\">\n";
     for (std::size_t i = 0; i < boxes.size(); ++i) {
         const mvcc::NamedUsage& p = *shown[i];
         const Box& b = boxes[i];
@@ -78,7 +79,7 @@ void write_treemap(std::ostream& out, std::string_view whole, const std::vector<
             << format_bytes(p.usage.bytes()) << ", " << format_bytes(p.usage.live_bytes)
             << " of it live\" style=\"left:" << decimal(b.x / k_aspect) << "%;top:" << decimal(b.y)
             << "%;width:" << decimal(b.width / k_aspect) << "%;height:" << decimal(b.height)
-            << "%\"><i class=\"live\" style=\"height:" << decimal(live) << "%\"></i><span>"
+            << R"(%"><i class="live" style="height:)" << decimal(live) << "%\"></i><span>"
             << text(shortened(last_component(p.name), 40)) << "<br>" << format_bytes(p.usage.bytes())
             << "</span></li>\n";
     }

@@ -37,8 +37,8 @@ void write_figure(std::ostream& out, std::string_view caption, const std::functi
 void write_head(std::ostream& out, const StoreReport& r) {
     const std::string title = "kvctl report: " + text(shortened(file_name(r.status.store.path), 80));
     out << "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-        << "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-        << "<meta name=\"referrer\" content=\"no-referrer\">"
+        << R"(<meta name="viewport" content="width=device-width, initial-scale=1">)"
+        << R"(<meta name="referrer" content="no-referrer">)"
         << "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
            "'unsafe-inline'\">"
         << "<title>" << title << "</title>\n<style>" << style_sheet() << "</style></head>\n<body>\n"
@@ -54,9 +54,9 @@ void write_head(std::ostream& out, const StoreReport& r) {
         out << "<p><span class=\"error\">No compaction can be foretold:</span> "
             << text(shortened(r.no_forecast, k_said_shown)) << "</p>\n";
     out << "</header>\n<nav aria-label=\"Sections\"><ul>"
-        << "<li><a href=\"#size\">Before and after</a></li><li><a href=\"#prefixes\">Prefixes</a></li>"
-        << "<li><a href=\"#time\">Writes</a></li><li><a href=\"#keys\">Largest keys</a></li>"
-        << "<li><a href=\"#pages\">Pages</a></li><li><a href=\"#findings\">Findings</a></li>"
+        << R"(<li><a href="#size">Before and after</a></li><li><a href="#prefixes">Prefixes</a></li>)"
+        << R"(<li><a href="#time">Writes</a></li><li><a href="#keys">Largest keys</a></li>)"
+        << R"(<li><a href="#pages">Pages</a></li><li><a href="#findings">Findings</a></li>)"
         << "<li><a href=\"#store\">The store</a></li></ul></nav>\n<main id=\"main\">\n";
 }
 

@@ -85,7 +85,7 @@ void write_table(std::ostream& out, std::string_view id, std::string_view captio
                  const std::vector<Column>& columns, const std::vector<std::vector<std::string>>& rows) {
     constexpr std::size_t k_short = 20;  // rows that are shown without scrolling
     out << "<div class=\"scroll" << (rows.size() <= k_short ? " short" : "")
-        << "\" role=\"region\" tabindex=\"0\" aria-labelledby=\"" << id << "\"><table><caption id=\"" << id
+        << R"(" role="region" tabindex="0" aria-labelledby=")" << id << "\"><table><caption id=\"" << id
         << "\">" << text(caption) << "</caption>\n<thead><tr>";
     for (const Column& c : columns)
         out << "<th scope=\"col\"" << class_of(c.kind) << '>' << text(c.head) << "</th>";
