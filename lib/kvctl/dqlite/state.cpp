@@ -1,6 +1,7 @@
 #include "kvctl/dqlite/state.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "kvctl/base/bytes.hpp"
@@ -87,8 +88,8 @@ class Applier {
 // The snapshots that have both their files and data, newest first.
 std::vector<SnapshotFile> usable(const Folder& folder, std::optional<LogIndex> upto) {
     std::vector<SnapshotFile> all;
-    for (auto s = folder.snapshots.rbegin(); s != folder.snapshots.rend(); ++s) {
-        if (s->has_meta && s->bytes > 0 && (!upto || s->index <= *upto)) all.push_back(*s);
+    for (const SnapshotFile& s : std::views::reverse(folder.snapshots)) {
+        if (s.has_meta && s.bytes > 0 && (!upto || s.index <= *upto)) all.push_back(s);
     }
     return all;
 }

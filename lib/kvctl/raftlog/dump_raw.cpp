@@ -217,8 +217,8 @@ class DumpRaw final : public Source {
                 return a.meta.index < b.meta.index;
             })->meta.index;
         std::uint16_t segment = 0;
-        for (std::uint16_t i = 0; i < first_indexes_.size(); ++i) {
-            if (first_indexes_[i] <= start.value()) segment = i;
+        for (std::size_t i = 0; i < first_indexes_.size(); ++i) {
+            if (first_indexes_[i] <= start.value()) segment = static_cast<std::uint16_t>(i);
         }
         resolver.warn_of_ghosts(start, segment, [&](std::uint16_t) { return header_.path; });
     }

@@ -77,9 +77,9 @@ struct PageWritten {
 };
 [[nodiscard]] PageWritten page_written(const StoreReport& report, const std::string& output);
 
-void write_text(std::ostream& out, const PageWritten& report, const TextStyle& style);
+void write_text(std::ostream& out, const PageWritten& p, const TextStyle& style);
 /// kvctl.report/1.
-void write_json(std::ostream& out, const PageWritten& report);
-void write_jsonl(std::ostream& out, const PageWritten& report);
+void write_json(std::ostream& out, const PageWritten& p);
+void write_jsonl(std::ostream& out, const PageWritten& p);
 
 }  // namespace kvctl::report

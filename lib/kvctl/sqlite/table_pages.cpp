@@ -37,7 +37,9 @@ class Cells {
         return true;
     }
     [[nodiscard]] unsigned count() const noexcept { return be16(page_ + 3); }
-    [[nodiscard]] unsigned at(unsigned i) const noexcept { return be16(page_ + header() + 2 * i); }
+    [[nodiscard]] unsigned at(unsigned i) const noexcept {
+        return be16(page_ + header() + std::size_t{2} * i);
+    }
     [[nodiscard]] std::string_view bytes() const noexcept {
         return {reinterpret_cast<const char*>(page_), usable_};
     }
