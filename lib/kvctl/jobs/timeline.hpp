@@ -23,7 +23,7 @@ struct TimelineRequest {
 [[nodiscard]] report::TimelineReport draw_timeline(const TimelineRequest& request, Progress* progress);
 
 /// The part of a report that a plot needs: the writes between two times, in at most `most` stretches of
-/// hours, days or the like. A clock without a time has none.
-void draw_stretches(const kube::Timeline& clock, std::size_t most, report::TimelineReport& report);
+/// hours, days or the like. A time line without a time has none.
+void draw_stretches(const kube::Timeline& timeline, std::size_t most, report::TimelineReport& report);
 
 }  // namespace kvctl::jobs

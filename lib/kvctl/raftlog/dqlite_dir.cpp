@@ -1,5 +1,7 @@
 #include "kvctl/raftlog/dqlite_dir.hpp"
 
+#include <ranges>
+
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/dqlite/command.hpp"
@@ -61,9 +63,9 @@ class DqliteDir final : public Source {
     void look() {
         folder_ = dqlite::list_folder(header_.path);
         header_.snapshot = {};
-        for (auto s = folder_.snapshots.rbegin(); s != folder_.snapshots.rend(); ++s) {
-            if (!s->has_meta || s->bytes == 0 || !take_description(s->name)) continue;
-            header_.snapshot = {s->index, s->term};
+        for (const dqlite::SnapshotFile& s : std::views::reverse(folder_.snapshots)) {
+            if (!s.has_meta || s.bytes == 0 || !take_description(s.name)) continue;
+            header_.snapshot = {s.index, s.term};
             break;
         }
         plan_ = dqlite::plan_log(folder_, header_.snapshot.index);
