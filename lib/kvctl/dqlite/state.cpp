@@ -1,7 +1,7 @@
 #include "kvctl/dqlite/state.hpp"
 
 #include <algorithm>
-#include <ranges>
+#include <iterator>
 #include <utility>
 
 #include "kvctl/base/bytes.hpp"
@@ -88,9 +88,9 @@ class Applier {
 // The snapshots that have both their files and data, newest first.
 std::vector<SnapshotFile> usable(const Folder& folder, std::optional<LogIndex> upto) {
     std::vector<SnapshotFile> all;
-    for (const SnapshotFile& s : std::views::reverse(folder.snapshots)) {
-        if (s.has_meta && s.bytes > 0 && (!upto || s.index <= *upto)) all.push_back(s);
-    }
+    std::copy_if(
+        folder.snapshots.rbegin(), folder.snapshots.rend(), std::back_inserter(all),
+        [&](const SnapshotFile& s) { return s.has_meta && s.bytes > 0 && (!upto || s.index <= *upto); });
     return all;
 }
 

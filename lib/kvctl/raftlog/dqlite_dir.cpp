@@ -1,6 +1,6 @@
 #include "kvctl/raftlog/dqlite_dir.hpp"
 
-#include <ranges>
+#include <algorithm>
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
@@ -63,11 +63,10 @@ class DqliteDir final : public Source {
     void look() {
         folder_ = dqlite::list_folder(header_.path);
         header_.snapshot = {};
-        for (const dqlite::SnapshotFile& s : std::views::reverse(folder_.snapshots)) {
-            if (!s.has_meta || s.bytes == 0 || !take_description(s.name)) continue;
-            header_.snapshot = {s.index, s.term};
-            break;
-        }
+        const auto newest = std::find_if(
+            folder_.snapshots.rbegin(), folder_.snapshots.rend(),
+            [&](const auto& s) { return s.has_meta && s.bytes > 0 && take_description(s.name); });
+        if (newest != folder_.snapshots.rend()) header_.snapshot = {newest->index, newest->term};
         plan_ = dqlite::plan_log(folder_, header_.snapshot.index);
     }
     // A .meta that is whole is the configuration that the entries begin with.

@@ -1,6 +1,7 @@
 #include "kvctl/report/screen.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace kvctl::report {
 namespace {
@@ -26,7 +27,7 @@ std::size_t share(std::uint64_t part, std::uint64_t whole, std::size_t columns) 
     if (part == 0 || whole == 0) return 0;
     const double exact =
         static_cast<double>(part) / static_cast<double>(whole) * static_cast<double>(columns);
-    return std::clamp<std::size_t>(static_cast<std::size_t>(exact + 0.5), 1, columns);
+    return std::clamp<std::size_t>(static_cast<std::size_t>(std::lround(exact)), 1, columns);
 }
 
 std::string repeated(const char* glyph, std::size_t n) {
