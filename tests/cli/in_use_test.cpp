@@ -200,8 +200,8 @@ TEST_CASE(
 TEST_CASE("in use: a vacuum's dry run says so as well") {
     const TempDir folder;
     const std::string db = folder.file("s.db");
-    random_kine(3, 300, false).write(
-        db, {.after = "CREATE TABLE ballast AS SELECT randomblob(100000) AS b; DROP TABLE ballast"});
+    random_kine(3, 300, false)
+        .write(db, {.after = "CREATE TABLE ballast AS SELECT randomblob(100000) AS b; DROP TABLE ballast"});
     const Server server(db);
     const json report = json::parse(run_cli({"vacuum", "-n", "-w", "json", db}).out);
     CHECK(report.at("refusal_kind") == "in-use");

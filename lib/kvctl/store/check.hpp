@@ -19,7 +19,7 @@ struct CheckRequest {
 
 struct CheckResult {
     Findings findings;
-    std::uint64_t rows = 0;  ///< revisions that were looked at
+    std::uint64_t rows = 0;                    ///< revisions that were looked at
     std::optional<LogIndex> consistent_index;  ///< as far as it can be read
 };
 
