@@ -3,22 +3,6 @@
 #include "kvctl/base/bytes.hpp"
 
 namespace kvctl::cli {
-namespace {
-
-const char* word_for(Finding::Severity severity) noexcept {
-    switch (severity) {
-        case Finding::Severity::info:
-            return "note";
-        case Finding::Severity::warning:
-            return "warning";
-        case Finding::Severity::error:
-            return "error";
-    }
-    return "";
-}
-
-}  // namespace
-
 void write_notes(const report::Notes& notes, const std::string& path, const Output& output, Io& io) {
     if (output.format != Format::text || output.quiet) return;
     report::TextStyle style;
@@ -33,7 +17,7 @@ void write_notes(const report::Notes& notes, const std::string& path, const Outp
     };
     for (const std::string& w : notes.warnings) line("warning", w);
     for (const Finding& f : notes.findings) {
-        line(word_for(f.severity), f.code + ": " + (f.where.empty() ? "" : f.where + ": ") + f.what);
+        line(word_of(f.severity), f.code + ": " + (f.where.empty() ? "" : f.where + ": ") + f.what);
     }
 }
 

@@ -9,7 +9,6 @@
 #include <arm_acle.h>
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
-#define KVCTL_CRC_ARMV8 1
 #endif
 
 namespace kvctl {
@@ -53,8 +52,37 @@ constexpr std::array<std::uint32_t, 64> k_shift = [] {
 }();
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(std::uint32_t crc,
-                                                             std::string_view bytes) noexcept {
+#define KVCTL_CRC_TARGET "sse4.2"
+bool has_instructions() noexcept {
+    return __builtin_cpu_supports("sse4.2") != 0;
+}
+__attribute__((target(KVCTL_CRC_TARGET))) inline std::uint64_t with_word(std::uint64_t c,
+                                                                         std::uint64_t w) noexcept {
+    return _mm_crc32_u64(c, w);
+}
+__attribute__((target(KVCTL_CRC_TARGET))) inline std::uint64_t with_byte(std::uint64_t c,
+                                                                         unsigned char b) noexcept {
+    return _mm_crc32_u8(static_cast<std::uint32_t>(c), b);
+}
+#elif defined(__aarch64__) && defined(__linux__)
+// ARMv8.0 has them as an extension, 8.1 always.
+#define KVCTL_CRC_TARGET "+crc"
+bool has_instructions() noexcept {
+    return (::getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
+}
+__attribute__((target(KVCTL_CRC_TARGET))) inline std::uint64_t with_word(std::uint64_t c,
+                                                                         std::uint64_t w) noexcept {
+    return __crc32cd(static_cast<std::uint32_t>(c), w);
+}
+__attribute__((target(KVCTL_CRC_TARGET))) inline std::uint64_t with_byte(std::uint64_t c,
+                                                                         unsigned char b) noexcept {
+    return __crc32cb(static_cast<std::uint32_t>(c), b);
+}
+#endif
+
+#if defined(KVCTL_CRC_TARGET)
+__attribute__((target(KVCTL_CRC_TARGET))) std::uint32_t crc32c_by_instructions(
+    std::uint32_t crc, std::string_view bytes) noexcept {
     std::uint64_t c = crc ^ 0xFFFFFFFFU;
     const char* p = bytes.data();
     std::size_t n = bytes.size();
@@ -64,43 +92,15 @@ __attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(std::uint32_t crc,
 #pragma GCC unroll 8
         for (int i = 0; i < 8; ++i, p += 8) {
             std::memcpy(&w, p, 8);
-            c = _mm_crc32_u64(c, w);
+            c = with_word(c, w);
         }
     }
     for (; n >= 8; p += 8, n -= 8) {
         std::memcpy(&w, p, 8);
-        c = _mm_crc32_u64(c, w);
+        c = with_word(c, w);
     }
-    auto c32 = static_cast<std::uint32_t>(c);
-    for (; n > 0; ++p, --n) c32 = _mm_crc32_u8(c32, static_cast<unsigned char>(*p));
-    return c32 ^ 0xFFFFFFFFU;
-}
-#elif defined(KVCTL_CRC_ARMV8)
-// The same with the instructions that ARMv8.0 has as an extension and 8.1 always.
-__attribute__((target("+crc"))) std::uint32_t crc32c_armv8(std::uint32_t crc,
-                                                           std::string_view bytes) noexcept {
-    std::uint32_t c = crc ^ 0xFFFFFFFFU;
-    const char* p = bytes.data();
-    std::size_t n = bytes.size();
-    std::uint64_t w = 0;
-    for (; n >= 64; n -= 64) {
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; ++i, p += 8) {
-            std::memcpy(&w, p, 8);
-            c = __crc32cd(c, w);
-        }
-    }
-    for (; n >= 8; p += 8, n -= 8) {
-        std::memcpy(&w, p, 8);
-        c = __crc32cd(c, w);
-    }
-    for (; n > 0; ++p, --n) c = __crc32cb(c, static_cast<unsigned char>(*p));
-    return c ^ 0xFFFFFFFFU;
-}
-
-bool has_crc() noexcept {
-    static const bool has = (::getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
-    return has;
+    for (; n > 0; ++p, --n) c = with_byte(c, static_cast<unsigned char>(*p));
+    return static_cast<std::uint32_t>(c) ^ 0xFFFFFFFFU;
 }
 #endif
 
@@ -123,10 +123,9 @@ std::uint32_t crc32c_portable(std::uint32_t crc, std::string_view bytes) noexcep
 }
 
 std::uint32_t crc32c(std::uint32_t crc, std::string_view bytes) noexcept {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("sse4.2")) return crc32c_sse42(crc, bytes);
-#elif defined(KVCTL_CRC_ARMV8)
-    if (has_crc()) return crc32c_armv8(crc, bytes);
+#if defined(KVCTL_CRC_TARGET)
+    static const bool k_has_instructions = has_instructions();
+    if (k_has_instructions) return crc32c_by_instructions(crc, bytes);
 #endif
     return crc32c_portable(crc, bytes);
 }

@@ -4,6 +4,18 @@
 
 namespace kvctl {
 
+const char* word_of(Finding::Severity severity) noexcept {
+    switch (severity) {
+        case Finding::Severity::info:
+            return "note";
+        case Finding::Severity::warning:
+            return "warning";
+        case Finding::Severity::error:
+            return "error";
+    }
+    return "";
+}
+
 void FindingLog::add(Finding finding) {
     Code& code = codes_[finding.code];
     if (code.kept.size() < kept_per_code_) {

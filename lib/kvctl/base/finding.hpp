@@ -24,6 +24,9 @@ struct Finding {
     friend bool operator==(const Finding&, const Finding&) = default;
 };
 
+/// How reports call it: "note", "warning" or "error".
+[[nodiscard]] const char* word_of(Finding::Severity severity) noexcept;
+
 using Findings = std::vector<Finding>;
 
 /// Gathers findings without letting a file that is damaged everywhere fill the memory: of each code the first

@@ -1,12 +1,10 @@
 #include "kvctl/dqlite/image.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -22,45 +20,13 @@ constexpr std::size_t k_page_count_at = 28;  // in the header on page 1
 constexpr off_t k_mode_at = 18;
 constexpr std::uint64_t k_lock_bytes = std::uint64_t{1} << 30;
 
-std::string temporary_folder() {
-    const char* const given = std::getenv("TMPDIR");
-    return given != nullptr && *given != '\0' ? given : "/tmp";
-}
-
-int open_unnamed(const std::string& folder) {
-    const int fd = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return fd;
-    // A file system without such files: one with a name, which it loses at once.
-    std::string path = folder + "/.kvctl-dqlite-XXXXXX";
-    const int named = ::mkostemp(path.data(), O_CLOEXEC);
-    if (named >= 0) ::unlink(path.c_str());
-    return named;
-}
-
 }  // namespace
 
 Image::Image(std::string name)
-    : name_(std::move(name)), folder_(temporary_folder()), fd_(open_unnamed(folder_)) {
-    if (fd_ < 0)
-        throw io_error(folder_, "cannot make a temporary file in it ($TMPDIR chooses another folder)", errno);
-}
-
-Image::Image(Image&& other) noexcept
-    : name_(std::move(other.name_)),
-      folder_(std::move(other.folder_)),
-      fd_(std::exchange(other.fd_, -1)),
-      page_size_(other.page_size_),
-      pages_(std::move(other.pages_)),
-      limit_(other.limit_),
-      waiting_(std::move(other.waiting_)),
-      missing_(other.missing_) {}
-
-Image::~Image() {
-    if (fd_ >= 0) ::close(fd_);
-}
+    : name_(std::move(name)), folder_(temporary_folder()), fd_(unnamed_file(folder_)) {}
 
 std::string Image::path() const {
-    return "/proc/self/fd/" + std::to_string(fd_);
+    return path_of(fd_.get());
 }
 
 bool Image::take(std::uint64_t page, std::size_t bytes) {
@@ -82,7 +48,7 @@ bool Image::take(std::uint64_t page, std::size_t bytes) {
 
 void Image::write_at(off_t at, std::string_view content) const {
     while (!content.empty()) {
-        const ssize_t n = ::pwrite(fd_, content.data(), content.size(), at);
+        const ssize_t n = ::pwrite(fd_.get(), content.data(), content.size(), at);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0)
             throw io_error(folder_,
@@ -123,7 +89,8 @@ bool Image::commit() {
     std::array<unsigned char, 4> size{};
     if (const auto first = waiting_.find(1); first != waiting_.end()) {
         std::memcpy(size.data(), first->second.data() + k_page_count_at, size.size());
-    } else if (::pread(fd_, size.data(), size.size(), k_page_count_at) != static_cast<ssize_t>(size.size())) {
+    } else if (::pread(fd_.get(), size.data(), size.size(), k_page_count_at) !=
+               static_cast<ssize_t>(size.size())) {
         return false;
     }
     const std::uint64_t count = be32(size.data());
@@ -133,7 +100,7 @@ bool Image::commit() {
             std::count(pages_.begin() + static_cast<std::ptrdiff_t>(count), pages_.end(), false));
         pages_.resize(count);
         std::erase_if(waiting_, [&](const auto& p) { return p.first > count; });
-        if (::ftruncate(fd_, static_cast<off_t>(bytes())) != 0)
+        if (::ftruncate(fd_.get(), static_cast<off_t>(bytes())) != 0)
             throw io_error(folder_, "cannot cut a temporary file short", errno);
     }
     return missing_ == 0;
@@ -141,7 +108,7 @@ bool Image::commit() {
 
 void Image::set_wal_mode(bool wal) {
     const std::array<char, 2> mode{static_cast<char>(wal ? 2 : 1), static_cast<char>(wal ? 2 : 1)};
-    if (::pwrite(fd_, mode.data(), mode.size(), k_mode_at) != static_cast<ssize_t>(mode.size()))
+    if (::pwrite(fd_.get(), mode.data(), mode.size(), k_mode_at) != static_cast<ssize_t>(mode.size()))
         throw io_error(folder_, "cannot write to a temporary file", errno);
 }
 

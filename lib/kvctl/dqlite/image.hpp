@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "kvctl/base/fd.hpp"
+
 namespace kvctl::dqlite {
 
 /// One database, its pages laid together in a temporary file without a name, in $TMPDIR (/tmp where that is
@@ -17,16 +19,11 @@ class Image {
   public:
     /// Throws io naming the folder that has no room for it.
     explicit Image(std::string name);
-    Image(Image&& other) noexcept;
-    Image& operator=(Image&&) = delete;
-    Image(const Image&) = delete;
-    Image& operator=(const Image&) = delete;
-    ~Image();
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     /// What opens the file while the image lives.
     [[nodiscard]] std::string path() const;
-    [[nodiscard]] int descriptor() const noexcept { return fd_; }
+    [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
     [[nodiscard]] std::uint32_t page_size() const noexcept { return page_size_; }
     [[nodiscard]] std::uint64_t pages() const noexcept { return pages_.size(); }
     [[nodiscard]] std::uint64_t bytes() const noexcept { return pages() * page_size_; }
@@ -56,7 +53,7 @@ class Image {
     [[nodiscard]] bool holds_locks(std::uint64_t page) const noexcept;
     std::string name_;
     std::string folder_;
-    int fd_ = -1;
+    Fd fd_;
     std::uint32_t page_size_ = 0;
     std::vector<bool> pages_;                                      // which ones were written
     std::uint64_t limit_ = 0;                                      // the last page that may be written

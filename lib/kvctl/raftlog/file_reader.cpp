@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/fd.hpp"
 #include "kvctl/base/interrupt.hpp"
 
 namespace kvctl::raftlog {
@@ -19,21 +19,6 @@ namespace {
 constexpr std::size_t k_window = std::size_t{256} << 10;
 constexpr std::size_t k_longest_line = std::size_t{256} << 20;
 constexpr std::string_view k_byte_order_mark = "\xEF\xBB\xBF";
-
-class Fd {
-  public:
-    explicit Fd(int fd) noexcept : fd_(fd) {}
-    Fd(const Fd&) = delete;
-    Fd& operator=(const Fd&) = delete;
-    ~Fd() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    [[nodiscard]] int get() const noexcept { return fd_; }
-    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
-
-  private:
-    int fd_;
-};
 
 }  // namespace
 
@@ -45,10 +30,8 @@ FileReader FileReader::of_any(const std::string& path) {
     if (::stat(path.c_str(), &st) != 0 || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) return {path};
     const Fd pipe(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (pipe.get() < 0) throw io_error(path, "open", errno);
-    const char* const set = std::getenv("TMPDIR");
-    const std::string folder = set == nullptr || *set == '\0' ? "/tmp" : set;
-    Fd copy(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-    if (copy.get() < 0) throw io_error(folder, "make an unnamed file for what comes from " + path, errno);
+    const std::string folder = temporary_folder();
+    Fd copy = unnamed_file(folder);
     std::vector<char> buffer(k_window);
     for (;;) {
         check_interrupt();

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <memory>
 #include <new>
 #include <utility>
@@ -16,6 +15,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/fd.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/bbolt/format.hpp"
@@ -26,40 +26,6 @@ namespace {
 
 constexpr std::size_t k_begin = std::size_t{128} * 1024;  // what tells a store: bbolt's second meta
 constexpr std::size_t k_depth = 4;                        // archives in archives
-
-class Fd {
-  public:
-    explicit Fd(int fd = -1) noexcept : fd_(fd) {}
-    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Fd& operator=(Fd&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Fd() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    [[nodiscard]] int get() const noexcept { return fd_; }
-    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
-
-  private:
-    int fd_;
-};
-
-std::string temporary_folder() {
-    const char* const folder = std::getenv("TMPDIR");
-    return folder != nullptr && *folder != '\0' ? folder : "/tmp";
-}
-
-Fd unnamed_file(const std::string& folder) {
-    Fd fd(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-    if (fd.get() >= 0) return fd;
-    // A file system that has no such thing.
-    std::string name = folder + "/kvctl-XXXXXX";
-    fd = Fd(::mkostemp(name.data(), O_CLOEXEC));
-    if (fd.get() < 0) throw io_error(folder, "cannot make a temporary file", errno);
-    ::unlink(name.c_str());
-    return fd;
-}
 
 bool looks_like_store(std::string_view begin) {
     return begin.starts_with(std::string_view("SQLite format 3\0", 16)) || bbolt::looks_like_bbolt(begin);
@@ -251,12 +217,8 @@ Unpacked::Unpacked(const std::string& path, const std::optional<std::string>& me
     }
     if (depth == k_depth)
         throw Error(ErrorKind::not_a_store, path + ": holds archives in archives and no store");
-    fd_ = fd.release();
-    path_ = "/proc/self/fd/" + std::to_string(fd_);
-}
-
-Unpacked::~Unpacked() {
-    if (fd_ >= 0) ::close(fd_);
+    path_ = path_of(fd.get());
+    fd_ = std::move(fd);
 }
 
 }  // namespace kvctl::store

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "kvctl/base/fd.hpp"
+
 namespace kvctl::store {
 
 /// Whether a file that begins with these bytes (512 of them, or all there is) is compressed or an archive:
@@ -20,15 +22,12 @@ class Unpacked {
     /// `member` names none of them, not_a_store where there is none, damaged with the archive's own error,
     /// no_space before more is written than the folder of temporary files has room for.
     Unpacked(const std::string& path, const std::optional<std::string>& member);
-    ~Unpacked();
-    Unpacked(const Unpacked&) = delete;
-    Unpacked& operator=(const Unpacked&) = delete;
 
     /// A name to open it by, as long as this lives.
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
   private:
-    int fd_ = -1;
+    Fd fd_;
     std::string path_;
 };
 

@@ -7,18 +7,6 @@ namespace {
 
 constexpr std::size_t k_most_findings = 200;
 
-const char* word_of(Finding::Severity severity) noexcept {
-    switch (severity) {
-        case Finding::Severity::info:
-            return "note";
-        case Finding::Severity::warning:
-            return "warning";
-        case Finding::Severity::error:
-            return "error";
-    }
-    return "";
-}
-
 }  // namespace
 
 void write_findings(std::ostream& out, const StoreReport& r) {

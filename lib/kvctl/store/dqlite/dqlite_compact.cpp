@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/fd.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/dqlite/dqlite.hpp"
 #include "kvctl/store/dqlite/new_folder.hpp"

@@ -132,12 +132,12 @@ std::optional<SpaceNeeds> sorting(const mvcc::CompactionPlan& plan, const DiskWo
                                   std::uint64_t fits_memory) {
     const std::uint64_t largest = index_bytes(plan, work.result_bytes) / 2;
     if (largest <= fits_memory) return std::nullopt;
-    return SpaceNeeds{largest, temporary_folder()};
+    return SpaceNeeds{largest, sqlite_temporary_folder()};
 }
 
 }  // namespace
 
-std::string temporary_folder() {
+std::string sqlite_temporary_folder() {
     // Where its unix VFS looks for one, in this order.
     const std::array<const char*, 5> places{std::getenv("SQLITE_TMPDIR"), std::getenv("TMPDIR"), "/var/tmp",
                                             "/usr/tmp", "/tmp"};
@@ -175,7 +175,7 @@ std::vector<SpaceNeeds> space_needs(const SqliteStore& store, const mvcc::TreeIn
         }
         if (work.shrinks) {
             // VACUUM makes a temporary copy and journals the file while that is written over it.
-            if (work.vacuums_in_place) needs.push_back({work.result_bytes, temporary_folder()});
+            if (work.vacuums_in_place) needs.push_back({work.result_bytes, sqlite_temporary_folder()});
             needs.push_back(
                 {work.vacuums_in_place && !info.wal_mode ? info.bytes_with_wal() : work.result_bytes,
                  folder});

@@ -16,6 +16,6 @@ namespace kvctl::store {
                                                   const mvcc::CompactionPlan& plan, const DiskWork& work);
 
 /// Where SQLite puts its temporary files.
-[[nodiscard]] std::string temporary_folder();
+[[nodiscard]] std::string sqlite_temporary_folder();
 
 }  // namespace kvctl::store
