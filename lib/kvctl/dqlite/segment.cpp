@@ -111,9 +111,10 @@ std::size_t find_batch(std::string_view file, std::size_t from) {
         const std::size_t rest = file.size() - at - k_preamble;
         if (count == 0 || count > k_most_entries || rest / k_entry_header < count) continue;
         const std::size_t headers = static_cast<std::size_t>(count) * k_entry_header;
+        // Words of a page look like counts; their first headers tell that they are none.
+        if (!plausible(file.substr(at + k_preamble, headers), rest - headers)) continue;
         if (headers > budget) return std::string_view::npos;
         budget -= headers;
-        if (!plausible(file.substr(at + k_preamble, headers), rest - headers)) continue;
         if (crc32(file.substr(at + 8, 8 + headers)) == little<std::uint32_t>(file, at)) return at;
     }
     return std::string_view::npos;

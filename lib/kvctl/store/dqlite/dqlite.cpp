@@ -33,13 +33,14 @@ struct Candidate {
     std::size_t database;
     StoreInfo info;
     Connection connection;
+    TableInfo kine;
 };
 
 }  // namespace
 
 DqliteStore::DqliteStore(std::unique_ptr<dqlite::State> state, std::size_t database, StoreInfo info,
-                         Connection connection, int timeout_ms)
-    : KineStore(std::move(info), std::move(connection), KineStore::find_table(connection.db), timeout_ms),
+                         Connection connection, TableInfo kine, int timeout_ms)
+    : KineStore(std::move(info), std::move(connection), std::move(kine), timeout_ms),
       state_(std::move(state)),
       database_(database) {
     info_.layout = Layout::dqlite;
@@ -152,10 +153,11 @@ std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOpti
         image.set_wal_mode(true);  // read without locks, and nothing made beside it
         StoreInfo info = inspect_file(path, image.path());
         Connection connection = open_for_reading(info, options.timeout_ms);
-        if (!KineStore::find_table(connection.db)) continue;
+        std::optional<TableInfo> kine = KineStore::find_table(connection.db);
+        if (!kine) continue;
         several = chosen.has_value();
         if (several) break;
-        chosen.emplace(Candidate{i, std::move(info), std::move(connection)});
+        chosen.emplace(Candidate{i, std::move(info), std::move(connection), *std::move(kine)});
     }
     if (several)
         throw Error(ErrorKind::usage, path + ": several databases with a table kine: " + names_of(*state) +
@@ -168,34 +170,27 @@ std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOpti
                         " has no table kine (its databases: " + names_of(*state) + ")");
     }
     return std::make_unique<DqliteStore>(std::move(state), chosen->database, std::move(chosen->info),
-                                         std::move(chosen->connection), options.timeout_ms);
+                                         std::move(chosen->connection), std::move(chosen->kine),
+                                         options.timeout_ms);
 }
 
 DqliteLock::DqliteLock(const std::string& path, int timeout_ms) {
     const std::string lock = path + "/" + k_lock_name;
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-    fd_ = ::open(lock.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd_ < 0 && errno != ENOENT) throw io_error(lock, "cannot open", errno);
+    fd_ = Fd(::open(lock.c_str(), O_RDONLY | O_CLOEXEC));
+    const bool locks = fd_.get() >= 0;
+    if (!locks && errno != ENOENT) throw io_error(lock, "cannot open", errno);
     // An older dqlite takes no lock, but has the segment open that it writes to.
-    while (fd_ < 0 ? !nodes_on(path).empty() : ::flock(fd_, LOCK_SH | LOCK_NB) != 0) {
-        if (fd_ >= 0 && errno != EWOULDBLOCK && errno != EINTR) {
-            const int error = errno;
-            ::close(fd_);
-            throw io_error(lock, "cannot lock", error);
-        }
+    while (locks ? ::flock(fd_.get(), LOCK_SH | LOCK_NB) != 0 : !nodes_on(path).empty()) {
+        if (locks && errno != EWOULDBLOCK && errno != EINTR) throw io_error(lock, "cannot lock", errno);
         if (std::chrono::steady_clock::now() >= deadline) {
-            const std::vector<int> nodes = nodes_on(path);
-            if (fd_ >= 0) ::close(fd_);
-            throw Error(ErrorKind::in_use, path + ": a dqlite node runs on it: " + sqlite::describe(nodes) +
-                                               "; stop it first (snap stop microk8s)");
+            throw Error(ErrorKind::in_use,
+                        path + ": a dqlite node runs on it: " + sqlite::describe(nodes_on(path)) +
+                            "; stop it first (snap stop microk8s)");
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         check_interrupt();
     }
-}
-
-DqliteLock::~DqliteLock() {
-    if (fd_ >= 0) ::close(fd_);
 }
 
 }  // namespace kvctl::store

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "kvctl/base/fd.hpp"
 #include "kvctl/dqlite/state.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/open.hpp"
@@ -15,7 +16,7 @@ namespace kvctl::store {
 class DqliteStore final : public KineStore {
   public:
     DqliteStore(std::unique_ptr<dqlite::State> state, std::size_t database, StoreInfo info,
-                Connection connection, int timeout_ms);
+                Connection connection, TableInfo kine, int timeout_ms);
 
     [[nodiscard]] const Traits& traits() const noexcept override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
@@ -66,10 +67,9 @@ class DqliteLock {
     DqliteLock(const std::string& path, int timeout_ms);
     DqliteLock(const DqliteLock&) = delete;
     DqliteLock& operator=(const DqliteLock&) = delete;
-    ~DqliteLock();
 
   private:
-    int fd_ = -1;
+    Fd fd_;
 };
 
 }  // namespace kvctl::store

@@ -52,12 +52,9 @@ class DqliteModel final : public CompactionModel {
 };
 
 // What a copy of the pages would hide.
-void check_database(const std::string& path, const sqlite::Database& db) {
+bool is_sound(const sqlite::Database& db) {
     sqlite::Statement s = db.prepare("PRAGMA integrity_check(1)");
-    if (s.step() && s.bytes(0) == "ok") return;
-    throw Error(ErrorKind::damaged, path +
-                                        ": the database in it is damaged; 'kvctl check' tells where, and "
-                                        "'kvctl import --salvage' takes what can be read");
+    return s.step() && s.bytes(0) == "ok";
 }
 
 }  // namespace
@@ -95,7 +92,11 @@ void DqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::Comp
     copy_compacted(database_file, index, plan, execution);
     {
         const StoreInfo made = inspect_file(database_file.path(), database_file.path());
-        check_database(output, open_for_reading(made, 0).db);
+        if (!is_sound(open_for_reading(made, 0).db)) {
+            throw Error(ErrorKind::damaged, info().path +
+                                                ": what was compacted of it fails SQLite's integrity check; "
+                                                "nothing was written ('kvctl check' tells more)");
+        }
     }
     (void)write_new_folder(*state_, {output, database_file.path(), database(), execution.voter});
 }
@@ -111,7 +112,11 @@ void DqliteStore::write_database(const mvcc::TreeIndex& index, const mvcc::Compa
 }
 
 void DqliteStore::copy_database(const std::string& output) {
-    check_database(info().path, db());
+    if (!is_sound(db())) {
+        throw Error(ErrorKind::damaged, info().path +
+                                            ": the database in it is damaged; 'kvctl check' tells where, and "
+                                            "'kvctl import --salvage' takes what can be read");
+    }
     expect_new(output);
     TempFile file(output);
     copy_pages(file);

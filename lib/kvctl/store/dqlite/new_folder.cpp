@@ -12,6 +12,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
+#include "kvctl/dqlite/rescue.hpp"
 #include "kvctl/dqlite/snapshot.hpp"
 #include "kvctl/store/temp_file.hpp"
 
@@ -78,10 +79,11 @@ std::uint64_t largest_snapshot_index(const dqlite::Folder& folder) {
 std::vector<std::string> items_of(std::string_view yaml) {
     std::vector<std::string> items;
     while (!yaml.empty()) {
-        const std::string_view line = yaml.substr(0, std::min(yaml.size(), yaml.find('\n') + 1));
+        const std::size_t end = yaml.find('\n');
+        const std::string_view line = yaml.substr(0, end == std::string_view::npos ? yaml.size() : end + 1);
         if (line.starts_with("- ") || items.empty()) items.emplace_back();
         items.back() += line;
-        yaml.remove_prefix(line.empty() ? yaml.size() : line.size());
+        yaml.remove_prefix(line.size());
     }
     return items;
 }
@@ -180,7 +182,8 @@ std::uint64_t pack(const NewFolderRequest& request, const std::string& path, New
     return out.close();
 }
 
-void verify(const std::string& folder, const NewFolderRequest& request, const NewFolder& made) {
+void verify(const std::string& folder, const NewFolderRequest& request, const NewFolder& made,
+            const dqlite::SnapshotMeta& meta) {
     const auto fail = [&](const std::string& what) {
         throw Error(ErrorKind::damaged, request.target + ": the new directory was thrown away: " + what);
     };
@@ -189,6 +192,9 @@ void verify(const std::string& folder, const NewFolderRequest& request, const Ne
     if (back.databases.size() != 1 || back.databases.front().name() != request.database ||
         back.applied != made.index)
         fail("it does not hold the one database at its index");
+    if (back.configuration != meta.configuration || back.configuration_index != meta.configuration_index ||
+        back.term != made.term)
+        fail("its members or its term are other ones");
     const SourceFile source(request.database_file);
     std::string a(std::size_t{1} << 20, '\0');
     std::string b = a;
@@ -197,6 +203,7 @@ void verify(const std::string& folder, const NewFolderRequest& request, const Ne
         const ssize_t n = ::pread(source.descriptor(), a.data(), a.size(), at);
         if (n < 0) throw io_error(request.database_file, "cannot read", errno);
         const ssize_t m = ::pread(back.databases.front().descriptor(), b.data(), b.size(), at);
+        if (m < 0) throw io_error(request.target, "cannot read the new directory's database back", errno);
         if (at == 0 && n >= 20) a[18] = a[19] = 2;
         if (n != m || std::memcmp(a.data(), b.data(), static_cast<std::size_t>(n)) != 0)
             fail("its pages are not the compacted database's");
@@ -208,7 +215,13 @@ void verify(const std::string& folder, const NewFolderRequest& request, const Ne
 }  // namespace
 
 dqlite::Configuration members_of(const dqlite::State& source, std::optional<std::uint64_t> voter) {
-    if (!voter) return source.configuration;
+    if (!voter) {
+        if (dqlite::voters(source.configuration) > 0) return source.configuration;
+        throw Error(ErrorKind::refused,
+                    source.folder.path +
+                        ": no configuration with a voter can be read in it, and no node starts on "
+                        "a directory without; 'kvctl import' takes the database alone");
+    }
     std::string ids;
     for (const dqlite::Member& m : source.configuration) {
         if (m.id == *voter) return {{m.id, m.address, dqlite::Role::voter}};
@@ -226,8 +239,12 @@ NewFolder write_new_folder(const dqlite::State& source, const NewFolderRequest& 
     NewFolder made;
     dqlite::SnapshotMeta meta;
     meta.configuration = members_of(source, request.voter);
-    made.term = Term(source.term.value() + 1);
-    made.index = LogIndex(std::max(source.last_index.value(), largest_snapshot_index(source.folder)) + 1);
+    // Above all that the folder knows, entries behind damage and in files that were set aside included.
+    const dqlite::Extent extent = dqlite::extent_of(source.folder);
+    made.term = Term(std::max(source.term, extent.term).value() + 1);
+    made.index = LogIndex(
+        std::max({source.last_index.value(), largest_snapshot_index(source.folder), extent.closed.value()}) +
+        extent.unnumbered + 1);
     meta.configuration_index = request.voter ? made.index : source.configuration_index;
     TempFolder folder(request.target);
     const std::string snapshot = "snapshot-" + std::to_string(made.term.value()) + "-" +
@@ -239,7 +256,7 @@ NewFolder write_new_folder(const dqlite::State& source, const NewFolderRequest& 
     made.bytes += write_file(folder.path() + (metadata.version % 2 == 1 ? "/metadata1" : "/metadata2"),
                              dqlite::encode(metadata), 0644);
     made.bytes += write_yaml(yaml_of(source, request.voter), folder.path());
-    verify(folder.path(), request, made);
+    verify(folder.path(), request, made, meta);
     struct stat st {};
     const bool known = ::stat(source.folder.path.c_str(), &st) == 0;
     folder.publish_as_new(request.target, known ? st.st_mode & 07777 : 0700);

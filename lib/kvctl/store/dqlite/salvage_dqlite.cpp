@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/dqlite/log.hpp"
@@ -41,8 +42,11 @@ class Rescued {
     Rescued(std::string database, std::int64_t above) : database_(std::move(database)), above_(above) {}
 
     void take(std::uint64_t stretch, const dqlite::Frames& f) {
-        if (!database_.empty() && f.database != database_) return;
         if (database_.empty()) database_ = f.database;
+        if (f.database != database_) {
+            other_ = f.database;
+            return;
+        }
         if (std::exchange(stretch_, stretch) != stretch) {
             pages_.clear();
             rows_on_.clear();
@@ -58,6 +62,8 @@ class Rescued {
 
     [[nodiscard]] const std::map<std::int64_t, LeafRow>& rows() const noexcept { return rows_; }
     [[nodiscard]] const std::string& database() const noexcept { return database_; }
+    /// One that was passed over; empty: there is none.
+    [[nodiscard]] const std::string& other() const noexcept { return other_; }
     [[nodiscard]] std::uint64_t incomplete() const noexcept { return incomplete_; }
 
   private:
@@ -76,6 +82,7 @@ class Rescued {
         }
     }
     std::string database_;
+    std::string other_;
     std::int64_t above_;
     std::uint64_t stretch_ = 0;
     std::unordered_map<std::uint32_t, std::string> pages_;
@@ -149,6 +156,11 @@ Salvaged salvage_dqlite(const std::string& path, const OpenOptions& options, con
         dqlite::rescue_frames(
             folder, store ? store->state().applied : LogIndex(0),
             [&](std::uint64_t stretch, const dqlite::Frames& f) { rescued.take(stretch, f); });
+    }
+    if (!store && !options.member && !rescued.other().empty()) {
+        throw Error(ErrorKind::usage, path + ": no state can be had, and its log is of several databases (" +
+                                          escape(rescued.database()) + ", " + escape(rescued.other()) +
+                                          "); say which with --member NAME");
     }
     if (!store && rescued.rows().empty()) throw Error(ErrorKind::damaged, why + "; no row can be had of it");
     const TempFile all(made.path());
