@@ -163,7 +163,7 @@ int run_command(const Args& args, Io& io) {
             return help(named == args.end() ? Args{} : Args{*named}, io);
         }
         if (asks_for(own, args, "version", 0)) return version({}, io);
-        throw Error(ErrorKind::usage, "the command comes first, before '" + escape(name) + "'");
+        throw usage_error("the command comes first, before '" + escape(name) + "'");
     }
     const Command* command = find_command(name);
     const Args rest(args.begin() + 1, args.end());

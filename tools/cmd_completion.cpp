@@ -20,7 +20,7 @@ int completion(const Args& args, Io& io) {
     } else if (shell == "fish") {
         io.out << fish_completion();
     } else {
-        throw Error(ErrorKind::usage, "'" + escape(shell) + "' is not one of bash, zsh, fish");
+        throw usage_error("'" + escape(shell) + "' is not one of bash, zsh, fish");
     }
     return 0;
 }

@@ -56,8 +56,7 @@ int du(const Args& args, Io& io) {
     request.what.under = parsed.value_or("under", "");
     request.what.sort = sort_of(parsed);
     request.by = parsed.value_or("by", "prefix");
-    if (parsed.has("depth") && request.by != "prefix")
-        throw Error(ErrorKind::usage, "--depth is for --by prefix");
+    if (parsed.has("depth") && request.by != "prefix") throw usage_error("--depth is for --by prefix");
     if (const auto rev = parsed.value("rev")) request.rev = parse_revision("--rev", *rev);
 
     const auto progress = make_progress(output, io);

@@ -40,7 +40,7 @@ Value pick(const Parsed& parsed, const std::string& option, Value otherwise,
         if (word == upper) return value;
         list += (list.empty() ? "" : ", ") + word;
     }
-    throw Error(ErrorKind::usage, "--" + option + ": '" + escape(*given) + "' is not one of " + list);
+    throw usage_error("--" + option + ": '" + escape(*given) + "' is not one of " + list);
 }
 
 void parse_range(const Parsed& parsed, GetOptions& o) {
@@ -72,9 +72,9 @@ GetOptions parse_get(const Args& args, const Io& io) {
     o.value_only = parsed.has("print-value-only");
     o.decode = parsed.has("decode");
     o.reveal_secrets = parsed.has("reveal-secrets");
-    if (o.reveal_secrets && !o.decode) throw Error(ErrorKind::usage, "--reveal-secrets goes with --decode");
+    if (o.reveal_secrets && !o.decode) throw usage_error("--reveal-secrets goes with --decode");
     if (o.value_only && o.output.format != Format::text) {
-        throw Error(ErrorKind::usage, "--print-value-only is for text; JSON has the value as a field");
+        throw usage_error("--print-value-only is for text; JSON has the value as a field");
     }
     if (const auto v = parsed.value("rev")) o.request.range.at = parse_revision("--rev", *v);
     if (const auto v = parsed.value("limit")) o.request.range.limit = parse_u64("--limit", *v);

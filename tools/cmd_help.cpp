@@ -68,8 +68,7 @@ int help(const Args& args, Io& io) {
     }
     const std::string& name = parsed.operands().front();
     const Command* command = find_command(name);
-    if (command == nullptr)
-        throw Error(ErrorKind::usage, "no help on '" + escape(name) + "': there is no such command");
+    if (command == nullptr) throw usage_error("no help on '" + escape(name) + "': there is no such command");
     io.out << describe_command(*command);
     return 0;
 }

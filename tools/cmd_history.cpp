@@ -25,7 +25,7 @@ OptionTable history_options() {
 int history(const Args& args, Io& io) {
     const Parsed parsed = parse(history_options(), args);
     if (parsed.has("reveal-secrets") && !parsed.has("decode") && !parsed.has("diff"))
-        throw Error(ErrorKind::usage, "--reveal-secrets goes with --decode or --diff");
+        throw usage_error("--reveal-secrets goes with --decode or --diff");
     const Output output = output_of(parsed, io);
     parsed.expect_operands(2, 2, "KEY STORE");
     parsed.at_most_one_of({"decode", "diff"});

@@ -28,7 +28,7 @@ int import_store(const Args& args, Io& io) {
     const Output output = output_of(parsed, io);
     parsed.expect_operands(1, 1, "SOURCE");
     const auto path = parsed.value("output");
-    if (!path) throw Error(ErrorKind::usage, "import needs -o NEW");
+    if (!path) throw usage_error("import needs -o NEW");
     const jobs::ImportRequest request{.source = parsed.operands().front(),
                                       .output = *path,
                                       .to = target_of(parsed).value_or(store::TargetKind::native),
@@ -38,7 +38,7 @@ int import_store(const Args& args, Io& io) {
                                       .salvage = parsed.has("salvage"),
                                       .open = open_options_of(parsed)};
     if (request.key_index && request.to != store::TargetKind::native)
-        throw Error(ErrorKind::usage, "--key-index: only a native store has one");
+        throw usage_error("--key-index: only a native store has one");
     if (request.renumber && request.to != store::TargetKind::kine)
         throw Error(ErrorKind::usage,
                     "--renumber: only a kine table has a row a revision; it goes with --to kine");

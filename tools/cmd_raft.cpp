@@ -30,8 +30,8 @@ raft::EntryType parse_type(const std::string& text) {
     auto type = raft::entry_type(text);
     if (!type) type = raft::entry_type("Entry" + text);
     if (type) return *type;
-    throw Error(ErrorKind::usage, "--entry-type: '" + escape(text) +
-                                      "' is not one of EntryNormal, EntryConfChange, EntryConfChangeV2");
+    throw usage_error("--entry-type: '" + escape(text) +
+                      "' is not one of EntryNormal, EntryConfChange, EntryConfChangeV2");
 }
 
 raft::RequestKind parse_request(const std::string& text) {
@@ -40,7 +40,7 @@ raft::RequestKind parse_request(const std::string& text) {
     for (std::size_t i = 0; i < raft::k_request_kinds; ++i) {
         names += (i == 0 ? "" : ", ") + std::string(raft::name_of(static_cast<raft::RequestKind>(i)));
     }
-    throw Error(ErrorKind::usage, "--request: '" + escape(text) + "' is not one of " + names);
+    throw usage_error("--request: '" + escape(text) + "' is not one of " + names);
 }
 
 RaftOptions parse_raft(const Args& args, const Io& io) {
@@ -70,7 +70,7 @@ RaftOptions parse_raft(const Args& args, const Io& io) {
     o.request.rules = rules_of(parsed);
     const auto needs = [&](const char* name, bool met, const char* other) {
         if (parsed.has(name) && !met)
-            throw Error(ErrorKind::usage, std::string("--") + name + " goes only with " + other);
+            throw usage_error(std::string("--") + name + " goes only with " + other);
     };
     for (const char* const name : {"layout", "tombstones"})
         needs(name, o.request.store.has_value(), "--store");
@@ -81,7 +81,7 @@ RaftOptions parse_raft(const Args& args, const Io& io) {
     }
     if (o.compact) {
         if (!parsed.has("index") || !parsed.has("output")) {
-            throw Error(ErrorKind::usage, "raft compact needs --index I and -o NEW");
+            throw usage_error("raft compact needs --index I and -o NEW");
         }
         o.index = LogIndex{*number("index")};
         o.output = *parsed.value("output");

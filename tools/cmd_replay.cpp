@@ -33,7 +33,7 @@ ReplayOptions parse_replay(const Args& args, const Io& io) {
     r.open = open_options_of(parsed);
     if (const auto text = parsed.value("batch")) {
         r.batch = parse_u64("--batch", *text);
-        if (r.batch == 0) throw Error(ErrorKind::usage, "--batch: at least 1");
+        if (r.batch == 0) throw usage_error("--batch: at least 1");
     }
     o.command = "kvctl replay";
     for (const char* const name :

@@ -33,7 +33,7 @@ int report_page(const Args& args, Io& io) {
     parsed.expect_operands(1, 1, "STORE");
     parsed.at_most_one_of({"rev", "keep-last"});
     const auto path = parsed.value("output");
-    if (!path) throw Error(ErrorKind::usage, "report needs -o FILE.html");
+    if (!path) throw usage_error("report needs -o FILE.html");
     jobs::StoreReportRequest request{.path = parsed.operands().front(),
                                      .open = open_options_of(parsed),
                                      .rules = rules_of(parsed),

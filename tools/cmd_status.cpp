@@ -78,7 +78,7 @@ int status(const Args& args, Io& io) {
     parsed.expect_operands(1, 10000, "STORE...");
     const bool metrics = parsed.value_or("write-out", "text") == k_prometheus;
     if (parsed.has("output") && !metrics)
-        throw Error(ErrorKind::usage, "-o goes with -w prometheus: other formats go to standard output");
+        throw usage_error("-o goes with -w prometheus: other formats go to standard output");
     const auto progress = make_progress(output, io);
     std::vector<report::StatusReport> reports;
     std::vector<report::Scraped> scraped;

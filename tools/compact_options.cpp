@@ -66,10 +66,6 @@ OptionTable compact_options() {
 
 namespace {
 
-Error usage(const std::string& message) {
-    return {ErrorKind::usage, message};
-}
-
 // The options that shape the work. Another log than the store's own is only ever looked at.
 std::vector<std::string> work_of(const Parsed& parsed) {
     std::vector<std::string> given;
@@ -91,35 +87,39 @@ std::vector<std::string> work_of(const Parsed& parsed) {
 void check_live(const jobs::CompactRequest& o, const Parsed& parsed) {
     if (!o.live) {
         for (const char* const option : {"pause", "max-time"}) {
-            if (parsed.has(option)) throw usage("--" + std::string(option) + " goes with --live");
+            if (parsed.has(option)) throw usage_error("--" + std::string(option) + " goes with --live");
         }
         return;
     }
-    if (o.output) throw usage("--live works on STORE itself; it does not go with --output");
+    if (o.output) throw usage_error("--live works on STORE itself; it does not go with --output");
     if (o.strategy == store::Strategy::rewrite)
-        throw usage("--live deletes in place; it does not go with --strategy rewrite");
-    if (o.drop_old_values) throw usage("--drop-old-values does not go with --live: stop the server for it");
+        throw usage_error("--live deletes in place; it does not go with --strategy rewrite");
+    if (o.drop_old_values)
+        throw usage_error("--drop-old-values does not go with --live: stop the server for it");
 }
 
 void check_combinations(const CompactOptions& options, const Parsed& parsed) {
     const jobs::CompactRequest& o = options.request;
     parsed.at_most_one_of({"rev", "keep-last", "keep-within", "target-size"});
-    if (parsed.has("batch") && o.output) throw usage("--batch and --output exclude each other");
+    if (parsed.has("batch") && o.output) throw usage_error("--batch and --output exclude each other");
     if (parsed.has("batch") && o.strategy == store::Strategy::rewrite) {
-        throw usage("--batch deletes in place; it does not go with --strategy rewrite");
+        throw usage_error("--batch deletes in place; it does not go with --strategy rewrite");
     }
     check_live(o, parsed);
     if (o.output && o.strategy == store::Strategy::in_place)
-        throw usage("--output does not go with --strategy in-place");
-    if (o.output && o.backup) throw usage("--output leaves STORE alone; it does not go with --backup");
+        throw usage_error("--output does not go with --strategy in-place");
+    if (o.output && o.backup) throw usage_error("--output leaves STORE alone; it does not go with --backup");
     if (o.output && o.vacuum)
-        throw usage("--output writes a file without free space; it does not go with --vacuum");
-    if (o.to && !o.output) throw usage("--to goes with --output: a store never changes its layout in place");
-    if (o.renumber && o.to != store::TargetKind::kine) throw usage("--renumber goes with --to kine");
-    if (o.voter && (!o.output || o.to)) throw usage("--voter goes with -o NEWDIR of a dqlite directory");
-    if (parsed.has("raft-keep") && !o.raft_index_auto) throw usage("--raft-keep goes with --raft-index auto");
+        throw usage_error("--output writes a file without free space; it does not go with --vacuum");
+    if (o.to && !o.output)
+        throw usage_error("--to goes with --output: a store never changes its layout in place");
+    if (o.renumber && o.to != store::TargetKind::kine) throw usage_error("--renumber goes with --to kine");
+    if (o.voter && (!o.output || o.to))
+        throw usage_error("--voter goes with -o NEWDIR of a dqlite directory");
+    if (parsed.has("raft-keep") && !o.raft_index_auto)
+        throw usage_error("--raft-keep goes with --raft-index auto");
     if (o.raft_log && o.compacts_raft() && !options.dry_run) {
-        throw usage(
+        throw usage_error(
             "--raft-log is only read: with --raft-index it needs --dry-run ('kvctl raft compact' writes "
             "logs)");
     }
@@ -146,9 +146,9 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     if (const auto& words = parsed.operands();
         words.size() == 2 && !words.front().empty() &&
         words.front().find_first_not_of("0123456789") == std::string::npos) {
-        throw usage("superfluous operand '" + words.front() + "'; did you mean --rev " + words.front() +
-                    "? A revision is an option here: kvctl compact --rev " + words.front() +
-                    (words[1].starts_with('-') ? " -- " : " ") + shell_quoted(words[1]));
+        throw usage_error("superfluous operand '" + words.front() + "'; did you mean --rev " + words.front() +
+                          "? A revision is an option here: kvctl compact --rev " + words.front() +
+                          (words[1].starts_with('-') ? " -- " : " ") + shell_quoted(words[1]));
     }
     parsed.expect_operands(1, 1, "STORE");
     o.path = parsed.operands().front();
@@ -169,7 +169,7 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     o.backup = parsed.value("backup");
     if (const auto v = parsed.value("batch")) {
         o.batch = parse_i64("--batch", *v);
-        if (*o.batch == 0) throw usage("--batch: a batch holds at least one revision");
+        if (*o.batch == 0) throw usage_error("--batch: a batch holds at least one revision");
     }
     options.list = parsed.has("list");
     o.list_file = parsed.value("list");

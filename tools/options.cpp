@@ -53,10 +53,6 @@ Args for_boost(const OptionTable& table, Args args) {
     return args;
 }
 
-Error usage(const std::string& message) {
-    return {ErrorKind::usage, message};
-}
-
 Error unknown_option(const OptionTable& table, std::string given) {
     given.resize(std::min(given.find('='), given.size()));
     std::vector<std::string_view> names;
@@ -66,11 +62,12 @@ Error unknown_option(const OptionTable& table, std::string given) {
     std::string message = "unknown option '" + escape(given) + "'";
     const std::string_view word =
         std::string_view(given).substr(std::min(given.find_first_not_of('-'), given.size()));
-    if (const std::string habit = habit_of_option(word); !habit.empty()) return usage(message + "; " + habit);
+    if (const std::string habit = habit_of_option(word); !habit.empty())
+        return usage_error(message + "; " + habit);
     if (const auto near = given.starts_with("--") ? nearest(word, names) : std::nullopt) {
         message += "; did you mean --" + std::string(*near) + "?";
     }
-    return usage(message);
+    return usage_error(message);
 }
 
 std::vector<po::option> split(const OptionTable& table, const Args& args) {
@@ -90,16 +87,16 @@ std::vector<po::option> split(const OptionTable& table, const Args& args) {
         option = escape(option);
         switch (e.kind()) {
             case po::invalid_syntax::missing_parameter:
-                throw usage("option " + option + " needs a value");
+                throw usage_error("option " + option + " needs a value");
             case po::invalid_syntax::empty_adjacent_parameter:
-                throw usage("option " + option + " has an empty value");
+                throw usage_error("option " + option + " has an empty value");
             case po::invalid_syntax::extra_parameter:
-                throw usage("option " + option + " takes no value");
+                throw usage_error("option " + option + " takes no value");
             default:
-                throw usage("option " + option + ": " + escape(e.what()));
+                throw usage_error("option " + option + ": " + escape(e.what()));
         }
     } catch (const po::error& e) {
-        throw usage(escape(e.what()));
+        throw usage_error(escape(e.what()));
     }
 }
 
@@ -127,19 +124,19 @@ void check_value(const OptionTable& table, const Option& option, const std::stri
         std::string shown = value;
         std::erase(shown, k_with_value);
         shown = escape(shown);
-        throw usage("option " + name + " needs a value; if '" + shown + "' is meant, write " + name + "=" +
-                    shown);
+        throw usage_error("option " + name + " needs a value; if '" + shown + "' is meant, write " + name +
+                          "=" + shown);
     }
     if (option.takes == Option::Takes::file && value.empty())
-        throw usage("option " + name + " needs a file name");
+        throw usage_error("option " + name + " needs a file name");
     if (option.takes != Option::Takes::choice) return;
     const auto words = words_of(option.value);
     if (std::find(words.begin(), words.end(), value) != words.end()) return;
     std::string list;
     for (const std::string_view w : words) list += (list.empty() ? "" : ", ") + std::string(w);
     const std::string habit = option.name == "write-out" ? habit_of_format(value) : std::string();
-    throw usage(name + ": '" + escape(value) + "' is not one of " + list +
-                (habit.empty() ? "" : "; " + habit));
+    throw usage_error(name + ": '" + escape(value) + "' is not one of " + list +
+                      (habit.empty() ? "" : "; " + habit));
 }
 
 // `text` broken at spaces so that no line passes `width`; lines after the first begin with `indent` spaces.
@@ -215,10 +212,10 @@ bool Parsed::offers(std::string_view name) const noexcept {
 }
 
 void Parsed::expect_operands(std::size_t least, std::size_t most, std::string_view names) const {
-    if (operands_.size() < least) throw usage("missing operand; expected " + std::string(names));
+    if (operands_.size() < least) throw usage_error("missing operand; expected " + std::string(names));
     if (operands_.size() > most) {
-        throw usage("superfluous operand '" + escape(operands_[most]) + "'; expected " +
-                    (names.empty() ? "none" : std::string(names)));
+        throw usage_error("superfluous operand '" + escape(operands_[most]) + "'; expected " +
+                          (names.empty() ? "none" : std::string(names)));
     }
 }
 
@@ -227,7 +224,8 @@ void Parsed::at_most_one_of(const std::vector<std::string_view>& names) const {
     for (const std::string_view& name : names) {
         if (!has(name)) continue;
         if (first != nullptr) {
-            throw usage("--" + std::string(*first) + " and --" + std::string(name) + " exclude each other");
+            throw usage_error("--" + std::string(*first) + " and --" + std::string(name) +
+                              " exclude each other");
         }
         first = &name;
     }
@@ -244,7 +242,7 @@ Parsed parse(const OptionTable& table, const Args& args) {
         std::string name = o.string_key;
         std::erase(name, k_with_value);
         if (std::any_of(given.begin(), given.end(), [&](const auto& g) { return g.first == name; })) {
-            throw usage("option --" + name + " is given twice");
+            throw usage_error("option --" + name + " is given twice");
         }
         std::optional<std::string> value;
         if (!o.value.empty()) value = o.value.front();

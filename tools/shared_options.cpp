@@ -76,7 +76,7 @@ Output output_of(const Parsed& parsed, const Io& io) {
     Output o;
     const std::string format = parsed.value_or("write-out", parsed.has("json") ? "json" : "text");
     if (parsed.has("json") && format != "json") {
-        throw Error(ErrorKind::usage, "--json and --write-out " + format + " exclude each other");
+        throw usage_error("--json and --write-out " + format + " exclude each other");
     }
     o.format = format == "json" ? Format::json : format == "jsonl" ? Format::jsonl : Format::text;
     o.quiet = parsed.has("quiet");

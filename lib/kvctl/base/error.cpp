@@ -67,6 +67,10 @@ int exit_code(ErrorKind kind) noexcept {
     return 1;
 }
 
+Error usage_error(const std::string& message) {
+    return {ErrorKind::usage, message};
+}
+
 Error io_error(const std::string& path, const std::string& what, int errno_value) {
     return {ErrorKind::io, path + ": " + what + ": " + std::strerror(errno_value) +
                                (errno_value == EACCES || errno_value == EPERM ? " (try sudo)" : "")};

@@ -40,6 +40,9 @@ class Error : public std::runtime_error {
 /// The process's exit code for a kind. `interrupted` yields 130; the caller that knows the signal refines it.
 [[nodiscard]] int exit_code(ErrorKind kind) noexcept;
 
+/// What the command line asks for cannot be: option, value, operand or combination.
+[[nodiscard]] Error usage_error(const std::string& message);
+
 /// `path: what: strerror(errno_value)` as an `io` Error.
 [[nodiscard]] Error io_error(const std::string& path, const std::string& what, int errno_value);
 

@@ -16,7 +16,7 @@ namespace kvctl::dqlite {
 namespace {
 
 constexpr std::uint32_t k_lz4_magic = 0x184D2204;
-constexpr std::size_t k_block = std::size_t{256} << 10;
+constexpr std::size_t k_piece = std::size_t{256} << 10;
 constexpr std::size_t k_page_size_at = 16;  // in SQLite's header, two bytes, most significant first
 constexpr std::size_t k_wal_header = 32;    // SQLite's write-ahead log
 constexpr std::size_t k_wal_frame_header = 24;
@@ -39,7 +39,7 @@ class Content {
         if (!compressed_) return;
         if (LZ4F_isError(LZ4F_createDecompressionContext(&context_, LZ4F_VERSION)) != 0)
             throw Error(ErrorKind::internal, path_ + ": no memory to unpack it");
-        buffer_.resize(k_block);
+        buffer_.resize(k_piece);
     }
     Content(const Content&) = delete;
     Content& operator=(const Content&) = delete;
@@ -86,7 +86,7 @@ class Content {
     bool more() {
         check_interrupt();
         if (!compressed_) {
-            const std::string_view piece = file_.substr(0, k_block);
+            const std::string_view piece = file_.substr(0, k_piece);
             ready_ += piece;
             file_.remove_prefix(piece.size());
             return !piece.empty();
@@ -150,7 +150,7 @@ void read_main(Content& content, Image& image, std::uint64_t bytes, const std::s
     if (size % page_size != 0) fail(path, "the snapshot holds a part of a page");
     image.expect(size / page_size);
     put(image, 1, first, path);
-    const std::uint64_t at_once = k_block / page_size;
+    const std::uint64_t at_once = k_piece / page_size;
     for (std::uint64_t page = 2; page <= size / page_size;) {
         const std::uint64_t n = std::min(at_once, size / page_size + 1 - page);
         put(image, page, content.take(static_cast<std::size_t>(n * page_size)), path);
@@ -225,7 +225,7 @@ void write_snapshot(std::string_view database, std::uint64_t bytes,
     LZ4F_preferences_t preferences{};
     preferences.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled;
     preferences.frameInfo.contentSize = unpacked_bytes(database, bytes);
-    std::string out(std::max<std::size_t>(LZ4F_compressBound(k_block, &preferences), LZ4F_HEADER_SIZE_MAX),
+    std::string out(std::max<std::size_t>(LZ4F_compressBound(k_piece, &preferences), LZ4F_HEADER_SIZE_MAX),
                     '\0');
     const auto pass_on = [&](std::size_t n) {
         if (LZ4F_isError(n) != 0)
@@ -248,7 +248,7 @@ void write_snapshot(std::string_view database, std::uint64_t bytes,
     for (std::uint64_t at = 0; at < bytes;) {
         check_interrupt();
         const std::string_view piece =
-            read(at, static_cast<std::size_t>(std::min<std::uint64_t>(k_block, bytes - at)));
+            read(at, static_cast<std::size_t>(std::min<std::uint64_t>(k_piece, bytes - at)));
         add(piece);
         at += piece.size();
     }

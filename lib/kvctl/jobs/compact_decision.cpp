@@ -38,7 +38,7 @@ std::unique_ptr<raftlog::Source> open_log(store::Store& store, const CompactRequ
     if (!request.raft_log) {
         auto own = log_of(store, timeout_ms, request.wal_dir);
         if (own == nullptr && request.compacts_raft()) {
-            throw Error(ErrorKind::usage, request.path + ": --raft-index: the store holds no raft log");
+            throw usage_error(request.path + ": --raft-index: the store holds no raft log");
         }
         return own;
     }
@@ -132,7 +132,7 @@ void count_old_values(const CompactRequest& request, Decision& d) {
 // What is never done to an etcd db, and what only to one.
 void check_options(const store::Store& store, const CompactRequest& request) {
     const auto refuse = [&](bool given, const char* option, const char* why) {
-        if (given) throw Error(ErrorKind::usage, request.path + ": " + option + ": " + why);
+        if (given) throw usage_error(request.path + ": " + option + ": " + why);
     };
     const store::Traits& traits = store.traits();
     if (!traits.in_place) {
@@ -196,7 +196,7 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
     const store::StoreInfo& info = store.info();
     const store::RuleChoice choice = rules_of(store, request.rules, request.wal_dir);
     if (request.drop_old_values && !store.traits().old_values)
-        throw Error(ErrorKind::usage, info.path + ": --drop-old-values: only a kine store has old values");
+        throw usage_error(info.path + ": --drop-old-values: only a kine store has old values");
     check_options(store, request);
     Decision d;
     if (executes && !request.output && !store.traits().in_place) store.check_executable(d.notes.findings);

@@ -135,7 +135,7 @@ void finish(store::Target& target, report::ImportReport& report) {
 }
 
 void import_history(const ImportRequest& o, Progress* progress, report::ImportReport& report) {
-    if (o.open.layout) throw Error(ErrorKind::usage, "--layout: " + o.source + " is a history file");
+    if (o.open.layout) throw usage_error("--layout: " + o.source + " is a history file");
     store::HistoryReader reader(o.source);
     const store::HistoryHeader& header = reader.header();
     report.source_kind = "history";
@@ -291,7 +291,7 @@ report::ImportReport import_store(const ImportRequest& request, Progress* progre
     if (history && ::stat(request.source.c_str(), &st) == 0 && S_ISREG(st.st_mode))
         r.source_bytes = static_cast<std::uint64_t>(st.st_size);
     if (request.salvage) {
-        if (history) throw Error(ErrorKind::usage, "--salvage: " + request.source + " is a history file");
+        if (history) throw usage_error("--salvage: " + request.source + " is a history file");
         import_salvaged(request, progress, r);
     } else {
         (history ? import_history : import_any)(request, progress, r);

@@ -95,8 +95,8 @@ void note_clock(const kube::Timeline& timeline, const store::StoreHead& head, re
 void check_window(const store::Store& store, const store::StoreHead& head, MainRevision from,
                   MainRevision to) {
     if (from > to) {
-        throw Error(ErrorKind::usage, "--from " + std::to_string(from.value()) + " lies behind --to " +
-                                          std::to_string(to.value()));
+        throw usage_error("--from " + std::to_string(from.value()) + " lies behind --to " +
+                          std::to_string(to.value()));
     }
     if (to <= head.current) return;
     throw mvcc::future_revision(store.info().path + ": revision " + std::to_string(to.value()), head.current);

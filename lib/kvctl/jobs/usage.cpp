@@ -13,9 +13,9 @@ namespace {
 std::vector<report::DuReport::Bucket> buckets_of(store::Store& store) {
     const auto facts = store.etcd_facts();
     if (!facts) {
-        throw Error(ErrorKind::usage, store.info().path + ": --by bucket: a " +
-                                          std::string(name_of(store.info().layout)) +
-                                          " store has no buckets; an etcd db has");
+        throw usage_error(store.info().path + ": --by bucket: a " +
+                          std::string(name_of(store.info().layout)) +
+                          " store has no buckets; an etcd db has");
     }
     std::vector<report::DuReport::Bucket> all;
     for (const store::EtcdFacts::Bucket& b : facts->buckets)

@@ -7,9 +7,9 @@ namespace kvctl::store {
 RuleChoice choose_rules(Store& store, const std::optional<mvcc::CompactionRules>& asked) {
     if (const std::optional<mvcc::CompactionRules>& own = store.traits().own_rules) {
         if (!asked) return {*own};
-        throw Error(ErrorKind::usage, store.info().path + ": a " + std::string(name_of(store.info().layout)) +
-                                          " store follows " + std::string(mvcc::name_of(own->tombstones)) +
-                                          "'s rule; --tombstones and --etcd-version are for etcd's layouts");
+        throw usage_error(store.info().path + ": a " + std::string(name_of(store.info().layout)) +
+                          " store follows " + std::string(mvcc::name_of(own->tombstones)) +
+                          "'s rule; --tombstones and --etcd-version are for etcd's layouts");
     }
     if (asked) return {*asked};
     if (const auto release = store.release())

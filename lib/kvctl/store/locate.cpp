@@ -76,7 +76,7 @@ std::string locate_store(const std::string& path) {
     std::string list;
     for (const std::string& name : found)
         list += (list.empty() ? "" : ", ") + escape(std::string_view(name).substr(folder.size()));
-    throw Error(ErrorKind::usage, path + ": is a folder with several stores, name one of them: " + list);
+    throw usage_error(path + ": is a folder with several stores, name one of them: " + list);
 }
 
 }  // namespace kvctl::store

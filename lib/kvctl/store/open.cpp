@@ -121,7 +121,7 @@ std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& op
         throw Error(ErrorKind::usage,
                     path + ": --raft-index: only a dqlite directory has states to choose from");
     if (!is_archive(file)) {
-        if (options.member) throw Error(ErrorKind::usage, path + ": --member: is no archive");
+        if (options.member) throw usage_error(path + ": --member: is no archive");
         return open_file(path, file, options);
     }
     auto unpacked = std::make_shared<const Unpacked>(file, options.member);

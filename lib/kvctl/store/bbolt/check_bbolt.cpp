@@ -15,13 +15,13 @@ namespace {
 
 using Severity = Finding::Severity;
 
-struct Row {
+struct KeyRow {
     std::string_view row_key;
     std::string_view value;
 };
 
 // False when the row is none; load() says why.
-bool decode(const Row& row, mvcc::AuditRow& out) {
+bool decode(const KeyRow& row, mvcc::AuditRow& out) {
     const auto at = mvcc::decode_revision(row.row_key);
     mvcc::KeyValue kv;
     if (!at || !mvcc::decode_key_value(row.value, kv)) return false;
@@ -41,7 +41,7 @@ std::uint64_t audit_rows(const BboltStore& store, mvcc::RevisionAudit& audit) {
     if (!bucket) return 0;
     FindingLog known;  // check_structure() tells them
     bbolt::Cursor cursor(store.file(), *bucket, &known);
-    std::vector<Row> rows;
+    std::vector<KeyRow> rows;
     std::uint64_t n = 0;
     bool sorted = true;
     bool sound = true;
@@ -55,10 +55,10 @@ std::uint64_t audit_rows(const BboltStore& store, mvcc::RevisionAudit& audit) {
     if (!known.empty()) sound = false;
     if (!sorted)
         std::stable_sort(rows.begin(), rows.end(),
-                         [](const Row& a, const Row& b) { return a.row_key < b.row_key; });
+                         [](const KeyRow& a, const KeyRow& b) { return a.row_key < b.row_key; });
     mvcc::AuditRow row;
     if (!sound) audit.forget_all();
-    for (const Row& r : rows) {
+    for (const KeyRow& r : rows) {
         if (decode(r, row)) {
             if (!audit.add(row)) audit.forget_all();
         } else {

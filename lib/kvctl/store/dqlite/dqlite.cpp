@@ -160,8 +160,8 @@ std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOpti
         chosen.emplace(Candidate{i, std::move(info), std::move(connection), *std::move(kine)});
     }
     if (several)
-        throw Error(ErrorKind::usage, path + ": several databases with a table kine: " + names_of(*state) +
-                                          "; say which with --member NAME");
+        throw usage_error(path + ": several databases with a table kine: " + names_of(*state) +
+                          "; say which with --member NAME");
     if (!chosen) {
         throw Error(ErrorKind::not_a_store,
                     path + ": a dqlite directory, but " +

@@ -227,8 +227,8 @@ dqlite::Configuration members_of(const dqlite::State& source, std::optional<std:
         if (m.id == *voter) return {{m.id, m.address, dqlite::Role::voter}};
         ids += (ids.empty() ? "" : ", ") + std::to_string(m.id) + " (" + m.address + ")";
     }
-    throw Error(ErrorKind::usage, source.folder.path + ": --voter " + std::to_string(*voter) +
-                                      " is none of its members: " + ids);
+    throw usage_error(source.folder.path + ": --voter " + std::to_string(*voter) +
+                      " is none of its members: " + ids);
 }
 
 std::vector<std::string> yaml_notes(const dqlite::State& source, std::optional<std::uint64_t> voter) {

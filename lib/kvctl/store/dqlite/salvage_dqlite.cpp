@@ -158,9 +158,9 @@ Salvaged salvage_dqlite(const std::string& path, const OpenOptions& options, con
             [&](std::uint64_t stretch, const dqlite::Frames& f) { rescued.take(stretch, f); });
     }
     if (!store && !options.member && !rescued.other().empty()) {
-        throw Error(ErrorKind::usage, path + ": no state can be had, and its log is of several databases (" +
-                                          escape(rescued.database()) + ", " + escape(rescued.other()) +
-                                          "); say which with --member NAME");
+        throw usage_error(path + ": no state can be had, and its log is of several databases (" +
+                          escape(rescued.database()) + ", " + escape(rescued.other()) +
+                          "); say which with --member NAME");
     }
     if (!store && rescued.rows().empty()) throw Error(ErrorKind::damaged, why + "; no row can be had of it");
     const TempFile all(made.path());

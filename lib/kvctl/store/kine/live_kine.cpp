@@ -47,7 +47,7 @@ LiveKine::LiveKine(const std::string& path, const OpenOptions& options, int time
     refuse_in_place(path, options);
     const std::string real_path = resolve_path(path);
     if (is_bbolt(real_path))
-        throw Error(ErrorKind::usage, path + ": --live: only a kine store is compacted beside its server");
+        throw usage_error(path + ": --live: only a kine store is compacted beside its server");
     if (const auto name = network_file_system(real_path)) {
         throw Error(ErrorKind::refused, path + ": lies on a network file system (" + *name +
                                             "), on which SQLite's locks cannot be relied on: stop the server "
@@ -81,7 +81,7 @@ void LiveKine::configure(int timeout_ms) {
 void LiveKine::check_store() {
     auto* const kine = dynamic_cast<KineStore*>(store_.get());
     if (kine == nullptr)
-        throw Error(ErrorKind::usage, path_ + ": --live: only a kine store is compacted beside its server");
+        throw usage_error(path_ + ": --live: only a kine store is compacted beside its server");
     Findings findings;
     kine->check_executable(findings);
     if (!kine->table().indexed_by("name")) {
