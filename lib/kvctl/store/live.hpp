@@ -82,6 +82,10 @@ class LiveStore {
     virtual void close() = 0;
 };
 
+/// Throws what open_live() refuses a store for that was opened for reading, but for what makes its table
+/// another's (Store::check_executable) and for another kvctl.
+void refuse_unless_live(Store& store);
+
 /// Throws usage for a layout that is not compacted so; refused on a network file system, for a table that is
 /// not the layout's own, and where not exactly one row holds the compact revision; in_use where another kvctl
 /// is at the same work. A lock is waited for up to `timeout_ms`: then busy.

@@ -33,10 +33,51 @@ std::string number(MainRevision r) {
     return std::to_string(r.value());
 }
 
+[[noreturn]] void refuse_layout(const std::string& path) {
+    throw Error(ErrorKind::usage, path + ": --live: only a kine store is compacted beside its server");
+}
+
+[[noreturn]] void refuse_compact_rows(const std::string& path, std::uint64_t rows) {
+    throw Error(ErrorKind::refused, path + ": " + std::to_string(rows) +
+                                        " rows hold the compact revision, a running kine needs exactly one; "
+                                        "stop it and compact without --live, which leaves one");
+}
+
+void refuse_network(const std::string& path, const std::string& real_path) {
+    if (const auto name = network_file_system(real_path)) {
+        throw Error(ErrorKind::refused, path + ": lies on a network file system (" + *name +
+                                            "), on which SQLite's locks cannot be relied on: stop the server "
+                                            "and compact without --live");
+    }
+}
+
 }  // namespace
 
 bool goes_live(const Store& store) noexcept {
     return store.info().layout == Layout::kine;
+}
+
+void refuse_unless_live(Store& store) {
+    const std::string& path = store.info().path;
+    auto* const kine = dynamic_cast<KineStore*>(&store);
+    if (kine == nullptr) refuse_layout(path);
+    refuse_network(path, store.info().real_path);
+    const TableInfo& table = kine->table();
+    if (!table.indexed_by("name")) {
+        throw Error(ErrorKind::refused, path +
+                                            ": has no index by name: every step would read the whole table "
+                                            "while writers wait; start the server once, which makes it");
+    }
+    const bool old = std::none_of(table.indexes.begin(), table.indexes.end(), [](const IndexInfo& i) {
+        return i.is_on({"name", "id"});
+    });
+    if (old) {
+        throw Error(ErrorKind::refused,
+                    path +
+                        ": was last started by a kine before 0.5.0, which compacts row by row and does not "
+                        "look whether somebody else does; stop it and compact without --live");
+    }
+    if (const std::uint64_t rows = kine->head().bookkeeping_rows; rows != 1) refuse_compact_rows(path, rows);
 }
 
 std::unique_ptr<LiveStore> open_live(const std::string& path, const OpenOptions& options, int timeout_ms) {
@@ -46,13 +87,8 @@ std::unique_ptr<LiveStore> open_live(const std::string& path, const OpenOptions&
 LiveKine::LiveKine(const std::string& path, const OpenOptions& options, int timeout_ms) : path_(path) {
     refuse_in_place(path, options);
     const std::string real_path = resolve_path(path);
-    if (is_bbolt(real_path))
-        throw Error(ErrorKind::usage, path + ": --live: only a kine store is compacted beside its server");
-    if (const auto name = network_file_system(real_path)) {
-        throw Error(ErrorKind::refused, path + ": lies on a network file system (" + *name +
-                                            "), on which SQLite's locks cannot be relied on: stop the server "
-                                            "and compact without --live");
-    }
+    if (is_bbolt(real_path)) refuse_layout(path);
+    refuse_network(path, real_path);
     // Before SQLite opens it, and open as long as SQLite has it.
     file_.emplace(real_path);
     if (::flock(file_->descriptor(), LOCK_EX | LOCK_NB) != 0)
@@ -80,30 +116,10 @@ void LiveKine::configure(int timeout_ms) {
 
 void LiveKine::check_store() {
     auto* const kine = dynamic_cast<KineStore*>(store_.get());
-    if (kine == nullptr)
-        throw Error(ErrorKind::usage, path_ + ": --live: only a kine store is compacted beside its server");
+    if (kine == nullptr) refuse_layout(path_);
     Findings findings;
     kine->check_executable(findings);
-    if (!kine->table().indexed_by("name")) {
-        throw Error(ErrorKind::refused, path_ +
-                                            ": has no index by name: every step would read the whole table "
-                                            "while writers wait; start the server once, which makes it");
-    }
-    const bool old =
-        std::none_of(kine->table().indexes.begin(), kine->table().indexes.end(), [](const IndexInfo& i) {
-            return i.is_on({"name", "id"});
-        });
-    if (old) {
-        throw Error(ErrorKind::refused,
-                    path_ +
-                        ": was last started by a kine before 0.5.0, which compacts row by row and does not "
-                        "look whether somebody else does; stop it and compact without --live");
-    }
-    if (const std::uint64_t rows = kine->head().bookkeeping_rows; rows != 1) {
-        throw Error(ErrorKind::refused, path_ + ": " + std::to_string(rows) +
-                                            " rows hold the compact revision, a running kine needs exactly "
-                                            "one; stop it and compact without --live, which leaves one");
-    }
+    refuse_unless_live(*kine);
 }
 
 void LiveKine::at_one_moment(const std::function<void()>& read) {
