@@ -41,9 +41,9 @@ class LiveKine final : public LiveStore {
         bool adopted = false;    ///< somebody else had moved the compact revision: nothing was done
         MainRevision compacted;  ///< the compact revision now
         std::uint64_t deleted = 0;
-        std::chrono::microseconds held{};  ///< how long others could not write
-        std::chrono::microseconds waited{};
-        bool others_write = false;  ///< the store has moved on since the last step
+        std::chrono::microseconds held{};    ///< how long others could not write
+        std::chrono::microseconds waited{};  ///< for the lock
+        bool others_write = false;           ///< the store has moved on since the last step
     };
     /// One transaction: the compact revision, `expected` as the caller left it, is raised to `to` unless it
     /// is there already, and `rows` go. Throws, with nothing of the step done: refused where the file is

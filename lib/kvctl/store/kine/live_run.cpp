@@ -108,7 +108,7 @@ bool LiveRun::step(std::span<const Slot> rows, MainRevision to) {
     state_.deleted += done.deleted;
     state_.gone_before += rows.size() - done.deleted;
     state_.longest = std::max(state_.longest, done.held);
-    pace_.saw(done.deleted, done.held, done.others_write);
+    pace_.saw(done.deleted, done.held, done.waited, done.others_write);
     return true;
 }
 
