@@ -259,7 +259,14 @@ bool LiveKine::shrink() {
     const bool litestream = dynamic_cast<KineStore&>(*store_).litestream_advice().has_value();
     sqlite::Statement s =
         db().prepare(litestream ? "PRAGMA wal_checkpoint(PASSIVE)" : "PRAGMA wal_checkpoint(TRUNCATE)");
-    return s.step() && s.integer(0) == 0 && !litestream;
+    // SQLite does not wait for who is at a checkpoint already, as a server is that has written much.
+    for (int tries = 0;; ++tries) {
+        if (!s.step()) return false;
+        const bool busy = s.integer(0) != 0;
+        const bool another = busy && s.integer(1) < 0;
+        if (!another || litestream || !wait_for_lock(tries)) return !busy && !litestream;
+        s.reset();
+    }
 }
 
 void LiveKine::close() {
