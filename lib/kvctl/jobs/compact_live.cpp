@@ -1,6 +1,7 @@
 #include "kvctl/jobs/compact_live.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
@@ -13,6 +14,8 @@
 
 namespace kvctl::jobs {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // kine's own: as long as a server's writer waits for this process, this process waits for the server.
 constexpr int k_timeout_ms = 30000;
@@ -93,13 +96,15 @@ bool vacuum(store::LiveStore& live, const Decision& d, Progress* progress, repor
 // The work, from the first transaction to the last look; returns whether the plan was carried out to its end.
 class Work {
   public:
-    Work(store::LiveStore& live, Decision& d, const CompactRequest& request, Progress* progress)
-        : live_(live), d_(d), request_(request), progress_(progress) {}
+    Work(store::LiveStore& live, Decision& d, const CompactRequest& request, Clock::time_point begun,
+         Progress* progress)
+        : live_(live), d_(d), request_(request), begun_(begun), progress_(progress) {}
 
     // Returns false where time was up.
     bool run(report::CompactionReport& r, Provisional& made) {
-        const auto run = live_.compaction(
-            *d_.index, d_.plan, {request_.batch, request_.live->pause, request_.live->max_time}, progress_);
+        store::LiveTerms terms{request_.batch, request_.live->pause};
+        if (const auto time = request_.live->max_time) terms.until = begun_ + *time;
+        const auto run = live_.compaction(*d_.index, d_.plan, terms, progress_);
         try {
             run->work();
             settle(*run, made);
@@ -133,12 +138,14 @@ class Work {
     store::LiveStore& live_;
     Decision& d_;
     const CompactRequest& request_;
+    Clock::time_point begun_;
     Progress* progress_;
 };
 
 }  // namespace
 
 CompactResult compact_live(const CompactRequest& request, Progress* progress) {
+    const Clock::time_point begun = Clock::now();
     if (request.backup) store::expect_new(*request.backup);
     const std::unique_ptr<store::LiveStore> opened =
         store::open_live(request.path, request.open, request.live->timeout_ms.value_or(k_timeout_ms));
@@ -160,7 +167,7 @@ CompactResult compact_live(const CompactRequest& request, Progress* progress) {
         }
     }
     if (d.kind == Decision::Kind::compact) {
-        complete = Work(live, d, request, progress).run(r, made);
+        complete = Work(live, d, request, begun, progress).run(r, made);
     } else {
         write_list(request, d, made);
     }

@@ -20,9 +20,11 @@ inline constexpr std::int64_t k_kept_beside_server = 1000;
 
 /// How a compaction beside a server goes about it.
 struct LiveTerms {
-    std::optional<std::int64_t> size{};                   ///< revisions a transaction; nullopt: by measure
-    std::optional<std::chrono::milliseconds> pause{};     ///< between two; nullopt: by measure
-    std::optional<std::chrono::milliseconds> max_time{};  ///< then it stops
+    std::optional<std::int64_t> size{};                ///< revisions a transaction; nullopt: by measure
+    std::optional<std::chrono::milliseconds> pause{};  ///< between two; nullopt: by measure
+    /// Then it stops, behind one transaction at least: else a store that takes longer to read never gets
+    /// done.
+    std::optional<std::chrono::steady_clock::time_point> until{};
 };
 
 /// A compaction beside a server, in transactions that each leave the store right.

@@ -31,7 +31,7 @@ LiveRun::LiveRun(LiveKine& live, const mvcc::TreeIndex& index, const mvcc::Compa
       index_(index),
       plan_(plan),
       progress_(progress),
-      max_time_(terms.max_time),
+      until_(terms.until),
       pace_(terms.size, terms.pause),
       batches_(index, plan, Layout::kine, LivePace::k_first) {
     adopt(plan.compacted_before);
@@ -44,7 +44,7 @@ LiveCompaction::State LiveRun::state() const {
 }
 
 bool LiveRun::time_is_up() const {
-    return max_time_ && Clock::now() - begun_ >= *max_time_;
+    return until_ && state_.transactions > 0 && Clock::now() >= *until_;
 }
 
 // What a compact revision releases that stands already is no longer this run's to decide: whoever set it has
@@ -59,6 +59,7 @@ void LiveRun::adopt(MainRevision compacted) {
 }
 
 void LiveRun::work() {
+    begun_ = Clock::now();
     delete_batches();
     if (!out_of_time_) delete_leftovers();
     state_.complete = !out_of_time_;

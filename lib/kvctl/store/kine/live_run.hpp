@@ -42,10 +42,10 @@ class LiveRun final : public LiveCompaction {
     const mvcc::TreeIndex& index_;
     const mvcc::CompactionPlan& plan_;
     Progress* progress_;
-    std::optional<std::chrono::milliseconds> max_time_;
+    std::optional<std::chrono::steady_clock::time_point> until_;
     LivePace pace_;
     Batches batches_;
-    Clock::time_point begun_ = Clock::now();
+    Clock::time_point begun_;            ///< the first transaction
     std::size_t next_ = 0;               ///< of the batches' rows
     std::vector<mvcc::Slot> leftovers_;  ///< released by a compact revision that was there already
     bool out_of_time_ = false;
