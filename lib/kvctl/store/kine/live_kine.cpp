@@ -96,7 +96,6 @@ LiveKine::LiveKine(const std::string& path, const OpenOptions& options, int time
     StoreInfo info = inspect_file(path, real_path, file_->descriptor());
     Connection connection{sqlite::Database::open(real_path, sqlite::Database::Mode::write),
                           Connection::Access::live, fingerprint(real_path)};
-    timeout_ = std::chrono::milliseconds(timeout_ms);
     connection.db.busy_timeout(timeout_ms);
     store_ = make_sqlite_store(std::move(info), std::move(connection), options);
     configure(timeout_ms);
@@ -131,6 +130,7 @@ void LiveKine::at_one_moment(const std::function<void()>& read) {
 std::unique_ptr<LiveCompaction> LiveKine::compaction(const mvcc::TreeIndex& index,
                                                      const mvcc::CompactionPlan& plan, const LiveTerms& terms,
                                                      Progress* progress) {
+    newest_seen_ = plan.current;
     return std::make_unique<LiveRun>(*this, index, plan, terms, progress);
 }
 
@@ -201,10 +201,11 @@ LiveKine::Step LiveKine::step(const mvcc::TreeIndex& index, std::span<const mvcc
     done.waited = std::chrono::duration_cast<std::chrono::microseconds>(begun - asked);
     const StoreHead head = store_->head();
     done.compacted = head.compacted;
-    done.others_write = newest_seen_.value() != 0 && head.current != newest_seen_;
+    done.others_write = head.current != newest_seen_;
     const bool went_back = head.current < newest_seen_ || head.compacted < expected;
     newest_seen_ = std::max(newest_seen_, head.current);
-    if (went_back || head.bookkeeping_rows != 1) {
+    if (head.bookkeeping_rows != 1) refuse_compact_rows(path_, head.bookkeeping_rows);
+    if (went_back) {
         throw Error(ErrorKind::refused, path_ + ": its current revision is " + number(head.current) +
                                             " now, its compact revision " + number(head.compacted) +
                                             ": it is not the store that it was");

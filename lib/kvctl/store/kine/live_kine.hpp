@@ -72,7 +72,7 @@ class LiveKine final : public LiveStore {
     std::chrono::milliseconds timeout_{};
     std::chrono::steady_clock::time_point waiting_since_;
     std::uint64_t busy_retries_ = 0;
-    MainRevision newest_seen_;
+    MainRevision newest_seen_;  ///< from the plan's current revision on
 };
 
 }  // namespace kvctl::store
