@@ -63,7 +63,7 @@ class LiveKine final : public LiveStore {
     void check_store();
     void check_file() const;
     [[nodiscard]] bool wait_for_lock(int tries);
-    void checkpoint();
+    void checkpoint() noexcept;
     [[nodiscard]] sqlite::Database& db() noexcept { return store_->db(); }
 
     std::string path_;
