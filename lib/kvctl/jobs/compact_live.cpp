@@ -142,6 +142,17 @@ class Work {
     Progress* progress_;
 };
 
+// The same behind a compaction, which is done whatever comes of it.
+bool vacuum_behind(store::LiveStore& live, const Decision& d, Progress* progress, report::Notes& notes) {
+    try {
+        return vacuum(live, d, progress, notes);
+    } catch (const Error& e) {
+        if (d.kind != Decision::Kind::compact) throw;
+        throw Error(e.kind(), "compacted to revision " + std::to_string(d.plan.compacted_after.value()) +
+                                  "; the file is not shrunk: " + e.what());
+    }
+}
+
 }  // namespace
 
 CompactResult compact_live(const CompactRequest& request, Progress* progress) {
@@ -173,7 +184,7 @@ CompactResult compact_live(const CompactRequest& request, Progress* progress) {
     }
     made.keep();
     if (!complete) r.result = "partly";
-    r.shrinks = request.vacuum && complete && d.may_shrink() && vacuum(live, d, progress, d.notes);
+    r.shrinks = request.vacuum && complete && d.may_shrink() && vacuum_behind(live, d, progress, d.notes);
     if (request.vacuum && !complete)
         d.notes.warnings.emplace_back("--vacuum was left out: time was up before all was removed");
     live.close();
