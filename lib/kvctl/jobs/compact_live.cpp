@@ -43,14 +43,48 @@ report::LiveWork work_of(const store::LiveCompaction::State& state) {
                                      state.busy_retries, state.foreign}};
 }
 
-// The plan of what was reached: every number is that of a compaction to just there.
-void plan_what_was_done(const store::LiveCompaction::State& state, Decision& d) {
-    const MainRevision reached = std::min(state.compacted, d.plan.current);
-    if (reached == d.plan.compacted_after) return;
-    const MainRevision target = d.plan.target;
-    d.plan = mvcc::plan_compaction(*d.index, input_of(d.head), reached);
-    d.plan.compacted_after = reached;
-    d.plan.target = target;
+// Rows that are still there stay.
+void keep_what_stayed(const mvcc::TreeIndex& index, const mvcc::SlotSet& gone, mvcc::CompactionPlan& plan) {
+    std::vector<mvcc::Slot> there;
+    std::vector<bool> key_stays(index.key_count());
+    index.for_each_row(0, index.slot_end(), [&](mvcc::Slot s) {
+        const mvcc::KeyId key = index.key_of(s);
+        if (!plan.removed_slots.contains(s)) {
+            if (key < mvcc::k_gap_key) key_stays[key] = true;
+        } else if (!gone.contains(s)) {
+            there.push_back(s);
+        }
+    });
+    for (const mvcc::Slot s : there) {
+        const auto back = [](std::uint64_t& removed, std::uint64_t& kept, std::uint64_t n = 1) {
+            removed -= n;
+            kept += n;
+        };
+        plan.removed_slots.erase(s);
+        back(plan.removed.revisions, plan.kept.revisions);
+        back(plan.removed.bytes, plan.kept.bytes, index.bytes_of(s));
+        const mvcc::KeyId key = index.key_of(s);
+        if (key == mvcc::k_gap_key) back(plan.removed.gaps, plan.kept.gaps);
+        if (key >= mvcc::k_gap_key) continue;
+        if (index.is_tombstone(s)) back(plan.removed.tombstones, plan.kept.tombstones);
+        if (plan.orphans.contains(s)) --plan.removed.orphans;
+        plan.orphans.erase(s);
+        if (!key_stays[key] && !index.key_index(key).empty()) back(plan.removed.keys, plan.kept.keys);
+        key_stays[key] = true;
+    }
+}
+
+// The plan of what was reached: every number is that of a compaction to just there, without the rows that
+// this one did not come to.
+void plan_what_was_done(const store::LiveCompaction& run, Decision& d) {
+    const MainRevision reached = std::min(run.state().compacted, d.plan.current);
+    if (reached != d.plan.compacted_after) {
+        const MainRevision target = d.plan.target;
+        d.plan = mvcc::plan_compaction(*d.index, input_of(d.head), reached);
+        d.plan.compacted_after = reached;
+        d.plan.target = target;
+    }
+    keep_what_stayed(*d.index, run.gone(), d.plan);
 }
 
 void note_others(const store::LiveCompaction::State& state, const store::LiveCompaction::Difference& found,
@@ -109,7 +143,7 @@ class Work {
             run->work();
             settle(*run, made);
         } catch (const Error& e) {
-            fail(e, run->state(), made);
+            fail(e, *run, made);
         }
         r.live = work_of(run->state());
         return run->state().complete;
@@ -120,16 +154,16 @@ class Work {
         if (progress_ != nullptr) progress_->update("comparing", 0, 0);
         const store::LiveCompaction::Difference found = run.verify();
         note_others(run.state(), found, d_.notes.warnings);
-        plan_what_was_done(run.state(), d_);
+        plan_what_was_done(run, d_);
         d_.shrunk_bytes = shrunk_bytes(d_, request_, d_.plan);
         write_list(request_, d_, made);
     }
 
     // What was done stays, and the list names it.
-    [[noreturn]] void fail(const Error& e, const store::LiveCompaction::State& state, Provisional& made) {
-        if (state.transactions == 0) throw;
-        const std::string far = how_far(state, d_.plan);
-        plan_what_was_done(state, d_);
+    [[noreturn]] void fail(const Error& e, const store::LiveCompaction& run, Provisional& made) {
+        if (run.state().transactions == 0) throw;
+        const std::string far = how_far(run.state(), d_.plan);
+        plan_what_was_done(run, d_);
         write_list(request_, d_, made);
         made.keep();
         throw Error(e.kind(), std::string(e.what()) + "; " + far);

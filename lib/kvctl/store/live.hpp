@@ -51,13 +51,18 @@ class LiveCompaction {
     /// came.
     virtual void work() = 0;
 
+    /// Rows of the index that are known to be gone: those that work() deleted or missed, and all that
+    /// verify() did not see.
+    [[nodiscard]] virtual const mvcc::SlotSet& gone() const noexcept = 0;
+
     /// What is otherwise than the plan has it.
     struct Difference {
         std::uint64_t left = 0;  ///< rows that can go and are there: of a compaction that others did
         std::uint64_t gone = 0;  ///< rows that stay and are not there, though no compact revision says so
     };
     /// Reads the store once more. Throws damaged where the newest row of a key is not there, a row is another
-    /// one, or, where no other compaction was seen, one is left that is to go.
+    /// one, the compact revision is a lower one, or, where no other compaction was seen, one is left that is
+    /// to go.
     [[nodiscard]] virtual Difference verify() = 0;
 };
 

@@ -155,6 +155,16 @@ std::vector<mvcc::Slot> LiveKine::still_there(const mvcc::TreeIndex& index,
     return found;
 }
 
+bool LiveKine::has_newer(std::string_view key, MainRevision than) {
+    sqlite::Statement s = db().prepare("SELECT 1 FROM kine WHERE name IN (?1, ?2) AND id > ?3 LIMIT 1");
+    return s.bind_text(1, key).bind_blob(2, key).bind(3, than.value()).step();
+}
+
+bool LiveKine::misses_one_above(MainRevision revision) {
+    sqlite::Statement s = db().prepare("SELECT max(id) - count(*) FROM kine WHERE id > ?1");
+    return s.bind(1, revision.value()).step() && s.integer(0) > revision.value();
+}
+
 // A look each two milliseconds: whoever waits for this process gets in first.
 bool LiveKine::wait_for_lock(int tries) {
     if (tries == 0) waiting_since_ = Clock::now();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kvctl/base/progress.hpp"
@@ -36,6 +37,11 @@ class LiveKine final : public LiveStore {
     /// Of rows that the index holds, ascending, those that are still in the table.
     [[nodiscard]] std::vector<mvcc::Slot> still_there(const mvcc::TreeIndex& index,
                                                       const std::vector<mvcc::Slot>& rows);
+    /// Whether the table has a row of the key behind this revision.
+    [[nodiscard]] bool has_newer(std::string_view key, MainRevision than);
+    /// Whether a revision behind this one, up to the newest, has no row: kine leaves none out, so a
+    /// compaction took it.
+    [[nodiscard]] bool misses_one_above(MainRevision revision);
 
     struct Step {
         bool adopted = false;    ///< somebody else had moved the compact revision: nothing was done
