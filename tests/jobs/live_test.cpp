@@ -1,8 +1,11 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "kvctl/base/error.hpp"
@@ -384,6 +387,43 @@ TEST_CASE("live: a --vacuum that fails says that the compaction is done") {
     writer.exec("ROLLBACK");
     writer.close();
     CHECK(store.wrong_at(target).empty());
+}
+
+TEST_CASE("live: --vacuum waits for a checkpoint that somebody else is at") {
+    const Pair store;
+    // As that one has it (wal.c: WAL_CKPT_LOCK). Closed last: that ends SQLite's own locks too.
+    struct Shm {
+        int descriptor = -1;
+        std::thread ends;
+        ~Shm() {
+            if (ends.joinable()) ends.join();
+            if (descriptor >= 0) ::close(descriptor);
+        }
+        [[nodiscard]] bool set(short type) const {
+            struct flock lock {};
+            lock.l_type = type;
+            lock.l_whence = SEEK_SET;
+            lock.l_start = 121;
+            lock.l_len = 1;
+            return ::fcntl(descriptor, F_OFD_SETLK, &lock) == 0;
+        }
+    } shm;
+    At checkpoint("vacuum", [&] {
+        shm.descriptor = ::open((store.path + "-shm").c_str(), O_RDWR | O_CLOEXEC);
+        REQUIRE(shm.set(F_WRLCK));
+        shm.ends = std::thread([&] {
+            std::this_thread::sleep_for(milliseconds(100));
+            (void)shm.set(F_UNLCK);
+        });
+    });
+    jobs::CompactRequest request = live_request(store.path, 1000, 600);
+    request.live->timeout_ms = 30000;
+    request.vacuum = true;
+    const jobs::CompactResult done = jobs::compact(request, &checkpoint);
+    CHECK(done.report.shrinks);
+    CHECK(done.report.notes.warnings.empty());
+    CHECK(done.report.file_after < done.report.file_before);
+    CHECK(std::filesystem::file_size(store.path) < std::filesystem::file_size(store.before));
 }
 
 TEST_CASE("live: a row nobody knows of among those that go, and nothing of that step happens") {
