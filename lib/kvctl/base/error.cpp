@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl {
 
 std::string_view kind_name(ErrorKind kind) noexcept {
@@ -72,8 +74,8 @@ Error usage_error(const std::string& message) {
 }
 
 Error io_error(const std::string& path, const std::string& what, int errno_value) {
-    return {ErrorKind::io, path + ": " + what + ": " + std::strerror(errno_value) +
-                               (errno_value == EACCES || errno_value == EPERM ? " (try sudo)" : "")};
+    return {ErrorKind::io, fmt::format("{}: {}: {}{}", path, what, std::strerror(errno_value),
+                                       errno_value == EACCES || errno_value == EPERM ? " (try sudo)" : "")};
 }
 
 }  // namespace kvctl

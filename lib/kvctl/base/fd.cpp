@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl {
 
@@ -28,7 +29,7 @@ Fd unnamed_file(const std::string& folder) {
 }
 
 std::string path_of(int descriptor) {
-    return "/proc/self/fd/" + std::to_string(descriptor);
+    return fmt::format("/proc/self/fd/{}", descriptor);
 }
 
 }  // namespace kvctl

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl {
 
 const char* word_of(Finding::Severity severity) noexcept {
@@ -44,7 +46,7 @@ Findings FindingLog::take() const {
         Finding rest = code.kept.back();
         rest.times = code.more;
         rest.where.clear();
-        rest.what = std::to_string(code.more) + " more like these";
+        rest.what = fmt::format("{} more like these", code.more);
         rest.revision = code.lowest;
         all.push_back(std::move(rest));
     }

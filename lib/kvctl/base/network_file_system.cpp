@@ -10,6 +10,8 @@
 #include <sstream>
 #include <utility>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl {
 namespace {
 
@@ -43,7 +45,7 @@ constexpr std::array<std::string_view, 10> k_in_user_space{
 // The type that /proc/self/mountinfo gives for a device: behind the " - ".
 std::string mounted_as(dev_t device) {
     std::ifstream mounts("/proc/self/mountinfo");
-    const std::string wanted = std::to_string(major(device)) + ":" + std::to_string(minor(device));
+    const std::string wanted = fmt::format("{}:{}", major(device), minor(device));
     for (std::string line; std::getline(mounts, line);) {
         std::istringstream words(line);
         std::string id;

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl {
 namespace {
@@ -93,12 +94,12 @@ std::string describe_processes(const std::vector<pid_t>& pids) {
     if (pids.empty()) return "a process that cannot be seen from here";
     std::string text = pids.size() == 1 ? "pid " : "pids ";
     for (std::size_t i = 0; i < pids.size(); ++i) {
-        std::ifstream comm("/proc/" + std::to_string(pids[i]) + "/comm");
+        std::ifstream comm(fmt::format("/proc/{}/comm", pids[i]));
         std::string name;
         std::getline(comm, name);
         if (i > 0) text += ", ";
         text += std::to_string(pids[i]);
-        if (!name.empty()) text += " (" + escape(name) + ")";
+        if (!name.empty()) text += fmt::format(" ({})", escape(name));
     }
     return text;
 }

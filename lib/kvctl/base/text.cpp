@@ -3,11 +3,13 @@
 #include <array>
 #include <cstddef>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl {
 
 std::string format_bytes(std::uint64_t bytes) {
     constexpr std::array<std::string_view, 7> k_units{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    if (bytes < 1024) return std::to_string(bytes) + " B";
+    if (bytes < 1024) return fmt::format("{} B", bytes);
     constexpr std::uint64_t k_next = std::uint64_t{1024} * 1024;
     std::size_t unit = 1;
     std::uint64_t whole = bytes;  // in units of k_units[unit - 1]
@@ -21,12 +23,12 @@ std::string format_bytes(std::uint64_t bytes) {
         tenths = 10;
         ++unit;
     }
-    return std::to_string(tenths / 10) + '.' + std::to_string(tenths % 10) + ' ' + std::string(k_units[unit]);
+    return fmt::format("{}.{} {}", tenths / 10, tenths % 10, k_units[unit]);
 }
 
 std::string format_bytes_exact(std::uint64_t bytes) {
     const std::string exact = group_digits(bytes) + (bytes == 1 ? " byte" : " bytes");
-    return bytes < 1024 ? exact : format_bytes(bytes) + " (" + exact + ")";
+    return bytes < 1024 ? exact : fmt::format("{} ({})", format_bytes(bytes), exact);
 }
 
 std::string group_digits(std::uint64_t number) {
@@ -36,7 +38,7 @@ std::string group_digits(std::uint64_t number) {
 }
 
 std::string many(std::uint64_t n, std::string_view what) {
-    return group_digits(n) + ' ' + std::string(what) + (n == 1 ? "" : "s");
+    return fmt::format("{} {}{}", group_digits(n), what, n == 1 ? "" : "s");
 }
 
 std::string group_digits(std::int64_t number) {

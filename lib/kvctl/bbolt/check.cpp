@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 
 namespace kvctl::bbolt {
@@ -25,7 +26,7 @@ class Checker {
         for (const bool seen : seen_) use_.unused += seen ? 0U : 1U;
         if (file_.meta().freelist != k_no_freelist && use_.unused != 0) {
             log_.add({Severity::warning, "bbolt-unused", file_.path(),
-                      std::to_string(use_.unused) + " pages are neither reachable nor in the freelist"});
+                      fmt::format("{} pages are neither reachable nor in the freelist", use_.unused)});
         }
         return use_;
     }
@@ -34,7 +35,7 @@ class Checker {
 
   private:
     void error(const std::string& code, PageId page, const std::string& what) {
-        log_.add({Severity::error, code, file_.path() + ": page " + std::to_string(page.value()), what});
+        log_.add({Severity::error, code, place(file_.path(), page), what});
     }
 
     void metas() {
@@ -71,8 +72,8 @@ class Checker {
             first->txid > second->txid ? first->txid - second->txid : second->txid - first->txid;
         if (apart == 1) return;
         log_.add({Severity::error, "bbolt-meta", file_.path(),
-                  "the metas are of transactions " + std::to_string(first->txid) + " and " +
-                      std::to_string(second->txid) + ", which do not follow one another"});
+                  fmt::format("the metas are of transactions {} and {}, which do not follow one another",
+                              first->txid, second->txid)});
     }
 
     void length() {
@@ -93,7 +94,7 @@ class Checker {
                 error("bbolt-page-twice", id,
                       i == id.value()
                           ? "is reached on two ways"
-                          : "goes on over page " + std::to_string(i) + ", which is reached on another way");
+                          : fmt::format("goes on over page {}, which is reached on another way", i));
                 return false;
             }
         }
@@ -128,7 +129,7 @@ class Checker {
 
     void pages(PageId id, const Range& range, std::size_t depth, std::size_t nesting) {
         if (depth == k_max_depth) {
-            error("bbolt-page", id, "lies deeper than " + std::to_string(k_max_depth) + " levels");
+            error("bbolt-page", id, fmt::format("lies deeper than {} levels", k_max_depth));
             return;
         }
         Page page;
@@ -178,13 +179,12 @@ class Checker {
         std::string_view key;
         for (std::uint32_t i = 0; i < page.count() && page.key(i, key); ++i) {
             if (i != 0 && key <= before) {
-                error("bbolt-key-order", page.id(),
-                      "key " + std::to_string(i) + " is not above the one before it");
+                error("bbolt-key-order", page.id(), fmt::format("key {} is not above the one before it", i));
                 return false;
             }
             if (key < range.low || (range.high && key >= *range.high)) {
                 error("bbolt-key-range", page.id(),
-                      "key " + std::to_string(i) + " lies outside of what the branches above it say");
+                      fmt::format("key {} lies outside of what the branches above it say", i));
                 return false;
             }
             before = key;
@@ -220,10 +220,10 @@ class Checker {
         for (std::uint64_t i = 0; i < count; ++i, at += 8) {
             const std::uint64_t free = load_u64(bytes.data() + at);
             if (free < 2 || free >= seen_.size()) {
-                error("bbolt-freelist", id, "names page " + std::to_string(free) + ", which does not exist");
+                error("bbolt-freelist", id, fmt::format("names page {}, which does not exist", free));
             } else if (seen_[free]) {
                 error("bbolt-freelist", id,
-                      "names page " + std::to_string(free) + ", which is in use or was named before");
+                      fmt::format("names page {}, which is in use or was named before", free));
             } else {
                 seen_[free] = true;
                 ++use_.free;

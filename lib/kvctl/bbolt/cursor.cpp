@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl::bbolt {
 namespace {
 
@@ -23,15 +25,14 @@ bool Cursor::none() {
 
 bool Cursor::skip(PageId page, const std::string& fault) {
     if (log_ == nullptr) throw PageError(file_->path(), page, fault);
-    log_->add({Finding::Severity::error, "bbolt-page",
-               file_->path() + ": page " + std::to_string(page.value()),
+    log_->add({Finding::Severity::error, "bbolt-page", place(file_->path(), page),
                fault + "; what is below it was skipped"});
     return false;
 }
 
 bool Cursor::load() {
     while (!leaf_.page.leaf_element(leaf_.at, element_)) {
-        skip(leaf_.page.id(), "element " + std::to_string(leaf_.at) + " changed while it was read");
+        skip(leaf_.page.id(), fmt::format("element {} changed while it was read", leaf_.at));
         if (++leaf_.at >= leaf_.page.count()) return next_leaf();
     }
     return true;
@@ -83,8 +84,7 @@ bool Cursor::descend(PageId id, Edge edge) {
             leaf_ = {page, at};
             return true;
         }
-        if (depth_ == k_max_depth)
-            return skip(id, "lies deeper than " + std::to_string(k_max_depth) + " levels");
+        if (depth_ == k_max_depth) return skip(id, fmt::format("lies deeper than {} levels", k_max_depth));
         stack_[depth_++] = {page, at};
         if (!child(id)) return false;
     }
@@ -167,8 +167,7 @@ bool Cursor::descend_to(PageId id, std::string_view key) {
             leaf_ = {page, at};
             return true;
         }
-        if (depth_ == k_max_depth)
-            return skip(id, "lies deeper than " + std::to_string(k_max_depth) + " levels");
+        if (depth_ == k_max_depth) return skip(id, fmt::format("lies deeper than {} levels", k_max_depth));
         // The child to look in is the last one that does not begin above the key.
         std::string_view k;
         if (at == page.count() || !page.key(at, k) || k != key) at = at == 0 ? 0 : at - 1;

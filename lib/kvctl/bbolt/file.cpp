@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/bbolt/sha256.hpp"
 
@@ -74,19 +75,18 @@ void File::choose_meta() {
         meta_faults_[1] = "its page size is not the one it stands at";
     }
     if (!metas_[0] && !metas_[1]) {
-        throw Error(ErrorKind::damaged,
-                    path_ + ": both metas are broken (page 0: " + std::string(meta_faults_[0]) +
-                        "; page 1: " + std::string(meta_faults_[1]) + ")");
+        throw Error(ErrorKind::damaged, fmt::format("{}: both metas are broken (page 0: {}; page 1: {})",
+                                                    path_, meta_faults_[0], meta_faults_[1]));
     }
     const bool second = metas_[1] && (!metas_[0] || metas_[1]->txid > metas_[0]->txid);
     meta_ = second ? *metas_[1] : *metas_[0];
     if (bytes_.size() % meta_.page_size == k_digest_bytes)
         data_ = bytes_.substr(0, bytes_.size() - k_digest_bytes);
     if (meta_.high_water.value() > pages()) {
-        throw Error(ErrorKind::damaged, path_ + ": is cut short: its newest meta speaks of " +
-                                            std::to_string(meta_.high_water.value()) + " pages of " +
-                                            std::to_string(meta_.page_size) + " bytes, the file has " +
-                                            std::to_string(pages()));
+        throw Error(
+            ErrorKind::damaged,
+            fmt::format("{}: is cut short: its newest meta speaks of {} pages of {} bytes, the file has {}",
+                        path_, meta_.high_water, meta_.page_size, pages()));
     }
 }
 
@@ -120,28 +120,30 @@ bool File::digest_is_cut() const {
 std::string File::length_fault() const {
     const std::uint64_t stray = stray_bytes();
     if (stray == 0) return {};
-    const std::string size =
-        std::to_string(pages()) + " pages and " + std::to_string(stray) + (stray == 1 ? " byte" : " bytes");
-    const std::string digest = std::to_string(k_digest_bytes);
+    const std::string size = fmt::format("{} pages and {} {}", pages(), stray, stray == 1 ? "byte" : "bytes");
     if (digest_is_cut())
-        return "a snapshot cut short in the SHA-256 at its end: " + size + " of " + digest + " are there";
-    return size + " long, neither whole pages nor a snapshot's pages and " + digest +
-           " bytes of SHA-256: it is cut short, or something stands behind it";
+        return fmt::format("a snapshot cut short in the SHA-256 at its end: {} of {} are there", size,
+                           k_digest_bytes);
+    return fmt::format(
+        "{} long, neither whole pages nor a snapshot's pages and {} bytes of SHA-256: it is cut short, or "
+        "something stands behind it",
+        size, k_digest_bytes);
 }
 
 std::string File::lost_transaction() const {
     if (metas_[0] && metas_[1]) return {};
     const std::size_t broken = metas_[0] ? 1 : 0;
-    const std::string fault =
-        " (page " + std::to_string(broken) + ": " + std::string(meta_faults_[broken]) + ")";
-    const std::string read = "as of transaction " + std::to_string(meta_.txid);
     // The two metas are of transactions that follow one another. What a broken one says of itself is believed
     // only where it says that nothing is missing.
     const std::string_view page = from(data_, broken * meta_.page_size);
     const bool older = meta_.txid > 0 && page.size() >= k_page_header + k_meta_bytes &&
                        load_u64(page.data() + k_page_header + 48) == meta_.txid - 1;
-    if (older) return read + "; the meta of the one before is unreadable" + fault;
-    return read + "; transaction " + std::to_string(meta_.txid + 1) + " is unreadable" + fault;
+    if (older) {
+        return fmt::format("as of transaction {}; the meta of the one before is unreadable (page {}: {})",
+                           meta_.txid, broken, meta_faults_[broken]);
+    }
+    return fmt::format("as of transaction {}; transaction {} is unreadable (page {}: {})", meta_.txid,
+                       meta_.txid + 1, broken, meta_faults_[broken]);
 }
 
 bool File::changed() const noexcept {
@@ -164,15 +166,15 @@ std::string_view File::page_bytes(PageId id) const {
     if (id.value() < 2 || id >= meta_.high_water) {
         throw PageError(
             path_, id,
-            "is referred to, but pages run from 2 to " + std::to_string(meta_.high_water.value() - 1));
+            fmt::format("is referred to, but pages run from 2 to {}", meta_.high_water.value() - 1));
     }
     const std::string_view rest = data_.substr(id.value() * meta_.page_size);
     const std::uint64_t stored = load_u64(rest.data());
     check_readable();
-    if (stored != id.value()) throw PageError(path_, id, "carries the id " + std::to_string(stored));
+    if (stored != id.value()) throw PageError(path_, id, fmt::format("carries the id {}", stored));
     const std::uint64_t span = std::uint64_t{load_u32(rest.data() + 12)} + 1;
     if (span > meta_.high_water.value() - id.value()) {
-        throw PageError(path_, id, "reaches over " + std::to_string(span) + " pages, behind the last one");
+        throw PageError(path_, id, fmt::format("reaches over {} pages, behind the last one", span));
     }
     return rest.substr(0, span * meta_.page_size);
 }
@@ -207,9 +209,9 @@ std::optional<Bucket> File::bucket(std::string_view name) const {
     if (!cursor.seek(name) || cursor.key() != name) return std::nullopt;
     // Left aside, all that is in it would be missing without a word.
     if (!cursor.is_bucket()) {
-        throw PageError(path_, cursor.page(),
-                        "element " + std::to_string(cursor.position()) +
-                            " is marked as no bucket, but named " + std::string(name));
+        throw PageError(
+            path_, cursor.page(),
+            fmt::format("element {} is marked as no bucket, but named {}", cursor.position(), name));
     }
     return decode_bucket(cursor.value(), cursor.page());
 }

@@ -8,14 +8,13 @@
 
 namespace kvctl::bbolt {
 
+/// "FILE: page N"
+[[nodiscard]] std::string place(const std::string& path, PageId page);
+
 /// A `damaged` Error that knows its page, so that a reader may note it and go on with the next one.
 class PageError : public Error {
   public:
-    PageError(const std::string& path, PageId page, const std::string& fault)
-        : Error(ErrorKind::damaged, path + ": page " + std::to_string(page.value()) + ": " + fault +
-                                        " ('kvctl check' names all that is damaged)"),
-          page_(page),
-          fault_(fault) {}
+    PageError(const std::string& path, PageId page, const std::string& fault);
     [[nodiscard]] PageId page() const noexcept { return page_; }
     [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
 

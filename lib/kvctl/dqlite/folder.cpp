@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/read_start.hpp"
 
 namespace kvctl::dqlite {
@@ -106,12 +107,12 @@ void read_metadata(Folder& folder) {
                 "it is not whole; dqlite goes by the other one");
         } else if (found[i]->version % 2 != (i == 0 ? 1U : 0U)) {
             add(folder.findings, Finding::Severity::error, "metadata", name,
-                "its version " + std::to_string(found[i]->version) + " belongs into the other file");
+                fmt::format("its version {} belongs into the other file", found[i]->version));
         }
     }
     if (found[0] && found[1] && found[0]->version == found[1]->version) {
         add(folder.findings, Finding::Severity::error, "metadata", "metadata1, metadata2",
-            "both have version " + std::to_string(found[0]->version) + "; dqlite does not start on them");
+            fmt::format("both have version {}; dqlite does not start on them", found[0]->version));
     }
     for (const auto& m : found) {
         if (m && (!folder.metadata || m->version > folder.metadata->version)) folder.metadata = m;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/dqlite/mapped.hpp"
 
 namespace kvctl::dqlite {
@@ -13,10 +14,6 @@ namespace {
 
 Finding finding(Finding::Severity severity, const char* code, const std::string& where, std::string what) {
     return {severity, code, where, std::move(what)};
-}
-
-std::string number(std::uint64_t n) {
-    return std::to_string(n);
 }
 
 class LogReader {
@@ -44,13 +41,13 @@ class LogReader {
         std::string what = reader.fault();
         if (what.empty()) {
             what = end_.next == expected ? "bytes follow the last entry"
-                                         : "it holds entries up to " + number(end_.next.value() - 1) +
-                                               ", its name says " + number(s.last.value());
+                                         : fmt::format("it holds entries up to {}, its name says {}",
+                                                       end_.next.value() - 1, s.last);
         }
         const bool covered = s.last <= snapshot_;
         findings_.push_back(finding(Finding::Severity::error, "segment", s.name,
-                                    what + ", at byte " + number(reader.offset()) + " behind entry " +
-                                        number(end_.next.value() - 1) + "; " + at_start(s, reader, covered)));
+                                    fmt::format("{}, at byte {} behind entry {}; {}", what, reader.offset(),
+                                                end_.next.value() - 1, at_start(s, reader, covered))));
         // What the snapshot holds already need not be read.
         if (covered) end_.next = expected;
         if (!covered) end_.complete = false;
@@ -64,9 +61,9 @@ class LogReader {
         SegmentReader reader(file->bytes());
         if (!reader.unused()) expect_before_ended();
         if (cut_short_ && !reader.unused()) {
-            findings_.push_back(
-                finding(Finding::Severity::error, "segment", s.name,
-                        "it follows " + cut_file_ + ", which ends inside a batch; dqlite sets it aside"));
+            findings_.push_back(finding(
+                Finding::Severity::error, "segment", s.name,
+                fmt::format("it follows {}, which ends inside a batch; dqlite sets it aside", cut_file_)));
             end_.complete = false;
             return false;
         }
@@ -88,21 +85,22 @@ class LogReader {
             return true;
         }
         if (reader.offset() >= file->bytes().size()) {
-            findings_.push_back(finding(
-                Finding::Severity::error, "segment", s.name,
-                reader.fault() + ": no entry of it can be read; dqlite moves it and those behind it away as "
-                                 "corrupt-* and goes on without them"));
+            findings_.push_back(
+                finding(Finding::Severity::error, "segment", s.name,
+                        fmt::format("{}: no entry of it can be read; dqlite moves it and those behind it "
+                                    "away as corrupt-* and goes on without them",
+                                    reader.fault())));
             end_.complete = false;
             return false;
         }
         const bool more = find_batch(file->bytes(), reader.offset() + 8) != std::string_view::npos;
-        findings_.push_back(finding(
-            more ? Finding::Severity::error : Finding::Severity::warning, "segment", s.name,
-            reader.fault() + ", at byte " + number(reader.offset()) + " behind entry " +
-                number(end_.next.value() - 1) +
-                (more ? "; whole batches follow, which dqlite drops at its start without a word: copy "
-                        "the directory first"
-                      : "; an entry that was being written is lost, as after a power cut")));
+        findings_.push_back(
+            finding(more ? Finding::Severity::error : Finding::Severity::warning, "segment", s.name,
+                    fmt::format("{}, at byte {} behind entry {}; {}", reader.fault(), reader.offset(),
+                                end_.next.value() - 1,
+                                more ? "whole batches follow, which dqlite drops at its start without a "
+                                       "word: copy the directory first"
+                                     : "an entry that was being written is lost, as after a power cut")));
         end_.complete = !more;
         cut_short_ = true;
         cut_file_ = s.name;
@@ -128,17 +126,17 @@ class LogReader {
     [[nodiscard]] std::string at_start(const ClosedSegment& s, const SegmentReader& reader,
                                        bool covered) const {
         const bool last = &s == last_closed_;
-        if (last && !reader.cut_short() && !reader.fault().empty())
-            return std::string(
-                       "when dqlite starts it moves the file away as corrupt-*, and goes on without its "
-                       "entries") +
-                   (covered ? ", which the snapshot holds" : "");
-        return "dqlite does not start: \"load closed segment " + s.name + ": entries batch " +
-               number(reader.batches() + 1) + " starting at byte " + number(reader.offset()) + "\"" +
-               (covered ? "; the snapshot holds its entries: move it and all segments before it out of the "
-                          "folder, "
-                          "and dqlite starts"
-                        : "");
+        if (last && !reader.cut_short() && !reader.fault().empty()) {
+            return fmt::format(
+                "when dqlite starts it moves the file away as corrupt-*, and goes on without its entries{}",
+                covered ? ", which the snapshot holds" : "");
+        }
+        return fmt::format(
+            "dqlite does not start: \"load closed segment {}: entries batch {} starting at byte {}\"{}",
+            s.name, reader.batches() + 1, reader.offset(),
+            covered ? "; the snapshot holds its entries: move it and all segments before it out of the "
+                      "folder, and dqlite starts"
+                    : "");
     }
     bool entries(SegmentReader& reader, const std::string& name) {
         bool more = true;
@@ -190,13 +188,17 @@ LogPlan plan_log(const Folder& folder, LogIndex snapshot) {
     return plan;
 }
 
+std::string gap_after(const LogPlan& plan, LogIndex snapshot) {
+    if (plan.closed.empty() || plan.first.value() <= snapshot.value() + 1) return {};
+    return fmt::format("closed segment {} is past last snapshot {}, as dqlite says at its start",
+                       plan.closed.front().name,
+                       snapshot.value() == 0 ? "(there is none)" : fmt::format("index {}", snapshot));
+}
+
 void tell_left_out(const Folder& folder, const LogPlan& plan, LogIndex snapshot, Findings& findings) {
-    if (!plan.closed.empty() && plan.first.value() > snapshot.value() + 1) {
+    if (std::string gap = gap_after(plan, snapshot); !gap.empty()) {
         findings.push_back(finding(Finding::Severity::error, "gap-after-snapshot", plan.closed.front().name,
-                                   "closed segment " + plan.closed.front().name + " is past last snapshot " +
-                                       (snapshot.value() == 0 ? std::string("(there is none)")
-                                                              : "index " + number(snapshot.value())) +
-                                       ", as dqlite says at its start"));
+                                   std::move(gap)));
     }
     for (const ClosedSegment& s : plan.left_out) {
         if (s.last <= snapshot) continue;  // what a snapshot covers may have holes
@@ -211,9 +213,10 @@ void tell_left_out(const Folder& folder, const LogPlan& plan, LogIndex snapshot,
 }
 
 Finding uncommitted_tail(const Configuration& configuration) {
-    return finding(Finding::Severity::info, "uncommitted-tail", "raft log",
-                   "with " + number(voters(configuration)) +
-                       " voters the last entries may not be committed: which ones are is nowhere on disk");
+    return finding(
+        Finding::Severity::info, "uncommitted-tail", "raft log",
+        fmt::format("with {} voters the last entries may not be committed: which ones are is nowhere on disk",
+                    voters(configuration)));
 }
 
 LogEnd read_log(const Folder& folder, const LogPlan& plan, const std::function<bool(const LogEntry&)>& f,

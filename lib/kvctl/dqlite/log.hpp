@@ -34,6 +34,8 @@ struct LogPlan {
 };
 [[nodiscard]] LogPlan plan_log(const Folder& folder, LogIndex snapshot);
 
+/// What dqlite says at its start when the plan's segments do not take up where `snapshot` ends; else empty.
+[[nodiscard]] std::string gap_after(const LogPlan& plan, LogIndex snapshot);
 /// What is wrong with the files of a log that begins behind `snapshot`, before any of them is read: missing
 /// segments in dqlite's own words, and entries that its recovery moved away.
 void tell_left_out(const Folder& folder, const LogPlan& plan, LogIndex snapshot, Findings& findings);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/dqlite/log.hpp"
 #include "kvctl/dqlite/mapped.hpp"
@@ -86,8 +87,8 @@ void held_still(const Folder& folder, const F& f) {
         f();
     } catch (const Vanished& v) {
         throw Error(ErrorKind::busy,
-                    folder.path + ": " + v.name +
-                        " was closed or removed while it was read; stop the node and run again");
+                    fmt::format("{}: {} was closed or removed while it was read; stop the node and run again",
+                                folder.path, v.name));
     }
 }
 

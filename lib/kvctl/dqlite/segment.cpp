@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/dqlite/crc.hpp"
 #include "kvctl/dqlite/words.hpp"
 
@@ -73,7 +74,7 @@ bool SegmentReader::next() {
     for (std::size_t h = k_preamble; h < headers; h += k_entry_header) {
         const auto type = little<std::uint8_t>(rest, h + 8);
         const std::size_t length = little<std::uint32_t>(rest, h + 12);
-        if (type < 1 || type > 3) return fail("an entry has the unknown type " + std::to_string(type));
+        if (type < 1 || type > 3) return fail(fmt::format("an entry has the unknown type {}", type));
         if (length > rest.size() - data) return fail("it ends inside an entry", true);
         entries_.push_back(
             {Term(little<std::uint64_t>(rest, h)), static_cast<EntryType>(type), rest.substr(data, length)});

@@ -8,6 +8,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/dqlite/mapped.hpp"
 #include "kvctl/dqlite/words.hpp"
@@ -122,13 +123,13 @@ class Content {
 std::size_t page_size_of(std::uint32_t stored, const std::string& path) {
     const std::size_t n = stored == 1 ? 65536 : stored;
     if (n < 512 || n > 65536 || (n & (n - 1)) != 0)
-        fail(path, "the snapshot gives a page size of " + std::to_string(n));
+        fail(path, fmt::format("the snapshot gives a page size of {}", n));
     return n;
 }
 
 void put(Image& image, std::uint64_t page, std::string_view content, const std::string& path) {
     if (!image.write(page, content))
-        fail(path, "the snapshot has a page " + std::to_string(page) + " that cannot be");
+        fail(path, fmt::format("the snapshot has a page {} that cannot be", page));
 }
 
 // dqlite 1.11 counts the main pages in 32 bits; page 1 knows how many there are.
@@ -188,10 +189,10 @@ SnapshotContent read_snapshot(const Folder& folder, const SnapshotFile& file) {
     SnapshotContent result;
     result.compressed = content.compressed();
     if (const std::uint64_t format = content.word(); format != 1)
-        fail(path, "the snapshot's format is " + std::to_string(format) + ", not 1");
+        fail(path, fmt::format("the snapshot's format is {}, not 1", format));
     const std::uint64_t databases = content.word();
     if (databases > k_most_databases)
-        fail(path, "the snapshot's content is damaged: " + std::to_string(databases) + " databases");
+        fail(path, fmt::format("the snapshot's content is damaged: {} databases", databases));
     for (std::uint64_t i = 0; i < databases; ++i) {
         Image image(content.text());
         const std::uint64_t main_bytes = content.word();
@@ -199,8 +200,8 @@ SnapshotContent read_snapshot(const Folder& folder, const SnapshotFile& file) {
         read_main(content, image, main_bytes, path);
         read_wal(content, image, wal_bytes, path);
         if (image.pages() > 0 && !image.commit())
-            fail(path,
-                 "database " + escape(image.name()) + " in the snapshot lacks pages that its header counts");
+            fail(path, fmt::format("database {} in the snapshot lacks pages that its header counts",
+                                   escape(image.name())));
         result.databases.push_back(std::move(image));
     }
     content.finish();

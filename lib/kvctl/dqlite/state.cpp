@@ -6,6 +6,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/dqlite/command.hpp"
 #include "kvctl/dqlite/log.hpp"
@@ -14,10 +15,6 @@
 
 namespace kvctl::dqlite {
 namespace {
-
-std::string number(std::uint64_t n) {
-    return std::to_string(n);
-}
 
 // Applies commands to databases: pages of a transaction that is not at its end wait.
 class Applier {
@@ -49,8 +46,8 @@ class Applier {
         std::string content;
     };
     [[noreturn]] void fail(const LogEntry& e, const std::string& what) const {
-        throw Error(ErrorKind::damaged, state_.folder.file(std::string(e.file)) + ": entry " +
-                                            number(e.index.value()) + ": " + what);
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: entry {}: {}", state_.folder.file(std::string(e.file)), e.index, what));
     }
     Image& database(std::string_view name) {
         for (Image& d : state_.databases) {
@@ -70,16 +67,16 @@ class Applier {
             // The copy does not live as long: behind what waits to be written already.
             Image& image = database(p.database);
             image.flush();
-            if (!image.write(p.number, p.content)) fail(e, "a page " + number(p.number) + " that cannot be");
+            if (!image.write(p.number, p.content)) fail(e, fmt::format("a page {} that cannot be", p.number));
         }
         waiting_.clear();
         Image& image = database(f.database);
         for (std::uint32_t i = 0; i < f.pages; ++i) {
             if (!image.put(f.number(i), f.content(i)))
-                fail(e, "a page " + number(f.number(i)) + " that cannot be");
+                fail(e, fmt::format("a page {} that cannot be", f.number(i)));
         }
         if (!image.commit())
-            fail(e, "database " + escape(image.name()) + " lacks pages that its header counts");
+            fail(e, fmt::format("database {} lacks pages that its header counts", escape(image.name())));
     }
     State& state_;
     std::vector<Page> waiting_;
@@ -104,7 +101,7 @@ void take_snapshot(State& state, const SnapshotFile& s) {
     const Mapped description(state.folder, s.name + ".meta");
     SnapshotMetaResult meta = decode_snapshot_meta(description.bytes());
     if (!meta.meta)
-        throw Error(ErrorKind::damaged, state.folder.file(s.name) + ".meta: " + std::string(meta.fault));
+        throw Error(ErrorKind::damaged, fmt::format("{}.meta: {}", state.folder.file(s.name), meta.fault));
     SnapshotContent content = read_snapshot(state.folder, s);
     state.snapshot = s;
     state.snapshot_compressed = content.compressed;
@@ -131,7 +128,7 @@ void apply_log(State& state, const LogPlan& plan, std::optional<LogIndex> upto) 
                 auto members = decode_configuration(e.data);
                 if (!members) {
                     note(state, Finding::Severity::error, "configuration", std::string(e.file),
-                         "entry " + number(e.index.value()) + ": its configuration cannot be read");
+                         fmt::format("entry {}: its configuration cannot be read", e.index));
                 } else if (e.index >= state.configuration_index) {
                     state.configuration = std::move(*members);
                     state.configuration_index = e.index;
@@ -147,23 +144,15 @@ void apply_log(State& state, const LogPlan& plan, std::optional<LogIndex> upto) 
     if (!end.complete && (!upto || state.applied < *upto)) {
         state.complete = false;
         note(state, Finding::Severity::error, "log-cut", "",
-             "the state is as of entry " + number(state.applied.value()) +
-                 "; what the log holds behind it is not in it");
+             fmt::format("the state is as of entry {}; what the log holds behind it is not in it",
+                         state.applied));
     }
 }
 
 // Whether the log takes up where a snapshot ends; else it says why not.
 std::string why_not(const Folder& folder, const LogPlan& plan, LogIndex snapshot) {
-    if (plan.closed.empty() || plan.first.value() <= snapshot.value() + 1) return {};
-    return "closed segment " + plan.closed.front().name + " is past last snapshot " +
-           (snapshot.value() == 0 ? std::string("(there is none)") : "index " + number(snapshot.value())) +
-           ", as dqlite says at its start in " + folder.path;
-}
-
-std::string way_out() {
-    return "; where other members are whole let this one join anew with an empty directory, else 'kvctl "
-           "raft' lists "
-           "what can be read of the log and 'kvctl import --salvage' takes the rows in it";
+    const std::string gap = gap_after(plan, snapshot);
+    return gap.empty() ? gap : gap + " in " + folder.path;
 }
 
 State attempt_on(const Folder& folder, std::optional<LogIndex> upto) {
@@ -192,8 +181,9 @@ State attempt_on(const Folder& folder, std::optional<LogIndex> upto) {
             if (!first_fault.empty()) {
                 const SnapshotFile& newest = candidates.front();
                 note(state, Finding::Severity::error, "snapshot", newest.name,
-                     first_fault + "; the older " + s.name + " and the log give everything: move " +
-                         newest.name + " and " + newest.name + ".meta out of the folder, and dqlite starts");
+                     fmt::format("{0}; the older {1} and the log give everything: move {2} and {2}.meta out "
+                                 "of the folder, and dqlite starts",
+                                 first_fault, s.name, newest.name));
             }
             tell_left_out(state.folder, plan, s.index, state.findings);
             apply_log(state, plan, upto);
@@ -205,9 +195,13 @@ State attempt_on(const Folder& folder, std::optional<LogIndex> upto) {
         return state;  // before the oldest
     const LogPlan plan = plan_log(state.folder, LogIndex(0));
     const std::string fault = why_not(state.folder, plan, LogIndex(0));
-    if (!first_fault.empty() || !fault.empty())
+    if (!first_fault.empty() || !fault.empty()) {
         throw Error(ErrorKind::damaged,
-                    folder.path + ": " + (first_fault.empty() ? fault : first_fault) + way_out());
+                    fmt::format("{}: {}; where other members are whole let this one join anew with an empty "
+                                "directory, else 'kvctl raft' lists what can be read of the log and 'kvctl "
+                                "import --salvage' takes the rows in it",
+                                folder.path, first_fault.empty() ? fault : first_fault));
+    }
     tell_left_out(state.folder, plan, LogIndex(0), state.findings);
     apply_log(state, plan, upto);
     return state;
@@ -236,17 +230,21 @@ State read_state(const std::string& path, std::optional<LogIndex> upto) {
                 const bool before = !snapshots.empty() && *upto < snapshots.back().index;
                 throw Error(
                     ErrorKind::refused,
-                    path + ": raft index " + number(upto->value()) + " cannot be had: " +
-                        (before ? "the oldest snapshot is of index " + number(snapshots.back().index.value())
-                                : "the last entry that can be read is " + number(state.last_index.value())));
+                    before
+                        ? fmt::format("{}: raft index {} cannot be had: the oldest snapshot is of index {}",
+                                      path, *upto, snapshots.back().index)
+                        : fmt::format(
+                              "{}: raft index {} cannot be had: the last entry that can be read is {}", path,
+                              *upto, state.last_index));
             }
             return state;
         } catch (const Vanished& v) {
             check_interrupt();
             if (i == k_attempts)
                 throw Error(ErrorKind::busy,
-                            path + ": " + v.name + " was removed while it was read, as files were in " +
-                                number(k_attempts) + " attempts; try again when the node has less to do");
+                            fmt::format("{}: {} was removed while it was read, as files were in {} attempts; "
+                                        "try again when the node has less to do",
+                                        path, v.name, k_attempts));
         }
     }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/kube/decode.hpp"
 #include "kvctl/kube/resource.hpp"
 
@@ -26,7 +27,7 @@ void Audit::note(FindingLog& log, Severity severity, const char* code, std::stri
     Finding f;
     f.severity = severity;
     f.code = code;
-    f.where = "revision " + std::to_string(revision) + ", " + escape(key);
+    f.where = fmt::format("revision {}, {}", revision, escape(key));
     f.what = std::move(what);
     f.revision = revision;
     log.add(std::move(f));
@@ -68,8 +69,8 @@ void Audit::look(const mvcc::Record& record, std::uint32_t key) {
     KeyPath told;
     if (!parse_key(record.key, object_.name_space, object_.name, told)) {
         note(Severity::error, "kube-other-name", record,
-             "the object in it says that it is another one: its " +
-                 std::string(path.name != object_.name ? "name" : "namespace") + " is not that of the key");
+             fmt::format("the object in it says that it is another one: its {} is not that of the key",
+                         path.name != object_.name ? "name" : "namespace"));
     }
     if (path.resource != "secrets" || !path.group.empty()) return;
     if (plain_.size() < k_most_plain) {
@@ -124,9 +125,9 @@ Findings Audit::take() {
         // A Lease stays when its holder is gone for good; an Event does not.
         note(log, m.lease ? Severity::info : Severity::warning,
              m.lease ? "kube-stale-lease" : "kube-overdue-event", keys_.key(key), m.revision,
-             std::string(m.lease ? "the Lease was due for renewal" : "the Event's time to live was over") +
-                 " at " + format_time(Time(m.expires)) + ", and the newest time in the store is " +
-                 format_time(Time(now)));
+             fmt::format("{} at {}, and the newest time in the store is {}",
+                         m.lease ? "the Lease was due for renewal" : "the Event's time to live was over",
+                         format_time(Time(m.expires)), format_time(Time(now))));
     }
     return log.take();
 }

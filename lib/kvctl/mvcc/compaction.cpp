@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/mvcc/chain.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 
@@ -55,7 +56,7 @@ MainRevision effective_target(const CompactionInput& input, MainRevision at) noe
 
 CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& input, MainRevision at) {
     if (at > input.current) {
-        throw future_revision("revision " + std::to_string(at.value()), input.current);
+        throw future_revision(fmt::format("revision {}", at), input.current);
     }
     CompactionPlan plan;
     plan.rules = index.rules();

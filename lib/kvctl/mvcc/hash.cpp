@@ -4,6 +4,7 @@
 
 #include "kvctl/base/crc32c.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::mvcc {
@@ -14,16 +15,15 @@ KvHash::KvHash(const Request& request)
       boundary_(std::max(request.compacted, request.as_if_compacted.value_or(MainRevision(-1)))),
       index_needed_(boundary_.value() >= 0 || request.per_key),
       index_(request.rules) {
-    const auto text = [](MainRevision r) { return "revision " + std::to_string(r.value()); };
     if (request.as_if_compacted && *request.as_if_compacted > request.current) {
-        throw future_revision(text(*request.as_if_compacted), request.current);
+        throw future_revision(fmt::format("revision {}", *request.as_if_compacted), request.current);
     }
     const bool too_old = request.rules.hash_at_compact_rev ? request.at < boundary_ : request.at <= boundary_;
     if (request.at.value() > 0 && too_old) {
-        throw compacted_revision(text(request.at), boundary_);
+        throw compacted_revision(fmt::format("revision {}", request.at), boundary_);
     }
     if (request.at > request.current) {
-        throw future_revision(text(request.at), request.current);
+        throw future_revision(fmt::format("revision {}", request.at), request.current);
     }
     restart();
 }

@@ -1,16 +1,20 @@
 #include "kvctl/mvcc/refusals.hpp"
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl::mvcc {
 
 Error future_revision(const std::string& asked, MainRevision current) {
     return {ErrorKind::future_revision,
-            asked + ": required revision is a future revision; the store's current revision is " +
-                std::to_string(current.value()) + " (a raft index or a key's version is another number)"};
+            fmt::format("{}: required revision is a future revision; the store's current revision is {} (a "
+                        "raft index or a key's version is another number)",
+                        asked, current)};
 }
 
 Error compacted_revision(const std::string& asked, MainRevision compacted) {
-    return {ErrorKind::compacted, asked + ": required revision has been compacted; the compact revision is " +
-                                      std::to_string(compacted.value())};
+    return {ErrorKind::compacted,
+            fmt::format("{}: required revision has been compacted; the compact revision is {}", asked,
+                        compacted)};
 }
 
 Finding lost_live_finding(Revision revision) {
@@ -21,14 +25,14 @@ Finding lost_live_finding(Revision revision) {
 }
 
 Error lost_live_error(const std::string& path, Revision revision, MainRevision at) {
-    return {ErrorKind::refused, path + ": etcd's keep-at-rev rule would delete the live " +
-                                    revision_text(revision) + " in the compaction to revision " +
-                                    std::to_string(at.value()) +
-                                    "; --tombstones classic compacts without losing it"};
+    return {ErrorKind::refused,
+            fmt::format("{}: etcd's keep-at-rev rule would delete the live {} in the compaction to revision "
+                        "{}; --tombstones classic compacts without losing it",
+                        path, revision_text(revision), at)};
 }
 
 std::string revision_text(Revision revision) {
-    return "revision " + std::to_string(revision.main) + "." + std::to_string(revision.sub);
+    return fmt::format("revision {}.{}", revision.main, revision.sub);
 }
 
 }  // namespace kvctl::mvcc

@@ -2,17 +2,13 @@
 
 #include <algorithm>
 
+#include "kvctl/base/format.hpp"
+#include "kvctl/mvcc/refusals.hpp"
+
 namespace kvctl::mvcc {
 namespace {
 
 using Severity = Finding::Severity;
-
-std::string text(std::int64_t n) {
-    return std::to_string(n);
-}
-std::string text(Revision r) {
-    return text(r.main) + "." + text(r.sub);
-}
 
 }  // namespace
 
@@ -25,7 +21,7 @@ RevisionAudit::RevisionAudit(MainRevision finished, std::optional<MainRevision> 
       findings_(findings) {}
 
 void RevisionAudit::note(Severity severity, const char* code, Revision at, std::string what) {
-    findings_.add({severity, code, "revision " + text(at), std::move(what), at.main});
+    findings_.add({severity, code, revision_text(at), std::move(what), at.main});
 }
 
 void RevisionAudit::forget(std::string_view key, std::optional<Revision> at) {
@@ -53,7 +49,7 @@ void RevisionAudit::check_gap(Revision at) {
     }
     if (at.main - 1 > before.main) {
         note(Severity::info, "revision-gap", at,
-             "nothing is stored of revisions " + text(before.main + 1) + " to " + text(at.main - 1));
+             fmt::format("nothing is stored of revisions {} to {}", before.main + 1, at.main - 1));
     }
     const std::uint64_t expected =
         !first && at.main == before.main ? static_cast<std::uint64_t>(before.sub) + 1 : 0;
@@ -65,8 +61,8 @@ void RevisionAudit::check_gap(Revision at) {
 void RevisionAudit::check_superseded(const Key& key, Revision by) {
     if (pending_ || by.main > finished_.value()) return;
     note(Severity::warning, "uncompacted-row", key.last,
-         "the compaction at " + text(finished_.value()) + " should have removed it: revision " + text(by) +
-             " of its key is newer");
+         fmt::format("the compaction at {} should have removed it: {} of its key is newer", finished_,
+                     revision_text(by)));
 }
 
 void RevisionAudit::check_tombstone(const AuditRow& row, Key& key) {
@@ -78,12 +74,12 @@ void RevisionAudit::check_tombstone(const AuditRow& row, Key& key) {
     const bool may_be_cut = !complete_ || row.revision.main <= settled_.value();
     if (key.life == Life::dead || (key.life == Life::unseen && !may_be_cut)) {
         note(Severity::error, "tombstone-without-put", row.revision,
-             key.life == Life::dead ? "its key was deleted already at revision " + text(key.last)
+             key.life == Life::dead ? "its key was deleted already at " + revision_text(key.last)
                                     : "nothing is stored of its key before it, and no compaction took it");
     }
     if (!pending_ && row.revision.main < finished_.value()) {
         note(Severity::warning, "uncompacted-row", row.revision,
-             "the compaction at " + text(finished_.value()) + " should have removed this tombstone");
+             fmt::format("the compaction at {} should have removed this tombstone", finished_));
     }
     key.life = Life::dead;
     key.at_risk = false;
@@ -100,25 +96,26 @@ void RevisionAudit::check_put(const AuditRow& row, Key& key) {
     if (bumped || key.life == Life::unknown) {
         // nothing to hold it against
     } else if (row.version < 1) {
-        version = "its version is " + text(row.version) + "; the first is 1";
+        version = fmt::format("its version is {}; the first is 1", row.version);
     } else if (key.life == Life::live) {
         if (row.version - 1 != key.version) {
-            version = "its version is " + text(row.version) + " where version " + text(key.version) +
-                      " at revision " + text(key.last) + " came before it";
+            version = fmt::format("its version is {} where version {} at {} came before it", row.version,
+                                  key.version, revision_text(key.last));
         } else if (row.create_revision != key.create_revision) {
-            created = "its create revision is " + text(row.create_revision) + ", that of revision " +
-                      text(key.last) + " before it " + text(key.create_revision);
+            created = fmt::format("its create revision is {}, that of {} before it {}", row.create_revision,
+                                  revision_text(key.last), key.create_revision);
         }
     } else if (key.life == Life::dead && row.version != 1) {
-        version = "its version is " + text(row.version) + " although its key was deleted at revision " +
-                  text(key.last);
+        version = fmt::format("its version is {} although its key was deleted at {}", row.version,
+                              revision_text(key.last));
     } else if (row.version == 1 && row.create_revision != main) {
-        created = "its create revision is " + text(row.create_revision) + " although it creates the key";
+        created = fmt::format("its create revision is {} although it creates the key", row.create_revision);
     } else if (row.version > 1 && (row.create_revision < 1 || row.create_revision > main)) {
-        created = "its create revision is " + text(row.create_revision) + " although it only changes the key";
+        created =
+            fmt::format("its create revision is {} although it only changes the key", row.create_revision);
     } else if (row.version > 1 && complete_ && main > settled_.value()) {
         note(Severity::error, "missing-predecessor", row.revision,
-             "version " + text(row.version - 1) + " of its key is not stored, and no compaction took it");
+             fmt::format("version {} of its key is not stored, and no compaction took it", row.version - 1));
     }
     if (!version.empty()) note(Severity::error, "version-break", row.revision, version);
     if (!created.empty()) note(Severity::error, "create-revision", row.revision, created);
@@ -177,9 +174,10 @@ void RevisionAudit::finish() {
     for (const Revision r : at_risk_) {
         if (r.main <= finished_.value()) continue;
         note(own_rule ? Severity::error : Severity::warning, "lost-live-revision", r,
-             "its request deletes and puts the key: a compaction at exactly " + text(r.main) +
-                 " by etcd 3.4.34, 3.5.16, 3.6 or newer would lose this live revision; compact with "
-                 "--tombstones classic, or at another revision");
+             fmt::format("its request deletes and puts the key: a compaction at exactly {} by etcd 3.4.34, "
+                         "3.5.16, 3.6 or newer would lose this live revision; compact with --tombstones "
+                         "classic, or at another revision",
+                         r.main));
     }
     at_risk_.clear();
 }

@@ -5,6 +5,7 @@
 #include <compare>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::mvcc {
 namespace {
@@ -18,10 +19,10 @@ struct Release {
 };
 
 Release parse_release(std::string_view text) {
-    const std::string given(text);
+    const std::string_view given = text;
     const auto bad = [&] {
         return Error(ErrorKind::usage,
-                     "'" + given + "' is not an etcd version; expected X.Y.Z, such as 3.5.16");
+                     fmt::format("'{}' is not an etcd version; expected X.Y.Z, such as 3.5.16", given));
     };
     if (text.starts_with('v')) text.remove_prefix(1);
     Release r;
@@ -73,7 +74,7 @@ CompactionRules rules_of_etcd_version(std::string_view version) {
     const Release r = parse_release(version);
     if (r.major < 3) {
         throw Error(ErrorKind::usage,
-                    "etcd " + std::string(version) + " has no multi-version store; 3.0.0 is the first");
+                    fmt::format("etcd {} has no multi-version store; 3.0.0 is the first", version));
     }
     const bool keep = has_change(r, 34, 16);
     return {keep ? CompactionRules::Tombstones::keep_at_rev : CompactionRules::Tombstones::classic,

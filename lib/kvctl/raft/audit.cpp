@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl::raft {
 namespace {
 
@@ -10,17 +12,10 @@ using Severity = Finding::Severity;
 // A heap address as 64-bit Go programs have them; no log ever had that many entries.
 constexpr std::uint64_t k_address_like = std::uint64_t{1} << 38;
 
-std::string text(LogIndex i) {
-    return std::to_string(i.value());
-}
-std::string text(Term t) {
-    return std::to_string(t.value());
-}
-
 }  // namespace
 
 void Audit::add(const EntryFacts& entry) {
-    const auto where = [&] { return "index " + text(entry.index); };  // only a fault pays for it
+    const auto where = [&] { return fmt::format("index {}", entry.index); };  // only a fault pays for it
     if (entry.request == RequestKind::undecodable) {
         findings_.add({Severity::error, "undecodable-entry", where(), "the entry's data does not decode"});
     } else if (entry.request == RequestKind::unknown) {
@@ -31,11 +26,11 @@ void Audit::add(const EntryFacts& entry) {
         options_.text_only && (entry.index.value() >= k_address_like || entry.term.value() >= k_address_like);
     if (address_like || entry.index.value() == 0 || entry.term.value() == 0) {
         ++implausible_;
-        findings_.add({Severity::error, "implausible-position", where(),
-                       address_like
-                           ? "index and term look like memory addresses; dump the log with --raw instead"
-                           : "term " + text(entry.term) + " at index " + text(entry.index) +
-                                 ": a real entry has neither 0"});
+        findings_.add(
+            {Severity::error, "implausible-position", where(),
+             address_like
+                 ? "index and term look like memory addresses; dump the log with --raw instead"
+                 : fmt::format("term {} at index {}: a real entry has neither 0", entry.term, entry.index)});
     }
     if (!last_ && implausible_ == 0) {
         const LogIndex snapshot = options_.snapshot.index;
@@ -43,30 +38,30 @@ void Audit::add(const EntryFacts& entry) {
             entry.index.value() - snapshot.value() > 1) {
             findings_.add(
                 {Severity::error, "gap-after-snapshot", where(),
-                 "the first entry is " + text(entry.index) + ", but the snapshot is at " + text(snapshot)});
+                 fmt::format("the first entry is {}, but the snapshot is at {}", entry.index, snapshot)});
         }
         if (options_.snapshot_stored && entry.index <= snapshot) {
             findings_.add({Severity::error, "entry-below-snapshot", where(),
-                           "the snapshot at " + text(snapshot) + " stands for this entry already"});
+                           fmt::format("the snapshot at {} stands for this entry already", snapshot)});
         }
         if (options_.snapshot.term && entry.index > snapshot && entry.term < *options_.snapshot.term) {
-            findings_.add({Severity::error, "term-falls", where(),
-                           "term " + text(entry.term) + " behind the snapshot's term " +
-                               text(*options_.snapshot.term)});
+            findings_.add(
+                {Severity::error, "term-falls", where(),
+                 fmt::format("term {} behind the snapshot's term {}", entry.term, *options_.snapshot.term)});
         }
     }
     if (last_ && implausible_ == 0) {
         if (entry.index <= last_->index) {
-            findings_.add(
-                {Severity::error, "index-step-back", where(), "comes behind index " + text(last_->index)});
+            findings_.add({Severity::error, "index-step-back", where(),
+                           fmt::format("comes behind index {}", last_->index)});
         } else if (!options_.filtered && entry.index.value() - last_->index.value() > 1) {
             findings_.add({Severity::error, "index-gap", where(),
-                           "entries " + std::to_string(last_->index.value() + 1) + " to " +
-                               std::to_string(entry.index.value() - 1) + " are missing"});
+                           fmt::format("entries {} to {} are missing", last_->index.value() + 1,
+                                       entry.index.value() - 1)});
         }
         if (entry.term < last_->term) {
             findings_.add({Severity::error, "term-falls", where(),
-                           "term " + text(entry.term) + " behind term " + text(last_->term)});
+                           fmt::format("term {} behind term {}", entry.term, last_->term)});
         }
     }
     last_ = SnapshotMeta{entry.index, entry.term};
@@ -79,32 +74,30 @@ Findings Audit::finish() {
         const HardState& hard = *options_.hard_state;
         if (known_end && hard.commit > last) {
             findings_.add({Severity::error, "commit-above-last-index", "hard state",
-                           "commit " + text(hard.commit) + " is above the last index " + text(last)});
+                           fmt::format("commit {} is above the last index {}", hard.commit, last)});
         }
         if (known_end && last_ && hard.term < last_->term) {
-            findings_.add(
-                {Severity::error, "hard-state-term-below-last", "hard state",
-                 "term " + text(hard.term) + " is below the last entry's term " + text(last_->term)});
+            findings_.add({Severity::error, "hard-state-term-below-last", "hard state",
+                           fmt::format("term {} is below the last entry's term {}", hard.term, last_->term)});
         }
         if (options_.expect_snapshot_record && !options_.snapshot_stored) {
             findings_.add({Severity::error, "no-snapshot-record", "hard state",
-                           "no snapshot record at or below commit " + text(hard.commit)});
+                           fmt::format("no snapshot record at or below commit {}", hard.commit)});
         }
     }
     if (options_.consistent_index && known_end && *options_.consistent_index > last) {
         findings_.add({Severity::error, "consistent-index-above-last-index", "store",
-                       "the store's consistent index " + text(*options_.consistent_index) +
-                           " is above the log's last index " + text(last)});
+                       fmt::format("the store's consistent index {} is above the log's last index {}",
+                                   *options_.consistent_index, last)});
     }
     if (options_.snapshot_stored && known_end && last_ && options_.snapshot.index > last) {
-        findings_.add(
-            {Severity::error, "snapshot-above-last-index", "snapshot",
-             "snapshot " + text(options_.snapshot.index) + " is above the last index " + text(last)});
+        findings_.add({Severity::error, "snapshot-above-last-index", "snapshot",
+                       fmt::format("snapshot {} is above the last index {}", options_.snapshot.index, last)});
     }
     if (options_.newest_snapshot && known_end && options_.newest_snapshot->index > last) {
         findings_.add(
             {Severity::error, "snapshot-above-last-index", "newest snapshot",
-             "snapshot " + text(options_.newest_snapshot->index) + " is above the last index " + text(last)});
+             fmt::format("snapshot {} is above the last index {}", options_.newest_snapshot->index, last)});
     }
     return findings_.take();
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::raft {
 
@@ -43,18 +44,19 @@ std::int64_t Belonging::missing_before(LogIndex index) const noexcept {
 
 std::optional<std::string> Belonging::fault() const {
     if (log_.cluster_id && store_.cluster_id && *log_.cluster_id != *store_.cluster_id) {
-        return "is the log of cluster " + hex(*log_.cluster_id) + ", the store is of cluster " +
-               hex(*store_.cluster_id);
+        return fmt::format("is the log of cluster {}, the store is of cluster {}", hex(*log_.cluster_id),
+                           hex(*store_.cluster_id));
     }
     if (log_.member_id && !store_.members.empty() && !store_.members.contains(*log_.member_id) && !joins_) {
-        return "is the log of member " + hex(*log_.member_id) + ", which is none of the store's members";
+        return fmt::format("is the log of member {}, which is none of the store's members",
+                           hex(*log_.member_id));
     }
     const std::int64_t writes = writes_ + missing_before(LogIndex{store_.applied.value() + 1});
     if (whole_ && store_.current.value() > 1 + writes) {
-        return "has " + std::to_string(writes) + (writes == 1 ? " request" : " requests") +
-               " up to the store's consistent index " + std::to_string(store_.applied.value()) +
-               " that can have made a revision, but the store is at revision " +
-               std::to_string(store_.current.value());
+        return fmt::format(
+            "has {} {} up to the store's consistent index {} that can have made a revision, but the store is "
+            "at revision {}",
+            writes, writes == 1 ? "request" : "requests", store_.applied, store_.current);
     }
     return std::nullopt;
 }

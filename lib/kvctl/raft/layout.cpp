@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::raft {
 namespace {
@@ -79,21 +80,22 @@ CompactedLayout compact_layout(Dummy snapshot, const std::vector<EntryFacts>& en
 }
 
 CompactVerdict check_compaction(LogIndex at, LogIndex snapshot, LogIndex last, const Marks& marks) {
-    const auto text = [](LogIndex i) { return std::to_string(i.value()); };
     if (at <= snapshot) return CompactVerdict::already_compacted;
     if (at > last) {
-        throw Error(ErrorKind::refused, "raft index " + text(at) + " is above the log's last index " +
-                                            text(last) + " (a raft index is not a revision)");
+        throw Error(
+            ErrorKind::refused,
+            fmt::format("raft index {} is above the log's last index {} (a raft index is not a revision)", at,
+                        last));
     }
     if (marks.applied && at > *marks.applied) {
-        throw Error(ErrorKind::refused, "raft index " + text(at) + " is above the store's consistent index " +
-                                            text(*marks.applied) +
-                                            ": entries not yet applied must stay in the log");
+        throw Error(ErrorKind::refused, fmt::format("raft index {} is above the store's consistent index {}: "
+                                                    "entries not yet applied must stay in the log",
+                                                    at, *marks.applied));
     }
     if (!marks.applied && marks.commit && at > *marks.commit) {
-        throw Error(ErrorKind::refused, "raft index " + text(at) +
-                                            " is above the hard state's commit index " + text(*marks.commit) +
-                                            ": entries not yet applied must stay in the log");
+        throw Error(ErrorKind::refused, fmt::format("raft index {} is above the hard state's commit index "
+                                                    "{}: entries not yet applied must stay in the log",
+                                                    at, *marks.commit));
     }
     return CompactVerdict::would_compact;
 }

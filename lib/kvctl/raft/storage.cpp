@@ -3,17 +3,18 @@
 #include <string>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::raft {
 namespace {
 
 [[noreturn]] void refuse(const std::string& what, const MemoryStorage& log) {
-    const std::string last = std::to_string(log.last_index().value());
     throw Error(ErrorKind::refused,
-                "raft log: " + what + " is outside the log, " +
-                    (log.all().empty()
-                         ? "which is empty behind index " + last
-                         : "whose entries are " + std::to_string(log.first_index().value()) + " to " + last));
+                log.all().empty()
+                    ? fmt::format("raft log: {} is outside the log, which is empty behind index {}", what,
+                                  log.last_index())
+                    : fmt::format("raft log: {} is outside the log, whose entries are {} to {}", what,
+                                  log.first_index(), log.last_index()));
 }
 
 }  // namespace
@@ -43,10 +44,10 @@ MemoryStorage::TermAnswer MemoryStorage::term(LogIndex index) const noexcept {
 MemoryStorage::EntriesAnswer MemoryStorage::entries(LogIndex lo, LogIndex hi, std::uint64_t max_size) const {
     if (lo <= dummy_.index) return {StorageStatus::compacted, {}};
     if (hi > last_index() && hi.value() - last_index().value() > 1) {
-        refuse("the range end " + std::to_string(hi.value()), *this);
+        refuse(fmt::format("the range end {}", hi), *this);
     }
     if (entries_.empty()) return {StorageStatus::unavailable, {}};
-    if (lo > hi) refuse("the range start " + std::to_string(lo.value()), *this);
+    if (lo > hi) refuse(fmt::format("the range start {}", lo), *this);
     EntriesAnswer answer;
     std::uint64_t size = 0;
     for (std::uint64_t i = lo.value(); i < hi.value(); ++i) {
@@ -63,9 +64,7 @@ void MemoryStorage::append(const std::vector<EntryView>& entries) {
     if (entries.empty()) return;
     for (std::size_t i = 1; i < entries.size(); ++i) {
         if (entries[i].index.value() != entries[0].index.value() + i || entries[i].index.value() == 0) {
-            refuse("an entry " + std::to_string(entries[i].index.value()) + " behind entry " +
-                       std::to_string(entries[i - 1].index.value()),
-                   *this);
+            refuse(fmt::format("an entry {} behind entry {}", entries[i].index, entries[i - 1].index), *this);
         }
     }
     if (entries.back().index < first_index()) return;
@@ -74,14 +73,14 @@ void MemoryStorage::append(const std::vector<EntryView>& entries) {
         skip = static_cast<std::size_t>(first_index().value() - entries.front().index.value());
     }
     const std::uint64_t at = entries[skip].index.value() - first_index().value();
-    if (at > entries_.size()) refuse("an append at " + std::to_string(entries[skip].index.value()), *this);
+    if (at > entries_.size()) refuse(fmt::format("an append at {}", entries[skip].index), *this);
     entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(at), entries_.end());
     for (std::size_t i = skip; i < entries.size(); ++i) entries_.emplace_back(entries[i]);
 }
 
 StorageStatus MemoryStorage::compact(LogIndex index) {
     if (index <= dummy_.index) return StorageStatus::compacted;
-    if (index > last_index()) refuse("compact index " + std::to_string(index.value()), *this);
+    if (index > last_index()) refuse(fmt::format("compact index {}", index), *this);
     const auto n = static_cast<std::ptrdiff_t>(index.value() - dummy_.index.value());
     dummy_ = {index, entries_[static_cast<std::size_t>(n - 1)].term};
     entries_.erase(entries_.begin(), entries_.begin() + n);
@@ -92,7 +91,7 @@ StorageStatus MemoryStorage::create_snapshot(LogIndex index, const std::optional
                                              std::string_view data) {
     if (index <= snapshot_.meta.index) return StorageStatus::snapshot_out_of_date;
     const TermAnswer answer = term(index);
-    if (answer.status != StorageStatus::ok) refuse("snapshot index " + std::to_string(index.value()), *this);
+    if (answer.status != StorageStatus::ok) refuse(fmt::format("snapshot index {}", index), *this);
     snapshot_.meta = {index, answer.term};
     if (conf_state) snapshot_.conf_state = *conf_state;
     snapshot_.data = data;

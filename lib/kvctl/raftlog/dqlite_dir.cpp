@@ -4,6 +4,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/dqlite/command.hpp"
 #include "kvctl/dqlite/log.hpp"
 #include "kvctl/dqlite/mapped.hpp"
@@ -51,8 +52,9 @@ class DqliteDir final : public Source {
                 folder_, plan_, [&](const dqlite::LogEntry& e) { return hand_out(e, f); }, findings_);
         } catch (const dqlite::Vanished& v) {
             look();  // for whoever tries again
-            throw Error(ErrorKind::busy, header_.path + ": " + v.name +
-                                             " was removed while it was read: a node runs on it; try again");
+            throw Error(ErrorKind::busy,
+                        fmt::format("{}: {} was removed while it was read: a node runs on it; try again",
+                                    header_.path, v.name));
         }
         if (dqlite::voters(configuration_) > 1) findings_.push_back(dqlite::uncommitted_tail(configuration_));
         tell_members();
@@ -84,13 +86,11 @@ class DqliteDir final : public Source {
         header_.about.clear();
         for (const dqlite::Member& m : configuration_) {
             header_.about.push_back({Finding::Severity::info, "member", std::to_string(m.id),
-                                     escape(m.address) + ", " + std::string(name_of(m.role))});
+                                     fmt::format("{}, {}", escape(m.address), name_of(m.role))});
         }
         for (const dqlite::SnapshotFile& s : folder_.snapshots) {
             header_.about.push_back({Finding::Severity::info, "snapshot", s.name,
-                                     "index " + std::to_string(s.index.value()) + " of term " +
-                                         std::to_string(s.term.value()) + ", " + std::to_string(s.bytes) +
-                                         " bytes"});
+                                     fmt::format("index {} of term {}, {} bytes", s.index, s.term, s.bytes)});
         }
     }
     bool hand_out(const dqlite::LogEntry& e, const std::function<bool(const Item&)>& f) {
@@ -110,9 +110,10 @@ class DqliteDir final : public Source {
                 item.facts.request = RequestKind::configuration;
                 if (const auto members = dqlite::decode_configuration(e.data)) {
                     configuration_ = *members;
-                    for (const dqlite::Member& m : *members)
-                        text += (text.empty() ? "" : ", ") + std::to_string(m.id) + " " + escape(m.address) +
-                                " " + std::string(name_of(m.role));
+                    for (const dqlite::Member& m : *members) {
+                        text += fmt::format("{}{} {} {}", text.empty() ? "" : ", ", m.id, escape(m.address),
+                                            name_of(m.role));
+                    }
                 }
                 break;
             case dqlite::EntryType::command: {

@@ -7,6 +7,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/finding.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raftlog/dump_lex.hpp"
 #include "kvctl/raftlog/dump_text.hpp"
@@ -100,11 +101,11 @@ class DumpRaw final : public Source {
             if (ended_ || line.empty() || take(line, resolver)) continue;
             if (is_foreign_line(line)) {
                 findings_.add({Severity::info, "foreign-line",
-                               path + ", line " + std::to_string(lines_.line_number()),
+                               fmt::format("{}, line {}", path, lines_.line_number()),
                                "a line that is not the dump's is passed over"});
             } else {
                 findings_.add({Severity::error, "undecodable-line",
-                               path + ", line " + std::to_string(lines_.line_number()),
+                               fmt::format("{}, line {}", path, lines_.line_number()),
                                "the line is no record of a raw dump"});
             }
         }

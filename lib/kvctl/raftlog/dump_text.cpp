@@ -5,6 +5,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/finding.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raftlog/dump_lex.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
@@ -109,19 +110,19 @@ class DumpText final : public Source {
             }
             if (pass_over(line, lines_.line_number() + preamble_lines_, findings_)) continue;
             findings_.add({Severity::error, "undecodable-line",
-                           header_.path + ", line " + std::to_string(lines_.line_number() + preamble_lines_),
+                           fmt::format("{}, line {}", header_.path, lines_.line_number() + preamble_lines_),
                            "the line is no entry"});
         }
         if (trailer_seen && trailer_.present && trailer_.count != count) {
-            findings_.add({Severity::error, "count-mismatch", header_.path,
-                           "the dump says it has " + std::to_string(trailer_.count) + " entries, and " +
-                               std::to_string(count) + " are there"});
+            findings_.add(
+                {Severity::error, "count-mismatch", header_.path,
+                 fmt::format("the dump says it has {} entries, and {} are there", trailer_.count, count)});
         }
         if (!trailer_.present && last_index_ && last < *last_index_) {
-            findings_.add({Severity::warning, "torn-tail", header_.path,
-                           "the dump ends at index " + std::to_string(last) +
-                               " and without its last line; it began as one up to " +
-                               std::to_string(*last_index_)});
+            findings_.add(
+                {Severity::warning, "torn-tail", header_.path,
+                 fmt::format("the dump ends at index {} and without its last line; it began as one up to {}",
+                             last, *last_index_)});
         }
     }
 
@@ -144,14 +145,14 @@ class DumpText final : public Source {
     // Whether a line is none of the dump's.
     bool pass_over(std::string_view line, std::uint64_t number, FindingLog& findings) const {
         if (!is_foreign_line(line)) return false;
-        findings.add({Severity::info, "foreign-line", header_.path + ", line " + std::to_string(number),
+        findings.add({Severity::info, "foreign-line", fmt::format("{}, line {}", header_.path, number),
                       "a line that is not the dump's is passed over"});
         return true;
     }
 
     [[noreturn]] void fail(const std::string& what) const {
         throw Error(ErrorKind::damaged,
-                    header_.path + ": line " + std::to_string(lines_.line_number()) + ": " + what);
+                    fmt::format("{}: line {}: {}", header_.path, lines_.line_number(), what));
     }
 
     void read_preamble() {
@@ -188,7 +189,7 @@ class DumpText final : public Source {
                 continue;
             } else if (!pass_over(line, lines_.line_number(), preamble_findings_)) {
                 preamble_findings_.add({Severity::warning, "unknown-line",
-                                        header_.path + ", line " + std::to_string(lines_.line_number()),
+                                        fmt::format("{}, line {}", header_.path, lines_.line_number()),
                                         "a line of the preamble that this version does not know"});
             }
         }

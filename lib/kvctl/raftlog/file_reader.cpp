@@ -11,6 +11,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/fd.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 
 namespace kvctl::raftlog {
@@ -106,7 +107,7 @@ void FileReader::read(std::uint64_t offset, char* to, std::size_t n) const {
     for (std::size_t done = 0; done < n;) {
         const ::ssize_t got = ::pread(fd_, to + done, n - done, static_cast<::off_t>(offset + done));
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw io_error(path_, "read at offset " + std::to_string(offset + done), errno);
+        if (got < 0) throw io_error(path_, fmt::format("read at offset {}", offset + done), errno);
         if (got == 0) throw Error(ErrorKind::io, path_ + ": became shorter while it was read");
         done += static_cast<std::size_t>(got);
     }
@@ -122,8 +123,8 @@ bool LineReader::next(std::string_view& line) {
         if (hit == nullptr && !at_end) {
             searched = rest_.size();
             if (searched >= k_longest_line) {
-                throw Error(ErrorKind::damaged, file_.path() + ": line " + std::to_string(line_number_ + 1) +
-                                                    " is longer than 256 MiB");
+                throw Error(ErrorKind::damaged, fmt::format("{}: line {} is longer than 256 MiB",
+                                                            file_.path(), line_number_ + 1));
             }
             rest_ = file_.view(rest_offset_, std::max(k_window, 2 * searched));
             continue;

@@ -6,6 +6,7 @@
 
 #include "kvctl/base/base64.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::raftlog {
 namespace {
@@ -37,8 +38,8 @@ void append_utf8(std::string& out, char32_t c) {
 }  // namespace
 
 void JsonScanner::fail_at(const char* where, const std::string& what) const {
-    throw Error(ErrorKind::damaged, path_ + ": line " + std::to_string(line_number_) + ", column " +
-                                        std::to_string(where - begin_ + 1) + ": " + what);
+    throw Error(ErrorKind::damaged,
+                fmt::format("{}: line {}, column {}: {}", path_, line_number_, where - begin_ + 1, what));
 }
 
 void JsonScanner::skip_space() noexcept {
@@ -59,8 +60,8 @@ bool JsonScanner::accept(char c) noexcept {
 
 void JsonScanner::expect(char c) {
     if (accept(c)) return;
-    const std::string quoted = std::string("'") + c + "'";
-    fail(at_ == end_ ? "the line ends where " + quoted + " was expected" : "expected " + quoted);
+    fail(at_ == end_ ? fmt::format("the line ends where '{}' was expected", c)
+                     : fmt::format("expected '{}'", c));
 }
 
 void JsonScanner::expect_end() {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
 #include "kvctl/raftlog/json_scanner.hpp"
@@ -53,7 +54,7 @@ class LineParser {
             return;
         }
         for (const Name name : {k_index, k_term}) {
-            if (!has(name)) json_.fail(start, "an entry without \"" + std::string(k_names[name]) + "\"");
+            if (!has(name)) json_.fail(start, fmt::format("an entry without \"{}\"", k_names[name]));
         }
     }
 

@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl::raftlog {
 namespace {
 
 using Severity = Finding::Severity;
-
-std::string text(LogIndex i) {
-    return std::to_string(i.value());
-}
 
 }  // namespace
 
@@ -24,7 +22,7 @@ Slot::Slot(const raft::EntryView& entry, const Location& at) noexcept
       request_(raft::classify(entry)) {}
 
 std::string place(const std::string& file, std::uint64_t offset) {
-    return file + ", offset " + std::to_string(offset);
+    return fmt::format("{}, offset {}", file, offset);
 }
 
 std::optional<LogIndex> Resolver::last_index() const noexcept {
@@ -35,8 +33,8 @@ void Resolver::entry(const Slot& entry, const std::string& file) {
     if (!slots_.empty() && slots_.back().index() >= entry.index()) {
         if (hard_state_ && entry.index() <= hard_state_->commit) {
             findings_.add({Severity::warning, "overwrites-committed", place(file, entry.at().offset),
-                           "entry " + text(entry.index()) + " is written again although commit " +
-                               text(hard_state_->commit) + " covers it"});
+                           fmt::format("entry {} is written again although commit {} covers it",
+                                       entry.index(), hard_state_->commit)});
         }
         const auto cut = std::lower_bound(slots_.begin(), slots_.end(), entry.index(),
                                           [](const Slot& s, LogIndex i) { return s.index() < i; });
@@ -54,9 +52,9 @@ void Resolver::warn_of_ghosts(LogIndex snapshot, std::uint16_t first_file,
     for (const Slot& s : ghosts_) {
         if (s.index() <= snapshot || s.at().file < first_file) continue;
         findings_.add({Severity::warning, "ghost-entry", place(file(s.at().file), s.at().offset),
-                       "a server that starts from the snapshot at " + text(snapshot) + " brings entry " +
-                           text(s.index()) + " of term " + std::to_string(s.term().value()) +
-                           " back, which a later record had cut off"});
+                       fmt::format("a server that starts from the snapshot at {} brings entry {} of term {} "
+                                   "back, which a later record had cut off",
+                                   snapshot, s.index(), s.term())});
     }
 }
 
@@ -80,9 +78,8 @@ void Resolver::snapshot(const raft::WalSnapshot& snapshot, const Location& at, c
     const Slot* const slot = find(snapshot.meta.index);
     if (slot != nullptr && slot->term() != snapshot.meta.term) {
         findings_.add({Severity::error, "snapshot-term-mismatch", place(file, at.offset),
-                       "the snapshot record at " + text(snapshot.meta.index) + " has term " +
-                           std::to_string(snapshot.meta.term.value()) + ", the entry term " +
-                           std::to_string(slot->term().value())});
+                       fmt::format("the snapshot record at {} has term {}, the entry term {}",
+                                   snapshot.meta.index, snapshot.meta.term, slot->term())});
     }
     snapshots_.push_back(snapshot);
 }

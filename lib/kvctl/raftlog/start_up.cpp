@@ -5,19 +5,17 @@
 #include <filesystem>
 #include <string>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl::raftlog {
 namespace {
 
 using Severity = Finding::Severity;
 
-std::string text(LogIndex i) {
-    return std::to_string(i.value());
-}
-
 std::string told(const Start& start, const char* origin) {
     if (!start.snapshot) return "does not start";
     if (start.snapshot->index == LogIndex{0}) return "begins at index 0";
-    return "loads the snapshot at index " + text(start.snapshot->index) + ", " + origin;
+    return fmt::format("loads the snapshot at index {}, {}", start.snapshot->index, origin);
 }
 
 }  // namespace
@@ -58,15 +56,18 @@ void StartUpAudit::check_received_db(const Start& start, Findings& out) const {
     const std::vector<LogIndex>& received = header_.start_up->received;
     if (std::find(received.begin(), received.end(), index) != received.end()) return;
     const std::string& folder = header_.start_up->folder;
-    std::string what = "the snapshot at index " + text(index) +
-                       " is ahead of the db, whose consistent index is " + text(*applied_) +
-                       ", and its .snap.db is missing: no server starts; ";
+    std::string what = fmt::format(
+        "the snapshot at index {} is ahead of the db, whose consistent index is {}, and its .snap.db is "
+        "missing: no server starts; ",
+        index, *applied_);
     if (header_.snapshot.index <= *applied_) {
-        what += "'kvctl import " + (std::filesystem::path(folder) / "db").native() +
-                " -o NEW' and 'kvctl replay " + header_.path + " NEW' bring everything back";
+        what += fmt::format("'kvctl import {} -o NEW' and 'kvctl replay {} NEW' bring everything back",
+                            (std::filesystem::path(folder) / "db").native(), header_.path);
     } else {
-        what += "the log begins behind index " + text(header_.snapshot.index) +
-                ", so what lies between is in neither: only another member or a backup has it";
+        what += fmt::format(
+            "the log begins behind index {}, so what lies between is in neither: only another member or a "
+            "backup has it",
+            header_.snapshot.index);
     }
     Finding f{Severity::error, "snap-db-missing", folder, std::move(what)};
     if (std::find(out.begin(), out.end(), f) == out.end()) out.push_back(std::move(f));
@@ -79,16 +80,16 @@ Findings StartUpAudit::finish() const {
         const Start& recent = header_.start_up->from_3_7;
         if (old.snapshot != recent.snapshot) {
             out.push_back({Severity::info, "start-up-differs", header_.path,
-                           "a server up to 3.6 " + told(old, "its newest .snap file") + "; 3.7 " +
-                               told(recent, "the newest record in the log")});
+                           fmt::format("a server up to 3.6 {}; 3.7 {}", told(old, "its newest .snap file"),
+                                       told(recent, "the newest record in the log"))});
         }
         if (release_ != Release::from_3_7) {
             if (!old.snapshot) {
                 out.push_back(
                     {Severity::error, "cannot-start", header_.path,
-                     "a server up to 3.6 does not start: " + old.obstacle +
-                         (recent.snapshot ? " (without a usable .snap file it begins at 0); 3.7 would"
-                                          : "")});
+                     fmt::format(
+                         "a server up to 3.6 does not start: {}{}", old.obstacle,
+                         recent.snapshot ? " (without a usable .snap file it begins at 0); 3.7 would" : "")});
             }
             check_received_db(old, out);
         }
@@ -101,10 +102,10 @@ Findings StartUpAudit::finish() const {
         }
     }
     if (first_v2_) {
-        out.push_back({Severity::error, "v2-requests", "index " + text(*first_v2_),
-                       std::to_string(v2_) + (v2_ == 1 ? " request" : " requests") +
-                           " of the old API behind the newest snapshot: etcd 3.7 does not start on them; "
-                           "starting 3.6 once more makes a snapshot behind them"});
+        out.push_back({Severity::error, "v2-requests", fmt::format("index {}", *first_v2_),
+                       fmt::format("{} {} of the old API behind the newest snapshot: etcd 3.7 does not start "
+                                   "on them; starting 3.6 once more makes a snapshot behind them",
+                                   v2_, v2_ == 1 ? "request" : "requests")});
     }
     return out;
 }

@@ -8,6 +8,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/finding.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
 #include "kvctl/sqlite/database.hpp"
@@ -68,14 +69,14 @@ class Table final : public Source {
         const auto index = static_cast<std::uint64_t>(row.integer(0));
         const auto complain = [&](const std::string& what) {
             findings_.add({Severity::error, "bad-raft-row",
-                           header_.path + ", raft_entry " + std::to_string(index), what});
+                           fmt::format("{}, raft_entry {}", header_.path, index), what});
             return false;
         };
         if (row.type(1) != sqlite::Type::integer) return complain("term is no integer");
         if (row.type(2) != sqlite::Type::integer) return complain("type is no integer");
         if (!row.null(3) && row.type(3) != sqlite::Type::blob) return complain("data is no blob");
         const auto type = raft::entry_type(static_cast<std::uint64_t>(row.integer(2)));
-        if (!type) return complain("type " + std::to_string(row.integer(2)) + " is unknown");
+        if (!type) return complain(fmt::format("type {} is unknown", row.integer(2)));
         out.data = row.bytes(3);
         out.data_present = !row.null(3);
         out.facts = {LogIndex{index}, Term{static_cast<std::uint64_t>(row.integer(1))}, *type, {}, {}};
@@ -95,9 +96,10 @@ class Table final : public Source {
             bool generated = false;
             while (columns.step()) generated = generated || columns.integer(6) > 1;
             if (!generated) continue;
-            throw Error(ErrorKind::not_a_store,
-                        header_.path + ": table " + table +
-                            " has a generated column: its values are computed, not stored");
+            throw Error(
+                ErrorKind::not_a_store,
+                fmt::format("{}: table {} has a generated column: its values are computed, not stored",
+                            header_.path, table));
         }
         const auto meta = read_meta();
         const auto value = [&](std::string_view name) {

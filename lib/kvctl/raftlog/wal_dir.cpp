@@ -11,6 +11,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/cores.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/proto.hpp"
 #include "kvctl/raft/request.hpp"
@@ -145,12 +146,12 @@ class WalDir final : public Source {
             record.decodes ? "the record's checksum does not match" : "the record does not decode";
         const bool is_entry = !record.decodes || record.type == static_cast<std::int64_t>(RecordType::entry);
         if (record.entry) {
-            what += ": entry " + std::to_string(record.entry->index().value()) + ", " +
-                    describe(*raft::decode_entry(record.data));
+            what += fmt::format(": entry {}, {}", record.entry->index(),
+                                describe(*raft::decode_entry(record.data)));
             header_.damaged.push_back({where, record.entry->index()});
         } else if (const auto last = resolver.last_index(); is_entry && last) {
             const LogIndex index{last->value() + 1};
-            what += "; it stands where entry " + std::to_string(index.value()) + " would";
+            what += fmt::format("; it stands where entry {} would", index);
             header_.damaged.push_back({where, index});
         }
         findings_.add({Severity::error, record.decodes ? "crc-mismatch" : "undecodable-record", where, what});
@@ -158,20 +159,18 @@ class WalDir final : public Source {
 
     // Type, request and key of an entry, as far as its data still tells.
     static std::string describe(const raft::EntryView& entry) {
-        std::string text(raft::name_of(entry.type));
         const raft::Request request = raft::decode_request(entry);
-        text += ", " + std::string(raft::name_of(request.kind));
+        std::string text = fmt::format("{}, {}", raft::name_of(entry.type), raft::name_of(request.kind));
         std::string_view key;
         if (const auto* put = std::get_if<raft::Put>(&request.body)) key = put->key;
         if (const auto* range = std::get_if<raft::DeleteRange>(&request.body)) key = range->key;
-        return key.empty() ? text : text + " of key " + escape(key);
+        return key.empty() ? text : fmt::format("{} of key {}", text, escape(key));
     }
 
     void begin(std::size_t number, CrcChain& chain) {
         if (number == 0 || segments_[number].sequence == segments_[number - 1].sequence + 1) return;
-        findings_.add(
-            {Severity::error, "missing-segment", segments_[number].path,
-             "the segment before it has sequence " + std::to_string(segments_[number - 1].sequence)});
+        findings_.add({Severity::error, "missing-segment", segments_[number].path,
+                       fmt::format("the segment before it has sequence {}", segments_[number - 1].sequence)});
         chain.lose();
     }
 
@@ -224,7 +223,7 @@ class WalDir final : public Source {
                 break;
             default:
                 findings_.add({Severity::warning, "unknown-record", place(file, at.offset),
-                               "a record of type " + std::to_string(record.type)});
+                               fmt::format("a record of type {}", record.type)});
         }
     }
 
@@ -286,9 +285,9 @@ class WalDir final : public Source {
 
     [[nodiscard]] Start start_from(const raft::SnapshotMeta& snapshot) const {
         if (segment_of(snapshot.index)) return {snapshot, ""};
-        return {std::nullopt, "the log is to be read from index " + std::to_string(snapshot.index.value()) +
-                                  " on, and its oldest segment begins at " +
-                                  std::to_string(segments_.front().first_index)};
+        return {std::nullopt,
+                fmt::format("the log is to be read from index {} on, and its oldest segment begins at {}",
+                            snapshot.index, segments_.front().first_index)};
     }
 
     void note_ghosts(const Resolver& resolver) {

@@ -9,6 +9,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::raftlog {
 namespace {
@@ -116,7 +117,7 @@ raft::CompactedLayout write_compacted(Source& source, LogIndex at, const std::st
             return item.facts.index < at;
         });
         if (!term) {
-            throw Error(ErrorKind::refused, header.path + ": holds no entry " + std::to_string(at.value()));
+            throw Error(ErrorKind::refused, fmt::format("{}: holds no entry {}", header.path, at));
         }
         dummy = {at, term};
     }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/lost_reads.hpp"
 
@@ -55,8 +56,7 @@ void fail(sqlite3* db, const std::string& path, int rc, const char* sql) {
     // The parser also says so where it had no memory for what it had read. No text prepared here is
     // incomplete: a schema's have been parsed once when the store was opened.
     if (extended == SQLITE_ERROR && std::string_view(said) == "incomplete input") throw std::bad_alloc();
-    std::string message = path + ": " + said;
-    message += " (SQLite " + std::to_string(extended) + ")";
+    std::string message = fmt::format("{}: {} (SQLite {})", path, said, extended);
     if ((extended & 0xFF) == SQLITE_BUSY) message += "; a server may still have the file open";
     if (extended == SQLITE_READONLY_ROLLBACK) {
         throw Error(ErrorKind::refused,

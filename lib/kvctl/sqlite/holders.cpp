@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/openers.hpp"
 
 namespace kvctl::sqlite {
@@ -37,7 +38,7 @@ bool is_idle(int fd, const std::string& path) {
 }
 
 std::string command_of(pid_t pid) {
-    std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
+    std::ifstream comm(fmt::format("/proc/{}/comm", pid));
     std::string name;
     std::getline(comm, name);
     return name;
@@ -74,7 +75,7 @@ Holders find_holders(const std::string& path, bool look_at_open) {
 }
 
 std::string how_to_stop(pid_t pid) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/cgroup");
+    std::ifstream file(fmt::format("/proc/{}/cgroup", pid));
     std::ostringstream cgroup;
     cgroup << file.rdbuf();
     return how_to_stop(pid, command_of(pid), cgroup.str());
@@ -94,8 +95,8 @@ std::string how_to_stop(pid_t pid, std::string_view command, std::string_view cg
         if (plain && unit.ends_with(".service") && line.find("/system.slice/") != std::string::npos)
             return "systemctl stop " + unit;
     }
-    return "# stop pid " + std::to_string(pid) + (command.empty() ? "" : " (" + escape(command) + ")") +
-           ", which has the store open";
+    return fmt::format("# stop pid {}{}, which has the store open", pid,
+                       command.empty() ? "" : fmt::format(" ({})", escape(command)));
 }
 
 std::string describe(const std::vector<pid_t>& pids) {
