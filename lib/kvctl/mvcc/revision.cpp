@@ -1,5 +1,7 @@
 #include "kvctl/mvcc/revision.hpp"
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl::mvcc {
 namespace {
 
@@ -18,6 +20,10 @@ std::int64_t get_be64(const char* in) noexcept {
 
 std::ostream& operator<<(std::ostream& out, const Revision& revision) {
     return out << revision.main << '.' << revision.sub;
+}
+
+std::string to_string(const Revision& revision) {
+    return fmt::format("{}.{}", revision.main, revision.sub);
 }
 
 EncodedRevision::EncodedRevision(Revision revision, bool tombstone) noexcept

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <ostream>
+#include <string>
 #include <string_view>
 
 #include "kvctl/base/strong.hpp"
@@ -20,6 +21,7 @@ struct Revision {
 
 /// "7.1", as etcd's own tests print it.
 std::ostream& operator<<(std::ostream& out, const Revision& revision);
+[[nodiscard]] std::string to_string(const Revision& revision);
 
 /// A row key of etcd's bucket "key": BE64(main) '_' BE64(sub), 17 bytes, plus 't' on a tombstone.
 class EncodedRevision {

@@ -13,10 +13,6 @@ std::string revision_text(MainRevision r) {
     return r.value() < 0 ? "never" : std::to_string(r.value());
 }
 
-std::string revision_text(mvcc::Revision r) {
-    return std::to_string(r.main) + "." + std::to_string(r.sub);
-}
-
 bool does_something(const CompactionReport& r) {
     return r.result == "compacted" || r.result == "would-compact" || r.result == "partly";
 }
@@ -201,8 +197,8 @@ void write_list_text(std::ostream& out, const mvcc::TreeIndex& index, const mvcc
     mvcc::RemovedRows(index, plan).for_each([&](const mvcc::RemovedRow& row) {
         if (!out) return;
         const mvcc::KeyId key = index.key_of(row.slot);
-        out << revision_text(index.revision(row.slot)) << '\t' << name_of(row.reason) << '\t'
-            << (row.by ? revision_text(*row.by) : "-") << '\t' << index.bytes_of(row.slot) << '\t'
+        out << index.revision(row.slot) << '\t' << name_of(row.reason) << '\t'
+            << (row.by ? to_string(*row.by) : "-") << '\t' << index.bytes_of(row.slot) << '\t'
             << (key < mvcc::k_gap_key ? escape(index.key(key)) : "-") << '\n';
     });
 }

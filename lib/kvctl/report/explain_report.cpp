@@ -13,10 +13,6 @@ namespace {
 
 using Reason = mvcc::Explained::Reason;
 
-std::string text_of(mvcc::Revision r) {
-    return std::to_string(r.main) + "." + std::to_string(r.sub);
-}
-
 // A gap row has no key; kine calls it by its number.
 std::string key_of(const ExplainReport& r, mvcc::Slot slot) {
     const mvcc::KeyId id = r.index->key_of(slot);
@@ -55,7 +51,7 @@ Json head_json(const ExplainReport& r) {
 
 std::string because(const mvcc::Explained& e, const mvcc::CompactionPlan& plan) {
     const std::string target = std::to_string(plan.compacted_after.value());
-    const std::string by = e.by ? text_of(*e.by) : "";
+    const std::string by = e.by ? to_string(*e.by) : "";
     switch (e.reason) {
         case Reason::superseded:
             return "superseded by " + by;
@@ -108,7 +104,7 @@ void write_text(std::ostream& out, const ExplainReport& r, const TextStyle& styl
         const mvcc::Explained& e = r.rows[i];
         const auto at = time_of(r, i);
         const std::uint64_t bytes = r.index->bytes_of(e.slot);
-        std::vector<std::string> cells{text_of(r.index->revision(e.slot)),
+        std::vector<std::string> cells{to_string(r.index->revision(e.slot)),
                                        r.index->is_tombstone(e.slot) ? "tombstone" : "put",
                                        e.removed ? "remove" : "keep",
                                        because(e, plan),

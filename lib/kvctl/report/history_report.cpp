@@ -16,10 +16,6 @@ Json pair(mvcc::Revision r) {
     return Json::array({r.main, r.sub});
 }
 
-std::string text_of(mvcc::Revision r) {
-    return std::to_string(r.main) + "." + std::to_string(r.sub);
-}
-
 struct When {
     std::optional<kube::Time> time;
     std::optional<std::int64_t> error;  // microseconds
@@ -131,7 +127,7 @@ void diffs_text(std::ostream& out, const HistoryReport& h, const std::vector<His
     for (const HistoryRow& row : rows) {
         if (!out) return;
         const Teller::Told t = teller.tell(row);
-        out << "    " << text_of(row.revision) << "  " << time_text(t.when.time, t.when.error) << "  "
+        out << "    " << to_string(row.revision) << "  " << time_text(t.when.time, t.when.error) << "  "
             << what_of(t);
         if (!t.record.tombstone) out << " by " << escape(t.step.writer);
         out << '\n';
@@ -148,7 +144,7 @@ void rows_text(std::ostream& out, const HistoryReport& h, const std::vector<Hist
         const Teller::Told t = teller.tell(row);
         const mvcc::Record& r = t.record;
         times = times || t.when.time;
-        lines.push_back({text_of(row.revision), r.tombstone ? "tombstone" : "put",
+        lines.push_back({to_string(row.revision), r.tombstone ? "tombstone" : "put",
                          r.tombstone ? "-" : std::to_string(r.version),
                          style.raw_bytes ? std::to_string(row.bytes) : style.format_bytes(row.bytes),
                          r.lease == 0 ? "-" : hex(static_cast<std::uint64_t>(r.lease)),
@@ -168,10 +164,10 @@ void rows_text(std::ostream& out, const HistoryReport& h, const std::vector<Hist
         const mvcc::Record r = h.record(row.revision);
         if (r.tombstone) continue;
         if (h.decode) {
-            out << "    " << text_of(row.revision) << ":\n";
+            out << "    " << to_string(row.revision) << ":\n";
             write_object_text(out, r, h.reveal_secrets, 6);
         } else {
-            out << "    " << text_of(row.revision) << " = " << escape(r.value) << '\n';
+            out << "    " << to_string(row.revision) << " = " << escape(r.value) << '\n';
         }
     }
 }
@@ -189,7 +185,7 @@ void write_text(std::ostream& out, const HistoryReport& h, const TextStyle& styl
     std::size_t n = 0;
     Teller teller(h);
     for (const HistoryGeneration& g : h.generations) {
-        out << "\n  generation " << ++n << ", created " << text_of(g.created);
+        out << "\n  generation " << ++n << ", created " << to_string(g.created);
         if (h.versions) out << ", " << g.version << (g.version == 1 ? " change" : " changes");
         const std::uint64_t stored = g.rows.size();
         if (h.versions && static_cast<std::uint64_t>(g.version) > stored) out << ", " << stored << " stored";
