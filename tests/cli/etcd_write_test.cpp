@@ -358,6 +358,33 @@ TEST_CASE("archives: SQLite stores too, in either journal mode; several need a n
     CHECK(run_cli({"status", "--member", "one", dir.file("one")}).code == 2);
 }
 
+TEST_CASE("archives: what SQLite keeps beside a store is a part of it, also where the store is named") {
+    const test::TempDir dir;
+    make_native(dir.file("db"), sample_history().row_list());
+    make_native(dir.file("other"), sample_history().row_list());
+    write_file(dir.file("empty"), "");
+    const std::string in = "cd '" + dir.path().string() + "' && ";
+    for (const std::string suffix : {"-wal", "-journal"}) {
+        CAPTURE(suffix);
+        fs::copy_file(dir.file("empty"), dir.file("db" + suffix));
+        REQUIRE(std::system((in + "tar cf without db" + suffix + " db other").c_str()) == 0);
+        write_file(dir.file("db" + suffix), "what is not in the file yet");
+        REQUIRE(std::system((in + "tar cf before db" + suffix + " db other && tar cf behind db other db" +
+                             suffix + " && tar cf alone db db" + suffix)
+                                .c_str()) == 0);
+        fs::remove(dir.file("db" + suffix));
+        for (const char* const archive : {"before", "behind", "alone"}) {
+            CAPTURE(std::string(archive));
+            const Result r = run_cli({"status", "--member", "db", dir.file(archive)});
+            CHECK(r.code == 4);
+            CHECK(has(r.err, "db" + suffix + " beside the store"));
+        }
+        CHECK(run_cli({"status", dir.file("alone")}).code == 4);
+        CHECK(run_cli({"status", "--member", "other", dir.file("behind")}).code == 0);
+        CHECK(run_cli({"status", "--member", "db", dir.file("without")}).code == 0);
+    }
+}
+
 TEST_CASE("folders: the one store in them is meant, several are named") {
     const test::TempDir dir;
     const std::string data = dir.file("etcd");
