@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kvctl/bbolt/sha256.hpp"
+#include "kvctl/sqlite/database.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
 #include "kvctl/store/open.hpp"
 #include "tests/support/bbolt_image.hpp"
@@ -465,6 +466,38 @@ TEST_CASE("salvage: a broken page of a kine table costs its rows, the others sta
     const Result text = run_cli({"import", "--salvage", "-o", dir.file("text"), dir.file("kine")});
     CHECK(text.code == 3);
     CHECK(has(text.out, "Missing, or incomplete"));
+}
+
+TEST_CASE("salvage: two rows that replace one cost kine's unique index alone") {
+    const test::TempDir dir;
+    KineMaker maker;
+    for (int i = 0; i < 400; ++i) maker.put("/k" + std::to_string(i % 7), std::string(200, 'v'));
+    // Without a primary key nothing keeps a table from holding a name and its predecessor twice.
+    maker.write(dir.file("kine"),
+                {.after = "CREATE TABLE copy AS SELECT * FROM kine; DROP TABLE kine; ALTER TABLE copy RENAME "
+                          "TO kine; UPDATE kine SET prev_revision = (SELECT prev_revision FROM kine WHERE id "
+                          "= 300) WHERE id = 307"});
+    const json done =
+        document({"import", "--salvage", "--to", "kine", "-o", dir.file("new"), dir.file("kine")}, 3);
+    CHECK(has(done.at("warnings").dump(), "two rows replace one"));
+    const sqlite::Database made = sqlite::Database::open(dir.file("new"), sqlite::Database::Mode::read);
+    CHECK(made.text("PRAGMA integrity_check") == "ok");
+    CHECK(made.integer("SELECT count(*) FROM kine") == static_cast<std::int64_t>(maker.rows().size()));
+    CHECK(made.integer("SELECT count(*) FROM sqlite_schema WHERE type = 'index'") == 5);
+}
+
+TEST_CASE("salvage: that no compact revision was found is said where there is none") {
+    const test::TempDir dir;
+    KineMaker maker;
+    maker.create("/a", "1");
+    maker.write(dir.file("sound"));
+    maker.write(dir.file("without"), {.after = "DELETE FROM kine WHERE name = 'compact_rev_key'"});
+    for (const char* const name : {"sound", "without"}) {
+        CAPTURE(std::string(name));
+        const std::string out = dir.file(std::string(name) + ".new");
+        const json done = document({"import", "--salvage", "--to", "kine", "-o", out, dir.file(name)}, 3);
+        CHECK(has(done.at("warnings").dump(), "no compact revision") == (std::string(name) == "without"));
+    }
 }
 
 TEST_CASE("salvage: of a sound store it takes everything, and says that nothing is missing") {
