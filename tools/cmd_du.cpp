@@ -58,6 +58,10 @@ int du(const Args& args, Io& io) {
     request.by = parsed.value_or("by", "prefix");
     if (parsed.has("depth") && request.by != "prefix")
         throw Error(ErrorKind::usage, "--depth is for --by prefix");
+    for (const char* const option : {"under", "top", "sort", "rev"}) {
+        if (parsed.has(option) && request.by == "bucket")
+            throw Error(ErrorKind::usage, "--" + std::string(option) + " is not for --by bucket");
+    }
     if (const auto rev = parsed.value("rev")) request.rev = parse_revision("--rev", *rev);
 
     const auto progress = make_progress(output, io);

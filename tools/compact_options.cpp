@@ -115,6 +115,9 @@ void check_combinations(const CompactOptions& options, const Parsed& parsed) {
     if (o.output && o.vacuum)
         throw usage("--output writes a file without free space; it does not go with --vacuum");
     if (o.to && !o.output) throw usage("--to goes with --output: a store never changes its layout in place");
+    if (o.drop_old_values && o.to && o.to != store::TargetKind::kine)
+        throw usage("--drop-old-values: only a kine store has old values; it does not go with --to " +
+                    std::string(name_of(*o.to)));
     if (o.renumber && o.to != store::TargetKind::kine) throw usage("--renumber goes with --to kine");
     if (o.voter && (!o.output || o.to)) throw usage("--voter goes with -o NEWDIR of a dqlite directory");
     if (parsed.has("raft-keep") && !o.raft_index_auto) throw usage("--raft-keep goes with --raft-index auto");

@@ -500,6 +500,42 @@ TEST_CASE("salvage: that no compact revision was found is said where there is no
     }
 }
 
+TEST_CASE("options that a layout or a form has no use for are usage errors, in a dry run too") {
+    const test::TempDir dir;
+    KineMaker maker;
+    for (int i = 0; i < 20; ++i) maker.put("/a", "1");
+    maker.write(dir.file("kine"), {.wal = true});
+    write_file(dir.file("etcd"), sample_image().build());
+    const std::string kine = dir.file("kine");
+    const std::string etcd = dir.file("etcd");
+    const std::string out = dir.file("new");
+    for (const Args& args : std::vector<Args>{
+             {"compact", "--keep-last", "1", "--live", "--member", "foo", kine},
+             {"compact", "--keep-last", "1", "--member", "foo", kine},
+             {"import", "--salvage", "--member", "foo", "-o", out, kine},
+             {"import", "--salvage", "--raft-index", "5", "-o", out, kine},
+             {"import", "--salvage", "--wal-dir", dir.path().string(), "-o", out, kine},
+             {"compact", "--keep-last", "1", "--drop-old-values", "--to", "bbolt", "-o", out, kine},
+             {"compact", "--keep-last", "1", "--voter", "3", "-o", out, kine},
+             {"du", "--by", "bucket", "--top", "1", etcd},
+             {"du", "--by", "bucket", "--under", "/a", etcd},
+             {"du", "--by", "bucket", "--sort", "keys", etcd},
+             {"du", "--by", "bucket", "--rev", "6", etcd}}) {
+        for (const bool dry : {true, false}) {
+            if (dry && args.front() != "compact") continue;
+            Args all = args;
+            if (dry) all.insert(all.end() - 1, "-n");
+            std::string command;
+            for (const std::string& word : all) command += word + " ";
+            CAPTURE(command);
+            const Result r = run_cli(all);
+            CAPTURE(r.err);
+            CHECK(r.code == 2);
+            CHECK(!fs::exists(out));
+        }
+    }
+}
+
 TEST_CASE("salvage: of a sound store it takes everything, and says that nothing is missing") {
     const test::TempDir dir;
     make_native(dir.file("native"), sample_history().row_list());
