@@ -11,6 +11,7 @@
 #include "kvctl/report/screen.hpp"
 #include "kvctl/report/table.hpp"
 #include "kvctl/report/width.hpp"
+#include "kvctl/store/open.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
 #include "tests/support/run_binary.hpp"
@@ -93,16 +94,20 @@ TEST_CASE("screen: a long text loses its middle, a short one nothing") {
     CHECK(report::shorten_middle("/registry/pods/web", 18) == "/registry/pods/web");
     CHECK(report::shorten_middle("/registry/pods/web", 11) == "/regi\u2026s/web");
     CHECK(report::shorten_middle("/registry/pods/web", 0) == "/registry/pods/web");
+    CHECK(report::shorten_middle("/registry/pods/web", 11, true) == "/reg..s/web");
+    CHECK(report::shorten_middle("/registry/pods/web", 18, true) == "/registry/pods/web");
     for (std::size_t columns = 1; columns < 30; ++columns) {
         CAPTURE(columns);
-        CHECK(report::display_width(report::shorten_middle("/登録/サービス/本番-1234567", columns)) <=
-              columns);
+        for (const bool ascii : {true, false}) {
+            CHECK(report::display_width(
+                      report::shorten_middle("/登録/サービス/本番-1234567", columns, ascii)) <= columns);
+        }
     }
 }
 
 TEST_CASE("screen: a table fits by its first column, and colours take no room") {
     report::Table t(2);
-    t.fit(30);
+    t.fit(report::TextStyle{.columns = 30, .bars = report::TextStyle::Bars::unicode});
     t.row({"key", "bytes"});
     t.row({"/registry/pods/default/web-0", "\x1b[32m12.0 KiB\x1b[0m"});
     std::ostringstream out;
@@ -301,6 +306,22 @@ TEST_CASE("screen: progress says how fast, and how long it will take") {
     CHECK(cli::rate_text(2s, 240'000, 0) == "  120,000 a second");
     CHECK(cli::rate_text(2s, 240'000, 1'200'000) == "  120,000 a second, 11 s left");
     CHECK(cli::rate_text(2s, 240'000, 120'000'000) == "  120,000 a second, 17 min left");
+}
+
+TEST_CASE("screen: a scan's progress counts rows, not the parts that it takes them in") {
+    struct Seen final : Progress {
+        void update(std::string_view, std::uint64_t d, std::uint64_t t) override { done = d, total = t; }
+        std::uint64_t done = 0;
+        std::uint64_t total = 0;
+    };
+    const TempDir folder;
+    make_native(folder.file("s.db"), long_history(2500, 7).row_list());
+    const auto store = store::open_store(folder.file("s.db"), {});
+    Seen seen;
+    Findings findings;
+    const mvcc::TreeIndex index = store->load(mvcc::classic_rules(), findings, &seen);
+    CHECK(seen.done == index.total().revisions);
+    CHECK(seen.total == index.total().revisions);
 }
 
 TEST_CASE("screen: colours only where they are wanted") {
