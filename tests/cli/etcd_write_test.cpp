@@ -536,6 +536,16 @@ TEST_CASE("options that a layout or a form has no use for are usage errors, in a
     }
 }
 
+TEST_CASE("errors: no way out of a broken history file names a command that takes none") {
+    const test::TempDir dir;
+    write_file(dir.file("history"), "{\"format\":\"kvhistory/1\"}\n{\"rev\":-1,\"ops\":[]}\n");
+    const Result r = run_cli({"import", "-o", dir.file("new"), dir.file("history")});
+    CHECK(r.code == 6);
+    CHECK(has(r.err, "line 2"));
+    CHECK(!has(r.err, "kvctl check"));
+    CHECK(!has(r.err, "--salvage"));
+}
+
 TEST_CASE("salvage: of a sound store it takes everything, and says that nothing is missing") {
     const test::TempDir dir;
     make_native(dir.file("native"), sample_history().row_list());
