@@ -325,7 +325,6 @@ TEST_CASE(
     CHECK(made.databases[0].bytes() == done["size"]["file_after"]);
     CHECK(read_file(out + "/info.yaml") == before.at("info.yaml"));
     CHECK(read_file(out + "/cluster.yaml") == before.at("cluster.yaml"));
-    CHECK(fs::directory_iterator(out) != fs::directory_iterator());
     CHECK(content_of(out).size() == 5);
     // What the database alone compacts to.
     CHECK(run_cli({"compact", "--rev", "100", "-o", s.file("alone.db"), s.states[2]}).code == 0);
@@ -424,6 +423,62 @@ TEST_CASE(
         CHECK(std::includes(after.begin(), after.end(), rescued.begin(), rescued.end()));
         CHECK(std::includes(rescued.begin(), rescued.end(), before.begin(), before.end()));
         CHECK(rescued.back() == after.back());
+    }
+}
+
+TEST_CASE("dqlite: a new directory's term and index lie above entries that no state holds") {
+    // dqlite set the last entry aside, one of a much later term.
+    Sample s;
+    s.maker.close_segment();
+    const std::uint64_t last = s.maker.last_index();
+    for (int term = 0; term < 5; ++term) s.maker.next_term();
+    s.maker.barrier();
+    const std::string d = s.write();
+    fs::rename(d + "/open-1", d + "/corrupt-open-1");
+    const std::string out = s.file("new");
+    CHECK(run_cli({"compact", "--rev", "100", "-o", out, d}).code == 0);
+    const dqlite::State made = dqlite::read_state(out);
+    CHECK(made.applied.value() > last + 1);
+    CHECK(made.term.value() > 7);
+    CHECK(made.folder.metadata->term == made.term);
+}
+
+TEST_CASE("dqlite: a cluster.yaml whose last line is not ended keeps it") {
+    Sample s;
+    s.maker.configure({{1, "a:1", dqlite::Role::voter}, {2, "b:1", dqlite::Role::voter}});
+    const std::string d = s.write();
+    write_file(d + "/cluster.yaml", "- Address: a:1\n  ID: 1\n  Role: 0\n- Address: b:1\n  Role: 2\n  ID: 2");
+    const std::string out = s.file("new");
+    CHECK(run_cli({"compact", "--rev", "100", "--voter", "2", "-o", out, d}).code == 0);
+    CHECK(read_file(out + "/cluster.yaml") == "- Address: b:1\n  Role: 0\n  ID: 2");
+}
+
+TEST_CASE("dqlite: without a member that votes no directory is made") {
+    Sample s;
+    s.maker.configure({{1, "a:1", dqlite::Role::spare}});
+    const std::string d = s.write();
+    const Result r = run_cli({"compact", "--rev", "100", "-o", s.file("new"), d});
+    CHECK(r.code == 4);
+    CHECK(has(r.err, "no configuration with a voter"));
+    CHECK_FALSE(fs::exists(s.file("new")));
+}
+
+TEST_CASE("dqlite: salvage leaves out what was undone or never committed") {
+    for (const bool undone : {false, true}) {
+        CAPTURE(undone);
+        Sample s(false);
+        // Behind the sample's last state, whose segment is damaged below.
+        KineMaker kine;
+        for (int i = 0; i < 200; ++i) kine.put("/registry/k" + std::to_string(i % 13), std::string(300, 'z'));
+        kine.write(s.file("never.db"), {.age = KineAge::v0_1, .wal = false, .after = k_schema});
+        s.maker.commit(s.file("never.db"), false);
+        if (undone) s.maker.undo();
+        const std::string d = s.write();
+        fs::rename(d + "/open-1", d + "/corrupt-open-1");
+        const std::string out = s.file("rescued.db");
+        (void)run_cli({"import", "--salvage", "--to", "kine", "-o", out, d});
+        CHECK(query_one(out, "SELECT count(*) FROM kine WHERE value = CAST('" + std::string(300, 'z') +
+                                 "' AS BLOB)") == "0");
     }
 }
 

@@ -155,6 +155,7 @@ def one_round(checks, kvctl, node, writer, how, scratch):
     with Readers(kvctl, node.folder if how == "beside" else None) as seen:
         for _ in range(WRITES):
             writer.write(client)
+    checks.true(seen or how != "beside", how + ": there was a reader")
     checks.equal([s for s in seen if s[0] != 0], [], how + ": reading while the node writes")
     checks.equal([s[1] for s in seen], sorted(s[1] for s in seen), how + ": and never an older revision than before")
     if how == "beside":

@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -75,7 +76,7 @@ class Browser:
             [program, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
              "--disable-dev-shm-usage", "--disable-background-networking", "--remote-debugging-pipe",
              "--user-data-dir=" + folder, "about:blank"],
-            close_fds=False, preexec_fn=pass_pipes, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            close_fds=False, preexec_fn=pass_pipes, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(to_browser)
         os.close(from_browser)
         self.buffer = b""
@@ -136,7 +137,8 @@ class Browser:
         return base64.b64decode(self.ask("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"])
 
     def close(self):
-        self.process.kill()
+        """Ends it with its children, which would go on writing into its profile."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
@@ -180,7 +182,8 @@ def main():
         print("skipped: no Chromium here (Debian package chromium) to look at a report with")
         sys.exit(77)
     keep = os.environ.get("KVCTL_SCREENSHOTS")
-    with tempfile.TemporaryDirectory() as folder:
+    # A child of the browser may still be ending when its profile is removed.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         page = os.path.join(folder, "report.html")
         subprocess.run([kvctl, "report", "--quiet", "-o", page, store], check=True)
         browser = Browser(program, os.path.join(folder, "profile"))

@@ -7,7 +7,7 @@ namespace kvctl::jobs {
 namespace {
 
 // A transaction also ends after so many bytes of values.
-constexpr std::uint64_t k_batch_bytes = std::uint64_t{16} << 20;
+constexpr std::uint64_t k_commit_bytes = std::uint64_t{16} << 20;
 
 }  // namespace
 
@@ -54,7 +54,7 @@ std::optional<MainRevision> ReplayRun::apply(const raftlog::Item& item) {
     sink_.write(applied);
     ++open_entries_;
     for (const raft::Change& c : applied.changes) open_bytes_ += c.key.size() + c.value.size();
-    if (open_entries_ >= batch_ || open_bytes_ >= k_batch_bytes) commit();
+    if (open_entries_ >= batch_ || open_bytes_ >= k_commit_bytes) commit();
     return std::nullopt;
 }
 

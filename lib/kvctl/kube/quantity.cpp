@@ -11,7 +11,7 @@ namespace {
 
 __extension__ using Wide = unsigned __int128;
 
-constexpr Wide k_most = ~Wide{0} / 2048;
+constexpr Wide k_most_digits = ~Wide{0} / 2048;
 
 // digits * 10^tens, the last digit not 0; two amounts are equal when these are.
 struct Amount {
@@ -68,7 +68,7 @@ std::optional<Amount> parse(std::string_view text) noexcept {
             point = true;
             continue;
         }
-        if (a.digits > k_most / 10) return std::nullopt;
+        if (a.digits > k_most_digits / 10) return std::nullopt;
         a.digits = a.digits * 10 + static_cast<unsigned>(text[i] - '0');
         a.tens -= point ? 1 : 0;
         any = true;
@@ -78,7 +78,7 @@ std::optional<Amount> parse(std::string_view text) noexcept {
     a.tens += unit->tens;
     for (int n = 0; n < unit->twos; ++n) {
         // Times two; a fraction in tenths first gives its fives back.
-        if (a.digits > k_most) return std::nullopt;
+        if (a.digits > k_most_digits) return std::nullopt;
         a.digits *= 2;
         if (a.digits % 10 == 0 && a.digits != 0) {
             a.digits /= 10;

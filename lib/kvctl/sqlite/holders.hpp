@@ -1,6 +1,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,11 @@ namespace kvctl::sqlite {
 /// SQLite's lock bytes: pending, reserved, and 510 shared ones. Who holds them all keeps everybody out.
 inline constexpr off_t k_lock_bytes = 0x40000000;
 inline constexpr off_t k_lock_length = 512;
+
+/// The page that these lie in, counted from 1: it holds no content, in a file of any length.
+constexpr std::uint64_t lock_page(std::uint64_t page_size) noexcept {
+    return static_cast<std::uint64_t>(k_lock_bytes) / page_size + 1;
+}
 
 /// Who has a database file in hands, as far as the system tells.
 struct Holders {

@@ -9,11 +9,10 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/read_start.hpp"
+#include "kvctl/sqlite/holders.hpp"
 
 namespace kvctl::store {
 namespace {
-
-constexpr std::uint64_t k_lock_byte = 0x40000000;  // no page that holds it is ever used
 
 [[noreturn]] void fail(const StoreInfo& info, const std::string& what) {
     throw Error(ErrorKind::damaged, info.path + ": " + what +
@@ -36,7 +35,7 @@ class Pages {
     }
     // Those that hold no content.
     void reserve(bool pointer_maps) {
-        const std::uint64_t locked = k_lock_byte / info_.page_size + 1;
+        const std::uint64_t locked = sqlite::lock_page(info_.page_size);
         if (locked < used_.size()) used_[locked] = true;
         if (!pointer_maps) return;
         const std::uint64_t step = info_.usable_size() / 5 + 1;

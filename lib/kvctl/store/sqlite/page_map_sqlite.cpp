@@ -5,14 +5,14 @@
 
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/mvcc/slot_set.hpp"
+#include "kvctl/sqlite/holders.hpp"
 #include "kvctl/store/slot_cursor.hpp"
 #include "kvctl/store/sqlite/sqlite_store.hpp"
 
 namespace kvctl::store {
 namespace {
 
-constexpr std::uint64_t k_lock_byte = 0x40000000;  // no page that holds it is ever used
-constexpr std::uint64_t k_step = 4096;             // pages between two looks at the world
+constexpr std::uint64_t k_step = 4096;  // pages between two looks at the world
 
 // The rows of the table in the order of its leaves: of the next one its bytes and whether it is live.
 class Rows {
@@ -62,7 +62,7 @@ std::size_t cell_of(std::string_view path) noexcept {
 
 // Pages that hold no content: that of the lock byte, and those of back pointers.
 void mark_reserved(const StoreInfo& info, PageMap& map) {
-    const std::uint64_t locked = k_lock_byte / info.page_size;
+    const std::uint64_t locked = sqlite::lock_page(info.page_size) - 1;
     const auto other = [&](std::uint64_t page) {
         if (page < map.use.size()) map.use[page] = PageUse::other;
     };

@@ -21,8 +21,8 @@ using sqlite::Database;
 using sqlite::Statement;
 using sqlite::Type;
 
-constexpr std::int64_t k_lowest = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t k_highest = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t k_first_rowid = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t k_last_rowid = std::numeric_limits<std::int64_t>::max();
 
 // Reads a table in the order of its rowids past what cannot be read: a broken page hides the rows on it, and
 // a row is found again by the next rowid that leads to another page.
@@ -36,7 +36,7 @@ class RowScan {
           one_("SELECT " + columns + " FROM " + table + " NOT INDEXED WHERE rowid = ?1") {}
 
     void run(const std::function<void(const Statement&)>& row, const std::function<void()>& gap) {
-        for (std::int64_t from = k_lowest;;) {
+        for (std::int64_t from = k_first_rowid;;) {
             std::optional<std::int64_t> last;
             if (read([&] {
                     Statement s = db_.prepare(rows_);
@@ -49,8 +49,8 @@ class RowScan {
                 }))
                 return;
             gap();
-            if (last == k_highest) return;
-            const auto found = next_readable(last ? *last + 1 : from == k_lowest ? 1 : from);
+            if (last == k_last_rowid) return;
+            const auto found = next_readable(last ? *last + 1 : from == k_first_rowid ? 1 : from);
             if (!found) return;
             from = *found;
         }
@@ -93,7 +93,7 @@ class RowScan {
                 return found;
             if (seen) at = *found;
             if (tries >= k_one_by_one) step *= 2;
-            if (at > k_highest - step) return std::nullopt;
+            if (at > k_last_rowid - step) return std::nullopt;
             at += step;
         }
     }
@@ -154,7 +154,7 @@ void copy_cell(Statement& to, int parameter, const Statement& from, int column) 
     }
 }
 
-struct Column {
+struct SoundColumn {
     const char* name;
     bool integer;  // must be one
     bool nullable;
@@ -162,7 +162,7 @@ struct Column {
 
 // The columns of a row in their order; the first is 1, behind the rowid.
 template <std::size_t N>
-bool sound(const Statement& row, const std::array<Column, N>& columns) {
+bool sound(const Statement& row, const std::array<SoundColumn, N>& columns) {
     for (std::size_t i = 0; i < N; ++i) {
         const Type type = row.type(static_cast<int>(i) + 1);
         if (type == Type::null) {
@@ -175,36 +175,36 @@ bool sound(const Statement& row, const std::array<Column, N>& columns) {
 }
 
 template <std::size_t N>
-std::string list_of(const std::array<Column, N>& columns) {
+std::string list_of(const std::array<SoundColumn, N>& columns) {
     std::string list;
-    for (const Column& c : columns) list += (list.empty() ? "" : ", ") + std::string(c.name);
+    for (const SoundColumn& c : columns) list += (list.empty() ? "" : ", ") + std::string(c.name);
     return list;
 }
 
 template <std::size_t N>
-Statement insert_into(const Database& db, const char* table, const std::array<Column, N>&) {
+Statement insert_into(const Database& db, const char* table, const std::array<SoundColumn, N>&) {
     std::string sql = "INSERT OR IGNORE INTO " + std::string(table) + " VALUES (?1";
     for (std::size_t i = 2; i <= N; ++i) sql += ", ?" + std::to_string(i);
     return db.prepare(sql + ")");
 }
 
-constexpr std::array<Column, 9> k_kine{{{"id", true, false},
-                                        {"name", false, false},
-                                        {"created", true, false},
-                                        {"deleted", true, false},
-                                        {"create_revision", true, true},
-                                        {"prev_revision", true, false},
-                                        {"lease", true, false},
-                                        {"value", false, true},
-                                        {"old_value", false, true}}};
-constexpr std::array<Column, 8> k_revision{{{"main", true, false},
-                                            {"sub", true, false},
-                                            {"tombstone", true, false},
-                                            {"key", false, false},
-                                            {"create_revision", true, false},
-                                            {"version", true, false},
-                                            {"lease", true, false},
-                                            {"value", false, true}}};
+constexpr std::array<SoundColumn, 9> k_kine{{{"id", true, false},
+                                             {"name", false, false},
+                                             {"created", true, false},
+                                             {"deleted", true, false},
+                                             {"create_revision", true, true},
+                                             {"prev_revision", true, false},
+                                             {"lease", true, false},
+                                             {"value", false, true},
+                                             {"old_value", false, true}}};
+constexpr std::array<SoundColumn, 8> k_revision{{{"main", true, false},
+                                                 {"sub", true, false},
+                                                 {"tombstone", true, false},
+                                                 {"key", false, false},
+                                                 {"create_revision", true, false},
+                                                 {"version", true, false},
+                                                 {"lease", true, false},
+                                                 {"value", false, true}}};
 
 class Copy {
   public:
@@ -212,7 +212,7 @@ class Copy {
         : from_(from), to_(to), progress_(progress) {}
 
     template <std::size_t N>
-    void rows(const char* table, const std::array<Column, N>& columns, bool shared_mains,
+    void rows(const char* table, const std::array<SoundColumn, N>& columns, bool shared_mains,
               const std::function<void(const Statement&)>& taken) {
         Statement insert = insert_into(to_, table, columns);
         Gaps gaps(shared_mains ? 1 : 0);
