@@ -10,6 +10,7 @@
 #include "kvctl/base/fd_buffer.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/mapped_file.hpp"
+#include "kvctl/jobs/import.hpp"
 #include "tools/cmd_help.hpp"
 #include "tools/commands.hpp"
 #include "tools/error_report.hpp"
@@ -110,7 +111,7 @@ constexpr std::array k_commands{
             "kvctl replay --until-index 5000 log.jsonl state.db  # up to an entry",
             replay_options, replay},
     Command{"import", "", "[OPTIONS] SOURCE -o NEW",
-            "Build a native store from an etcd db or data dir, a kine store or a history file",
+            "Build a store of any layout from another store, an archive or a history file",
             "kvctl import /var/lib/etcd -o state.db  # a native store from a data dir\n"
             "kvctl import snapshot.db.gz -o state.db --to kine  # another layout\n"
             "kvctl import --salvage broken.db -o saved.db  # what can be read",
@@ -118,7 +119,7 @@ constexpr std::array k_commands{
     Command{"export", "", "[OPTIONS] STORE", "Write a store as a history file of JSON Lines",
             "kvctl export state.db > history.jsonl  # all of it\n"
             "kvctl export state.db | gzip > history.jsonl.gz  # small\n"
-            "kvctl export state.db | wc -l  # how many revisions",
+            "kvctl export state.db | kvctl import /dev/stdin -o copy.db  # a copy",
             export_options, export_store},
     Command{"completion", "", "bash|zsh|fish",
             "Print a script that completes kvctl's commands and options in a shell",
@@ -195,6 +196,15 @@ int report(const Args& args, Io& io, ErrorKind kind, const std::string& message)
     return code;
 }
 
+// A history file is text, which no other command looks into.
+bool imports_history(const Args& args) {
+    try {
+        return args.front() == "import" && std::any_of(args.begin() + 1, args.end(), jobs::is_history);
+    } catch (const Error&) {  // the value of an option that names a file nobody may read
+        return false;
+    }
+}
+
 // What a refusal for damage ends with where its message does not say it: the command that names all of it,
 // and the one that takes what can be had.
 std::string way_out(const Args& args, const Error& e) {
@@ -202,7 +212,9 @@ std::string way_out(const Args& args, const Error& e) {
     const auto says = [&](std::string_view part) { return message.find(part) != std::string_view::npos; };
     const bool about_a_store = !args.empty() && args.front() != "check" && args.front() != "raft" &&
                                find_command(args.front()) != nullptr;
-    if (e.kind() != ErrorKind::damaged || !about_a_store || says("the archive is broken")) return {};
+    if (e.kind() != ErrorKind::damaged || !about_a_store || says("the archive is broken") ||
+        imports_history(args))
+        return {};
     std::string text;
     if (!says("kvctl check")) text = "; 'kvctl check' tells what is wrong with it";
     const bool salvages = std::find(args.begin(), args.end(), "--salvage") != args.end();

@@ -22,9 +22,8 @@ std::set<std::string> parse_ignored(std::string_view text) {
         const std::size_t comma = std::min(text.find(','), text.size());
         const std::string word(text.substr(0, comma));
         if (std::find(k_words.begin(), k_words.end(), word) == k_words.end()) {
-            throw Error(ErrorKind::usage,
-                        "--ignore: '" + escape(word) +
-                            "' is not one of value, lease, create_revision, mod_revision, version");
+            throw usage_error("--ignore: '" + escape(word) +
+                              "' is not one of value, lease, create_revision, mod_revision, version");
         }
         ignored.insert(word);
         text.remove_prefix(std::min(comma + 1, text.size()));

@@ -57,11 +57,15 @@ int du(const Args& args, Io& io) {
     request.what.sort = sort_of(parsed);
     request.by = parsed.value_or("by", "prefix");
     if (parsed.has("depth") && request.by != "prefix") throw usage_error("--depth is for --by prefix");
+    for (const char* const option : {"under", "top", "sort", "rev"}) {
+        if (parsed.has(option) && request.by == "bucket")
+            throw usage_error("--" + std::string(option) + " is not for --by bucket");
+    }
     if (const auto rev = parsed.value("rev")) request.rev = parse_revision("--rev", *rev);
 
     const auto progress = make_progress(output, io);
     jobs::OpenedStore opened = open_for_command(parsed, parsed.operands().front());
-    const jobs::UsageResult result = jobs::usage(opened, request, progress.get());
+    const jobs::UsageResult result = jobs::usage_error(opened, request, progress.get());
     write_notes(result.report.notes, opened.store->info().path, output, io);
     return write_report(result.report, output, io);
 }

@@ -21,9 +21,8 @@ std::uint32_t parse_hash(std::string_view text) {
     const auto [end, code] =
         std::from_chars(digits.data(), digits.data() + digits.size(), value, hex ? 16 : 10);
     if (digits.empty() || code != std::errc{} || end != digits.data() + digits.size()) {
-        throw Error(ErrorKind::usage,
-                    "--expect: '" + std::string(text) +
-                        "' is no 32-bit hash (decimal, or hex, with 0x where it has no letter)");
+        throw usage_error("--expect: '" + std::string(text) +
+                          "' is no 32-bit hash (decimal, or hex, with 0x where it has no letter)");
     }
     return value;
 }

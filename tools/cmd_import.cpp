@@ -40,8 +40,7 @@ int import_store(const Args& args, Io& io) {
     if (request.key_index && request.to != store::TargetKind::native)
         throw usage_error("--key-index: only a native store has one");
     if (request.renumber && request.to != store::TargetKind::kine)
-        throw Error(ErrorKind::usage,
-                    "--renumber: only a kine table has a row a revision; it goes with --to kine");
+        throw usage_error("--renumber: only a kine table has a row a revision; it goes with --to kine");
     report::ImportReport r;
     {
         const auto progress = make_progress(output, io);

@@ -181,7 +181,7 @@ OptionTable raft_options() {
                        word("end-index", "I", "only entries up to raft index I"),
                        word("entry-type", "TYPE", "only EntryNormal, EntryConfChange or EntryConfChangeV2"),
                        word("term", "N", "only entries of this term"),
-                       word("request", "NAME", "only this request: put, delete_range, txn, compaction, …"),
+                       word("request", "NAME", "only this request: put, delete_range, txn, compaction, ..."),
                    }},
                   compaction_options(),
                   against_store_options()},

@@ -113,6 +113,9 @@ void check_combinations(const CompactOptions& options, const Parsed& parsed) {
         throw usage_error("--output writes a file without free space; it does not go with --vacuum");
     if (o.to && !o.output)
         throw usage_error("--to goes with --output: a store never changes its layout in place");
+    if (o.drop_old_values && o.to && o.to != store::TargetKind::kine)
+        throw usage_error("--drop-old-values: only a kine store has old values; it does not go with --to " +
+                          std::string(name_of(*o.to)));
     if (o.renumber && o.to != store::TargetKind::kine) throw usage_error("--renumber goes with --to kine");
     if (o.voter && (!o.output || o.to))
         throw usage_error("--voter goes with -o NEWDIR of a dqlite directory");

@@ -23,7 +23,7 @@ constexpr std::array k_commands{
     Habit{"snapshot", "hashkv", "kvctl hash STORE"},
     Habit{"member", "list", "kvctl status STORE"},
     Habit{"alarm", "list", "kvctl status STORE"},
-    Habit{"alarm", "disarm", "kvctl compact --disarm STORE"},
+    Habit{"alarm", "disarm", "kvctl compact --keep-last 1000 --disarm STORE"},
     Habit{"check", "datascale", "kvctl du STORE"},
     Habit{"hashkv", "", "kvctl hash STORE"},
     Habit{"watch", "", "kvctl history KEY STORE"},
@@ -66,7 +66,6 @@ std::string habit_of_option(std::string_view name) {
     if (name == "physical") return "compacting a file is always done when kvctl returns";
     if (name == "consistency" || name == "serializable") return std::string(k_no_server);
     if (name == "hex") return "keys that are not UTF-8 are escaped; -w json has them in base64";
-    if (name == "write-out-file") return "redirect with '> FILE'";
     return {};
 }
 

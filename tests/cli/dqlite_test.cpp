@@ -217,6 +217,35 @@ TEST_CASE("dqlite: check finds a sound directory sound, and a damaged segment by
     CHECK(has(text.out, "moves the file away as corrupt-*"));
 }
 
+TEST_CASE("dqlite: check tells metadata that dqlite does without from what it does not start on") {
+    Sample s;
+    s.write();
+    const std::string other = encode(dqlite::Metadata{2, Term(1), 0});
+    struct Row {
+        std::string bytes;
+        std::string said;  // nothing: it is sound
+    };
+    for (const Row& row : std::vector<Row>{{other, ""},
+                                           {other.substr(0, 31), "cut short; dqlite removes it"},
+                                           {"", "cut short; dqlite removes it"},
+                                           {other + "x", "does not start"},
+                                           {encode(dqlite::Metadata{0, Term(1), 0}), "does not start"},
+                                           {std::string(32, '\x02'), "does not start"}}) {
+        CAPTURE(row.said);
+        CAPTURE(row.bytes.size());
+        write_file(s.directory() + "/metadata2", row.bytes);
+        const json found = document({"check", s.directory()}, row.said.empty() ? 0 : 3)["findings"];
+        CHECK(names(found, "metadata", "metadata2") == !row.said.empty());
+        CHECK(has(found.dump(), row.said));
+        CHECK(has(found.dump(), "\"severity\":\"error\"") == (row.said == "does not start"));
+    }
+    // With neither it takes the directory for a new one, but where it does not start it takes nothing.
+    write_file(s.directory() + "/metadata1", "");
+    CHECK_FALSE(has(run_cli({"check", s.directory()}).out, "for a new one"));
+    write_file(s.directory() + "/metadata2", "");
+    CHECK(has(run_cli({"check", s.directory()}).out, "for a new one"));
+}
+
 TEST_CASE("dqlite: what cannot be applied is not compacted or imported without a word") {
     Sample s(false);
     s.write();

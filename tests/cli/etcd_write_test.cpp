@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kvctl/bbolt/sha256.hpp"
+#include "kvctl/sqlite/database.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
 #include "kvctl/store/open.hpp"
 #include "tests/support/bbolt_image.hpp"
@@ -358,6 +359,33 @@ TEST_CASE("archives: SQLite stores too, in either journal mode; several need a n
     CHECK(run_cli({"status", "--member", "one", dir.file("one")}).code == 2);
 }
 
+TEST_CASE("archives: what SQLite keeps beside a store is a part of it, also where the store is named") {
+    const test::TempDir dir;
+    make_native(dir.file("db"), sample_history().row_list());
+    make_native(dir.file("other"), sample_history().row_list());
+    write_file(dir.file("empty"), "");
+    const std::string in = "cd '" + dir.path().string() + "' && ";
+    for (const std::string suffix : {"-wal", "-journal"}) {
+        CAPTURE(suffix);
+        fs::copy_file(dir.file("empty"), dir.file("db" + suffix));
+        REQUIRE(std::system((in + "tar cf without db" + suffix + " db other").c_str()) == 0);
+        write_file(dir.file("db" + suffix), "what is not in the file yet");
+        REQUIRE(std::system((in + "tar cf before db" + suffix + " db other && tar cf behind db other db" +
+                             suffix + " && tar cf alone db db" + suffix)
+                                .c_str()) == 0);
+        fs::remove(dir.file("db" + suffix));
+        for (const char* const archive : {"before", "behind", "alone"}) {
+            CAPTURE(std::string(archive));
+            const Result r = run_cli({"status", "--member", "db", dir.file(archive)});
+            CHECK(r.code == 4);
+            CHECK(has(r.err, "db" + suffix + " beside the store"));
+        }
+        CHECK(run_cli({"status", dir.file("alone")}).code == 4);
+        CHECK(run_cli({"status", "--member", "other", dir.file("behind")}).code == 0);
+        CHECK(run_cli({"status", "--member", "db", dir.file("without")}).code == 0);
+    }
+}
+
 TEST_CASE("folders: the one store in them is meant, several are named") {
     const test::TempDir dir;
     const std::string data = dir.file("etcd");
@@ -438,6 +466,84 @@ TEST_CASE("salvage: a broken page of a kine table costs its rows, the others sta
     const Result text = run_cli({"import", "--salvage", "-o", dir.file("text"), dir.file("kine")});
     CHECK(text.code == 3);
     CHECK(has(text.out, "Missing, or incomplete"));
+}
+
+TEST_CASE("salvage: two rows that replace one cost kine's unique index alone") {
+    const test::TempDir dir;
+    KineMaker maker;
+    for (int i = 0; i < 400; ++i) maker.put("/k" + std::to_string(i % 7), std::string(200, 'v'));
+    // Without a primary key nothing keeps a table from holding a name and its predecessor twice.
+    maker.write(dir.file("kine"),
+                {.after = "CREATE TABLE copy AS SELECT * FROM kine; DROP TABLE kine; ALTER TABLE copy RENAME "
+                          "TO kine; UPDATE kine SET prev_revision = (SELECT prev_revision FROM kine WHERE id "
+                          "= 300) WHERE id = 307"});
+    const json done =
+        document({"import", "--salvage", "--to", "kine", "-o", dir.file("new"), dir.file("kine")}, 3);
+    CHECK(has(done.at("warnings").dump(), "two rows replace one"));
+    const sqlite::Database made = sqlite::Database::open(dir.file("new"), sqlite::Database::Mode::read);
+    CHECK(made.text("PRAGMA integrity_check") == "ok");
+    CHECK(made.integer("SELECT count(*) FROM kine") == static_cast<std::int64_t>(maker.rows().size()));
+    CHECK(made.integer("SELECT count(*) FROM sqlite_schema WHERE type = 'index'") == 5);
+}
+
+TEST_CASE("salvage: that no compact revision was found is said where there is none") {
+    const test::TempDir dir;
+    KineMaker maker;
+    maker.create("/a", "1");
+    maker.write(dir.file("sound"));
+    maker.write(dir.file("without"), {.after = "DELETE FROM kine WHERE name = 'compact_rev_key'"});
+    for (const char* const name : {"sound", "without"}) {
+        CAPTURE(std::string(name));
+        const std::string out = dir.file(std::string(name) + ".new");
+        const json done = document({"import", "--salvage", "--to", "kine", "-o", out, dir.file(name)}, 3);
+        CHECK(has(done.at("warnings").dump(), "no compact revision") == (std::string(name) == "without"));
+    }
+}
+
+TEST_CASE("options that a layout or a form has no use for are usage errors, in a dry run too") {
+    const test::TempDir dir;
+    KineMaker maker;
+    for (int i = 0; i < 20; ++i) maker.put("/a", "1");
+    maker.write(dir.file("kine"), {.wal = true});
+    write_file(dir.file("etcd"), sample_image().build());
+    const std::string kine = dir.file("kine");
+    const std::string etcd = dir.file("etcd");
+    const std::string out = dir.file("new");
+    for (const Args& args : std::vector<Args>{
+             {"compact", "--keep-last", "1", "--live", "--member", "foo", kine},
+             {"compact", "--keep-last", "1", "--member", "foo", kine},
+             {"import", "--salvage", "--member", "foo", "-o", out, kine},
+             {"import", "--salvage", "--raft-index", "5", "-o", out, kine},
+             {"import", "--salvage", "--wal-dir", dir.path().string(), "-o", out, kine},
+             {"compact", "--keep-last", "1", "--drop-old-values", "--to", "bbolt", "-o", out, kine},
+             {"compact", "--keep-last", "1", "--voter", "3", "-o", out, kine},
+             {"du", "--by", "bucket", "--top", "1", etcd},
+             {"du", "--by", "bucket", "--under", "/a", etcd},
+             {"du", "--by", "bucket", "--sort", "keys", etcd},
+             {"du", "--by", "bucket", "--rev", "6", etcd}}) {
+        for (const bool dry : {true, false}) {
+            if (dry && args.front() != "compact") continue;
+            Args all = args;
+            if (dry) all.insert(all.end() - 1, "-n");
+            std::string command;
+            for (const std::string& word : all) command += word + " ";
+            CAPTURE(command);
+            const Result r = run_cli(all);
+            CAPTURE(r.err);
+            CHECK(r.code == 2);
+            CHECK(!fs::exists(out));
+        }
+    }
+}
+
+TEST_CASE("errors: no way out of a broken history file names a command that takes none") {
+    const test::TempDir dir;
+    write_file(dir.file("history"), "{\"format\":\"kvhistory/1\"}\n{\"rev\":-1,\"ops\":[]}\n");
+    const Result r = run_cli({"import", "-o", dir.file("new"), dir.file("history")});
+    CHECK(r.code == 6);
+    CHECK(has(r.err, "line 2"));
+    CHECK(!has(r.err, "kvctl check"));
+    CHECK(!has(r.err, "--salvage"));
 }
 
 TEST_CASE("salvage: of a sound store it takes everything, and says that nothing is missing") {

@@ -11,6 +11,8 @@
 #include "kvctl/report/screen.hpp"
 #include "kvctl/report/table.hpp"
 #include "kvctl/report/width.hpp"
+#include "kvctl/store/open.hpp"
+#include "tests/support/bbolt_image.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
 #include "tests/support/run_binary.hpp"
@@ -19,6 +21,7 @@
 #include "tests/support/sql.hpp"
 #include "tests/support/temp_dir.hpp"
 #include "tools/commands.hpp"
+#include "tools/habits.hpp"
 #include "tools/terminal.hpp"
 
 using namespace kvctl;
@@ -93,16 +96,20 @@ TEST_CASE("screen: a long text loses its middle, a short one nothing") {
     CHECK(report::shorten_middle("/registry/pods/web", 18) == "/registry/pods/web");
     CHECK(report::shorten_middle("/registry/pods/web", 11) == "/regi\u2026s/web");
     CHECK(report::shorten_middle("/registry/pods/web", 0) == "/registry/pods/web");
+    CHECK(report::shorten_middle("/registry/pods/web", 11, true) == "/reg..s/web");
+    CHECK(report::shorten_middle("/registry/pods/web", 18, true) == "/registry/pods/web");
     for (std::size_t columns = 1; columns < 30; ++columns) {
         CAPTURE(columns);
-        CHECK(report::display_width(report::shorten_middle("/登録/サービス/本番-1234567", columns)) <=
-              columns);
+        for (const bool ascii : {true, false}) {
+            CHECK(report::display_width(
+                      report::shorten_middle("/登録/サービス/本番-1234567", columns, ascii)) <= columns);
+        }
     }
 }
 
 TEST_CASE("screen: a table fits by its first column, and colours take no room") {
     report::Table t(2);
-    t.fit(30);
+    t.fit(report::TextStyle{.columns = 30, .bars = report::TextStyle::Bars::unicode});
     t.row({"key", "bytes"});
     t.row({"/registry/pods/default/web-0", "\x1b[32m12.0 KiB\x1b[0m"});
     std::ostringstream out;
@@ -282,6 +289,44 @@ TEST_CASE("screen: etcdctl's habits are answered") {
     }
 }
 
+TEST_CASE("screen: what an old habit is told to type is a command that runs") {
+    const TempDir folder;
+    for (const std::vector<std::string>& habit :
+         std::vector<std::vector<std::string>>{{"endpoint", "status"},
+                                               {"endpoint", "hashkv"},
+                                               {"endpoint", "health"},
+                                               {"snapshot", "status"},
+                                               {"snapshot", "restore"},
+                                               {"snapshot", "hashkv"},
+                                               {"member", "list"},
+                                               {"alarm", "list"},
+                                               {"alarm", "disarm"},
+                                               {"check", "datascale"},
+                                               {"hashkv"},
+                                               {"watch"},
+                                               {"bolt"},
+                                               {"buckets"},
+                                               {"dump"}}) {
+        const std::string said = cli::habit_of_etcdctl(habit);
+        CAPTURE(said);
+        const std::size_t from = said.find("'kvctl ");
+        REQUIRE(from != std::string::npos);
+        std::istringstream words(said.substr(from + 7, said.find('\'', from + 1) - from - 7));
+        std::vector<std::string> args;
+        for (std::string word; words >> word;) args.push_back(word);
+        // A store for all of them: an etcd db with one member.
+        const std::string db = folder.file("db");
+        write_file(db, etcd_image({}).build());
+        for (std::string& arg : args) {
+            if (arg == "STORE") arg = db;
+            if (arg == "NEW") arg = folder.file("new");
+        }
+        const Result r = run_cli(args);
+        CAPTURE(r.err);
+        CHECK((r.code == 0 || r.code == 3));
+    }
+}
+
 TEST_CASE("screen: a reader that has seen enough hears nothing of it") {
     const TempDir folder;
     const std::string db = folder.file("s.db");
@@ -301,6 +346,22 @@ TEST_CASE("screen: progress says how fast, and how long it will take") {
     CHECK(cli::rate_text(2s, 240'000, 0) == "  120,000 a second");
     CHECK(cli::rate_text(2s, 240'000, 1'200'000) == "  120,000 a second, 11 s left");
     CHECK(cli::rate_text(2s, 240'000, 120'000'000) == "  120,000 a second, 17 min left");
+}
+
+TEST_CASE("screen: a scan's progress counts rows, not the parts that it takes them in") {
+    struct Seen final : Progress {
+        void update(std::string_view, std::uint64_t d, std::uint64_t t) override { done = d, total = t; }
+        std::uint64_t done = 0;
+        std::uint64_t total = 0;
+    };
+    const TempDir folder;
+    make_native(folder.file("s.db"), long_history(2500, 7).row_list());
+    const auto store = store::open_store(folder.file("s.db"), {});
+    Seen seen;
+    Findings findings;
+    const mvcc::TreeIndex index = store->load(mvcc::classic_rules(), findings, &seen);
+    CHECK(seen.done == index.total().revisions);
+    CHECK(seen.total == index.total().revisions);
 }
 
 TEST_CASE("screen: colours only where they are wanted") {

@@ -6,7 +6,7 @@
 using namespace kvctl;
 using namespace kvctl::dqlite;
 
-TEST_CASE("dqlite metadata: 32 bytes of format 1, or nothing") {
+TEST_CASE("dqlite metadata: 32 bytes of format 1 and a version, or nothing") {
     const Metadata m{7, Term(3), 12345};
     const std::string bytes = encode(m);
     CHECK(bytes.size() == 32);
@@ -14,6 +14,7 @@ TEST_CASE("dqlite metadata: 32 bytes of format 1, or nothing") {
     CHECK_FALSE(decode_metadata(bytes.substr(0, 31)));
     CHECK_FALSE(decode_metadata(bytes + '\0'));
     CHECK_FALSE(decode_metadata(std::string(32, '\0')));
+    CHECK_FALSE(decode_metadata(encode(Metadata{0, Term(3), 12345})));
 }
 
 TEST_CASE(

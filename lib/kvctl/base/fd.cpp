@@ -28,6 +28,17 @@ Fd unnamed_file(const std::string& folder) {
     return fd;
 }
 
+int write_all(int descriptor, std::string_view bytes, std::uint64_t at) noexcept {
+    while (!bytes.empty()) {
+        const ssize_t n = ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(at));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return n < 0 ? errno : ENOSPC;
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+        at += static_cast<std::uint64_t>(n);
+    }
+    return 0;
+}
+
 std::string path_of(int descriptor) {
     return fmt::format("/proc/self/fd/{}", descriptor);
 }

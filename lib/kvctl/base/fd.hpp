@@ -1,7 +1,9 @@
 #pragma once
 #include <unistd.h>
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace kvctl {
@@ -33,6 +35,9 @@ class Fd {
 /// A new file in `folder` that has no name, for reading and writing, and is gone with its descriptor. Throws
 /// io naming the folder.
 [[nodiscard]] Fd unnamed_file(const std::string& folder);
+
+/// Writes all of it from the byte `at` on. The errno that it fails with, 0 when it is written.
+[[nodiscard]] int write_all(int descriptor, std::string_view bytes, std::uint64_t at) noexcept;
 
 /// A name by which this process opens what a descriptor stands for.
 [[nodiscard]] std::string path_of(int descriptor);

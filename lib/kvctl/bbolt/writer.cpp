@@ -1,13 +1,11 @@
 #include "kvctl/bbolt/writer.hpp"
 
-#include <unistd.h>
-
 #include <array>
 #include <cassert>
-#include <cerrno>
 #include <utility>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/fd.hpp"
 #include "kvctl/bbolt/tree_size.hpp"
 
 namespace kvctl::bbolt {
@@ -126,13 +124,8 @@ class FileWriter::Pages {
         at_ += bytes.size();
     }
     void write_at(std::string_view bytes, std::uint64_t at) const {
-        while (!bytes.empty()) {
-            const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(at));
-            if (n < 0 && errno == EINTR) continue;
-            if (n <= 0) throw io_error(path_, "cannot write", n < 0 ? errno : ENOSPC);
-            bytes.remove_prefix(static_cast<std::size_t>(n));
-            at += static_cast<std::uint64_t>(n);
-        }
+        if (const int error = write_all(fd_, bytes, at); error != 0)
+            throw io_error(path_, "cannot write", error);
     }
 
     int fd_;

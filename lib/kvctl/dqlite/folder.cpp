@@ -98,13 +98,21 @@ void add(Findings& findings, Finding::Severity severity, const char* code, std::
 
 void read_metadata(Folder& folder) {
     std::array<std::optional<Metadata>, 2> found;
+    bool starts = true;
     for (std::size_t i = 0; i < 2; ++i) {
         const std::string name = i == 0 ? "metadata1" : "metadata2";
         if (!folder.has(name)) continue;
-        found[i] = decode_metadata(read_start(folder.file(name), 64));
-        if (!found[i]) {
+        const std::string bytes = read_start(folder.file(name), k_metadata_bytes + 1);
+        found[i] = decode_metadata(bytes);
+        if (bytes.size() < k_metadata_bytes) {
             add(folder.findings, Finding::Severity::warning, "metadata", name,
-                "it is not whole; dqlite goes by the other one");
+                "it is cut short; dqlite removes it and goes by the other one");
+        } else if (!found[i]) {
+            starts = false;
+            add(folder.findings, Finding::Severity::error, "metadata", name,
+                (bytes.size() > k_metadata_bytes ? "it is longer than 32 bytes"
+                                                 : "its format is not 1, or its version is 0") +
+                    std::string("; dqlite does not start on it"));
         } else if (found[i]->version % 2 != (i == 0 ? 1U : 0U)) {
             add(folder.findings, Finding::Severity::error, "metadata", name,
                 fmt::format("its version {} belongs into the other file", found[i]->version));
@@ -119,8 +127,8 @@ void read_metadata(Folder& folder) {
     }
     if (!folder.metadata) {
         add(folder.findings, Finding::Severity::error, "metadata", "",
-            "no metadata that can be read: the term is unknown, and dqlite takes the directory for a "
-            "new one and writes into it as such");
+            std::string("no metadata that can be read: the term is unknown") +
+                (starts ? ", and dqlite takes the directory for a new one and writes into it as such" : ""));
     }
 }
 

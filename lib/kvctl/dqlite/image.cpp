@@ -17,7 +17,7 @@ namespace {
 // SQLite has no more pages than that; a number from a damaged command must not become a size.
 constexpr std::uint64_t k_most_pages = 0xFFFFFFFE;
 constexpr std::size_t k_page_count_at = 28;  // in the header on page 1
-constexpr off_t k_mode_at = 18;
+constexpr std::uint64_t k_mode_at = 18;
 constexpr std::uint64_t k_lock_bytes = std::uint64_t{1} << 30;
 
 }  // namespace
@@ -46,21 +46,15 @@ bool Image::take(std::uint64_t page, std::size_t bytes) {
     return true;
 }
 
-void Image::write_at(off_t at, std::string_view content) const {
-    while (!content.empty()) {
-        const ssize_t n = ::pwrite(fd_.get(), content.data(), content.size(), at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0)
-            throw io_error(folder_,
-                           "cannot write the database's pages there ($TMPDIR chooses another folder)", errno);
-        content.remove_prefix(static_cast<std::size_t>(n));
-        at += n;
-    }
+void Image::write_at(std::uint64_t at, std::string_view content) const {
+    if (const int error = write_all(fd_.get(), content, at); error != 0)
+        throw io_error(folder_, "cannot write the database's pages there ($TMPDIR chooses another folder)",
+                       error);
 }
 
 bool Image::write(std::uint64_t page, std::string_view content) {
     if (!take(page, content.size())) return false;
-    write_at(static_cast<off_t>((page - 1) * page_size_), content);
+    write_at((page - 1) * page_size_, content);
     return true;
 }
 
@@ -75,8 +69,7 @@ void Image::flush() {
     pages.reserve(waiting_.size());
     for (const auto& [page, content] : waiting_) pages.push_back(page);
     std::sort(pages.begin(), pages.end());
-    for (const std::uint64_t page : pages)
-        write_at(static_cast<off_t>((page - 1) * page_size_), waiting_.find(page)->second);
+    for (const std::uint64_t page : pages) write_at((page - 1) * page_size_, waiting_.find(page)->second);
     waiting_.clear();
 }
 
@@ -107,9 +100,7 @@ bool Image::commit() {
 }
 
 void Image::set_wal_mode(bool wal) {
-    const std::array<char, 2> mode{static_cast<char>(wal ? 2 : 1), static_cast<char>(wal ? 2 : 1)};
-    if (::pwrite(fd_.get(), mode.data(), mode.size(), k_mode_at) != static_cast<ssize_t>(mode.size()))
-        throw io_error(folder_, "cannot write to a temporary file", errno);
+    write_at(k_mode_at, std::string(2, static_cast<char>(wal ? 2 : 1)));
 }
 
 }  // namespace kvctl::dqlite

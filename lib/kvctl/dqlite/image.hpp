@@ -49,7 +49,7 @@ class Image {
   private:
     /// Whether the pages can be, and from here on are, in the database.
     [[nodiscard]] bool take(std::uint64_t page, std::size_t bytes);
-    void write_at(off_t at, std::string_view content) const;
+    void write_at(std::uint64_t at, std::string_view content) const;
     [[nodiscard]] bool holds_locks(std::uint64_t page) const noexcept;
     std::string name_;
     std::string folder_;

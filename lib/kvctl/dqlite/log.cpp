@@ -183,7 +183,7 @@ LogPlan plan_log(const Folder& folder, LogIndex snapshot) {
     const auto split = folder.closed.begin() + static_cast<std::ptrdiff_t>(from);
     plan.left_out.assign(folder.closed.begin(), split);
     plan.closed.assign(split, folder.closed.end());
-    // Segments that end before the snapshot say nothing of where the open ones begin: behind the snapshot.
+    // Open ones follow the newest closed one, as dqlite has it, also where that ends below the snapshot.
     if (!plan.closed.empty()) plan.first = plan.closed.front().first;
     return plan;
 }

@@ -9,7 +9,6 @@ namespace kvctl::dqlite {
 namespace {
 
 constexpr std::uint64_t k_format = 1;
-constexpr std::size_t k_metadata_bytes = 32;
 // Nobody has more; a count from a damaged file must not become a reservation.
 constexpr std::uint64_t k_most_members = 4096;
 
@@ -17,8 +16,9 @@ constexpr std::uint64_t k_most_members = 4096;
 
 std::optional<Metadata> decode_metadata(std::string_view file) {
     if (file.size() != k_metadata_bytes || little<std::uint64_t>(file, 0) != k_format) return std::nullopt;
-    return Metadata{little<std::uint64_t>(file, 8), Term(little<std::uint64_t>(file, 16)),
-                    little<std::uint64_t>(file, 24)};
+    const Metadata metadata{little<std::uint64_t>(file, 8), Term(little<std::uint64_t>(file, 16)),
+                            little<std::uint64_t>(file, 24)};
+    return metadata.version != 0 ? std::optional(metadata) : std::nullopt;
 }
 
 std::string encode(const Metadata& metadata) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,7 +17,8 @@ struct Metadata {
     std::uint64_t voted_for = 0;  ///< server id, 0: nobody in this term
     friend bool operator==(const Metadata&, const Metadata&) = default;
 };
-/// nullopt when it is not 32 bytes, or not of format 1.
+inline constexpr std::size_t k_metadata_bytes = 32;
+/// nullopt when it is not 32 bytes, not of format 1, or of version 0.
 [[nodiscard]] std::optional<Metadata> decode_metadata(std::string_view file);
 [[nodiscard]] std::string encode(const Metadata& metadata);
 

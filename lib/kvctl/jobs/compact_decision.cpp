@@ -146,6 +146,8 @@ void check_options(const store::Store& store, const CompactRequest& request) {
            "only a kine store is compacted beside its server");
     refuse(traits.names_cluster && request.compacts_raft() && !request.raft_log, "--raft-index",
            "a new dqlite directory has no log but its snapshot");
+    refuse(!traits.names_cluster && request.voter.has_value(), "--voter",
+           "only a dqlite directory names the members of its cluster");
     refuse(!traits.member && request.disarm, "--disarm", "only an etcd db holds alarms");
     refuse(!traits.member && request.all_members, "--all-members", "only an etcd db has members");
     refuse(request.target_size.has_value() && converts(store, request), "--target-size",
@@ -183,9 +185,6 @@ bool converts(const store::Store& store, const CompactRequest& request) noexcept
 }
 
 void check_request(store::Store& store, const CompactRequest& request, const Decision& d) {
-    if (request.voter && !store.traits().names_cluster)
-        throw Error(ErrorKind::usage,
-                    request.path + ": --voter: only a dqlite directory names the members of its cluster");
     store.check_member_change(member_change(request, d));
     if (converts(store, request))
         store::check_target({*request.to, {}, false, false, request.renumber}, *d.index, d.plan,

@@ -17,10 +17,9 @@ mvcc::CompactionInput input_of(const store::StoreHead& head) {
 MainRevision target_of(const store::StoreInfo& info, const CompactRequest& request,
                        const store::StoreHead& head) {
     if (!request.rev && !request.keep_last && !request.target_size) {
-        throw Error(ErrorKind::usage,
-                    info.path + ": no target given; the current revision is " +
-                        std::to_string(head.current.value()) +
-                        "; say --rev N, --keep-last N, --keep-within TIME or --target-size SIZE");
+        throw usage_error(info.path + ": no target given; the current revision is " +
+                          std::to_string(head.current.value()) +
+                          "; say --rev N, --keep-last N, --keep-within TIME or --target-size SIZE");
     }
     if (request.target_size) return head.compacted;
     if (request.rev) {

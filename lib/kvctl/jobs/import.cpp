@@ -22,15 +22,15 @@
 #include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::jobs {
-namespace {
 
-// Told by content; what cannot be read twice, a pipe, can only be a history.
 bool is_history(const std::string& path) {
     struct stat st {};
     if (::stat(path.c_str(), &st) != 0 || S_ISDIR(st.st_mode)) return false;
     if (!S_ISREG(st.st_mode)) return true;
     return store::looks_like_history(read_start(path, 65536));
 }
+
+namespace {
 
 // A row on its way into the new store, counted.
 void add(store::Target& writer, const mvcc::Record& r, report::ImportReport& report) {
@@ -243,13 +243,25 @@ void take(store::Salvaged&& salvaged, report::ImportReport& report) {
     for (std::string& w : salvaged.warnings) report.notes.warnings.push_back(std::move(w));
 }
 
+// What a salvage has no use for must not look as if it had.
+void check_salvage(const ImportRequest& o, bool archive, bool dqlite) {
+    const auto refuse = [&](bool given, const char* option, const char* why) {
+        if (given) throw usage_error(o.source + ": " + option + ": " + why);
+    };
+    refuse(o.open.member && !archive && !dqlite, "--member", "is no archive");
+    refuse(o.open.raft_index && !dqlite, "--raft-index", "only a dqlite directory has states to choose from");
+    refuse(o.wal_dir.has_value(), "--wal-dir", "--salvage takes rows alone, no log");
+}
+
 // A damaged store: what can be read of an etcd db goes straight into the target, an SQLite store is copied
 // first, and the copy is a sound one.
 void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportReport& report) {
     report.salvaged = true;
     std::optional<store::Unpacked> unpacked;
     std::string file = store::resolve_path(o.source);
-    if (store::is_archive(file)) file = unpacked.emplace(file, o.open.member).path();
+    const bool archive = store::is_archive(file);
+    check_salvage(o, archive, store::is_dqlite_directory(file));
+    if (archive) file = unpacked.emplace(file, o.open.member).path();
     struct stat st {};
     if (::stat(file.c_str(), &st) == 0) report.source_bytes = static_cast<std::uint64_t>(st.st_size);
     if (store::is_bbolt(file)) {

@@ -20,6 +20,9 @@ struct ImportRequest {
     store::OpenOptions open{};  ///< of a store; asking for a layout is a usage Error where it is a history
 };
 
+/// Whether a source is a history file. Told by content; what cannot be read twice, a pipe, can only be one.
+[[nodiscard]] bool is_history(const std::string& path);
+
 /// Builds a store of any layout from something else. The output has its name only once it is complete.
 [[nodiscard]] report::ImportReport import_store(const ImportRequest& request, Progress* progress);
 

@@ -52,8 +52,7 @@ std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms,
                                         const std::optional<std::string>& wal_dir) {
     const store::LogPlace place = store.log_place();
     if (wal_dir && !place.wal) {
-        throw Error(ErrorKind::usage,
-                    store.info().path + ": --wal-dir goes only with an etcd db or data dir");
+        throw usage_error(store.info().path + ": --wal-dir goes only with an etcd db or data dir");
     }
     if (wal_dir) return raftlog::open(store.info().path, timeout_ms, wal_dir);
     if (place.table != nullptr)

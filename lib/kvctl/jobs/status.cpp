@@ -110,7 +110,7 @@ void add_counts(const mvcc::TreeIndex& index, report::StatusReport& r) {
     if (index.slot_end() > 0) r.oldest = index.revision(0).main;
     r.revisions = index.total().revisions;
     r.tombstones = index.total().tombstones;
-    r.gaps = index.total().gaps;
+    if (index.rules().kine()) r.gaps = index.total().gaps;
     r.keys = index.total().keys;
     r.live_keys = index.live_keys();
     add_bytes(index, r);

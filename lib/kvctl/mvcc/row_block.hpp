@@ -7,6 +7,11 @@
 
 namespace kvctl::mvcc {
 
+/// A hint that what `p` points at is needed soon.
+inline void prefetch(const void* p) noexcept {
+    __builtin_prefetch(p);
+}
+
 /// The rows of 65,536 slots, a column each, so that a pass over the rows touches only what it reads.
 ///
 ///     slot         base + 0   base + 1   base + 2   ...

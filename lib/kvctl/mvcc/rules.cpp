@@ -73,8 +73,7 @@ CompactionRules kine_rules() noexcept {
 CompactionRules rules_of_etcd_version(std::string_view version) {
     const Release r = parse_release(version);
     if (r.major < 3) {
-        throw Error(ErrorKind::usage,
-                    fmt::format("etcd {} has no multi-version store; 3.0.0 is the first", version));
+        throw usage_error(fmt::format("etcd {} has no multi-version store; 3.0.0 is the first", version));
     }
     const bool keep = has_change(r, 34, 16);
     return {keep ? CompactionRules::Tombstones::keep_at_rev : CompactionRules::Tombstones::classic,

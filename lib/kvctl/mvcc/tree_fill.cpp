@@ -12,10 +12,6 @@ namespace {
 // Slots are 31 bits wide in the order by key, which keeps the tombstone in its lowest bit.
 constexpr std::size_t k_max_blocks = (std::size_t{1} << 31) >> TreeIndex::k_block_bits;
 
-void prefetch(const void* p) noexcept {
-    __builtin_prefetch(p);
-}
-
 }  // namespace
 
 void TreeIndex::add_segments(std::size_t count) {
@@ -115,7 +111,8 @@ bool TreeIndex::seal() {
     // Views outlive this call only through blocks_; the segment keeps ownership while more rows may come.
     blocks_ = std::move(segments_.front().blocks);
     segments_.front().blocks.clear();
-    return place_by_key();
+    place_by_key();
+    return true;
 }
 
 }  // namespace kvctl::mvcc

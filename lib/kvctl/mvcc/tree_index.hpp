@@ -176,7 +176,7 @@ class TreeIndex {
     [[nodiscard]] const Block& block(Slot slot) const noexcept { return *blocks_[slot >> k_block_bits]; }
     void append(std::size_t segment, const RowBatch::Row& row, KeyId id);
     KeyId append_one(std::string_view key, Revision revision, bool tombstone, std::int64_t version);
-    [[nodiscard]] bool place_by_key();
+    void place_by_key();
     [[nodiscard]] KeyId find_marker_key() const;
 
     CompactionRules rules_;

@@ -7,17 +7,10 @@
 // What etcd's restore makes of stored rows: the order by key, and which rows are of no key's life. Then the
 // operations of its treeIndex, one at a time.
 namespace kvctl::mvcc {
-namespace {
-
-void prefetch(const void* p) noexcept {
-    __builtin_prefetch(p);
-}
-
-}  // namespace
 
 // Two counting passes: offsets a key, then each row's slot to its key's place, with etcd's restore rules on
 // the way.
-bool TreeIndex::place_by_key() {
+void TreeIndex::place_by_key() {
     KeyTable& keys = *keys_;
     std::uint32_t at = 0;
     for (KeyId id = 0; id < keys.size(); ++id) {
@@ -69,7 +62,6 @@ bool TreeIndex::place_by_key() {
         ++total_.keys;
         if ((order_[k.end - 1] & 1U) == 0) ++live_keys_;
     }
-    return true;
 }
 
 // No client can put the empty key, and a put's version is never 0.

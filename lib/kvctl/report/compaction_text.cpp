@@ -123,7 +123,7 @@ void write_prefixes(std::ostream& out, const CompactionReport& r, const TextStyl
     if (freed.empty()) return;
     const std::size_t shown = style.fitting(freed.size(), 16 + (r.refusal.empty() ? 0 : 5));
     Table prefixes(2);
-    prefixes.fit(style.columns);
+    prefixes.fit(style);
     prefixes.row({"prefix", "keys", "revisions", "freed", "bytes"});
     for (std::size_t i = 0; i < std::min(shown, freed.size()); ++i) {
         const mvcc::PrefixUsage& u = *freed[i];

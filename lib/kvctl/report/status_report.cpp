@@ -111,7 +111,7 @@ Json status_json(const StatusReport& r) {
            {"in_use_by", std::move(pids)},
            {"holders", std::move(holders)},
            {"hints", std::move(hints)}};
-    if (r.store.layout == "kine" || r.store.layout == "dqlite") j["counts"]["gaps"] = r.gaps;
+    if (r.gaps) j["counts"]["gaps"] = *r.gaps;
     if (r.etcd) j["etcd"] = etcd_json(*r.etcd);
     if (r.dqlite) j["dqlite"] = dqlite_json(*r.dqlite);
     Json meta = Json::object();
@@ -271,7 +271,7 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
     row("revisions", revisions);
     std::string counts =
         grouped(r.revisions) + " revisions, " + grouped(r.tombstones) + " of them tombstones";
-    if (r.gaps > 0) counts += ", " + grouped(r.gaps) + (r.gaps == 1 ? " gap" : " gaps");
+    if (r.gaps.value_or(0) > 0) counts += ", " + grouped(*r.gaps) + (r.gaps == 1 ? " gap" : " gaps");
     row("rows", counts);
     row("keys", grouped(r.keys) + ", " + grouped(r.live_keys) + " of them live");
     if (r.leases > 0) row("leases", grouped(r.leases) + (r.etcd ? seconds(*r.etcd) : std::string()));

@@ -81,7 +81,7 @@ struct StatusReport {
     std::optional<std::int64_t> oldest;
     std::uint64_t revisions = 0;
     std::uint64_t tombstones = 0;
-    std::uint64_t gaps = 0;
+    std::optional<std::uint64_t> gaps;  ///< rows of no key; nullopt: the layout has none
     std::uint64_t keys = 0;
     std::uint64_t live_keys = 0;
     std::uint64_t leases = 0;

@@ -27,7 +27,7 @@ void Table::write(std::ostream& out) const {
     for (const auto& r : rows_) {
         std::string line(indent_, ' ');
         for (std::size_t i = 0; i < r.size(); ++i) {
-            const std::string cell = i == 0 && columns_ > 0 ? shorten_middle(r[i], widths[i]) : r[i];
+            const std::string cell = i == 0 && columns_ > 0 ? shorten_middle(r[i], widths[i], ascii_) : r[i];
             const std::string pad(widths[i] - std::min(widths[i], display_width(cell)), ' ');
             if (i > 0) line += "  ";
             // Bars, a column that only some rows have, begin where the numbers end.

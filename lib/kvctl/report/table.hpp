@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "kvctl/report/screen.hpp"
+
 namespace kvctl::report {
 
 /// Lines of cells in aligned columns for a terminal: all but the first to the right.
@@ -12,9 +14,12 @@ class Table {
     explicit Table(std::size_t indent) : indent_(indent) {}
     /// Columns counted from the left that are set to the left; 1 unless set.
     void left_columns(std::size_t count) { left_ = count; }
-    /// The first column is shortened, in the middle of its texts, so that lines fit into `columns`; 0: they
-    /// are as long as they are.
-    void fit(std::size_t columns) { columns_ = columns; }
+    /// The first column is shortened, in the middle of its texts, so that lines fit the terminal; without one
+    /// they are as long as they are.
+    void fit(const TextStyle& style) {
+        columns_ = style.columns;
+        ascii_ = style.bars == TextStyle::Bars::ascii;
+    }
     /// The last column holds bars, which begin at one place.
     void with_bars(bool yes) { bars_ = yes; }
     void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
@@ -24,6 +29,7 @@ class Table {
     std::size_t indent_;
     std::size_t left_ = 1;
     std::size_t columns_ = 0;
+    bool ascii_ = false;
     bool bars_ = false;
     std::vector<std::vector<std::string>> rows_;
 };

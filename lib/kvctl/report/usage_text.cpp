@@ -18,7 +18,7 @@ class Figures {
           narrow_(style.columns > 0 && style.columns < k_narrow),
           with_keys_(with_keys),
           largest_(largest) {
-        table_.fit(style.columns);
+        table_.fit(style);
         table_.with_bars(style.bars != TextStyle::Bars::none);
         std::vector<std::string> head{what};
         if (with_keys_) head.emplace_back("keys");
@@ -85,7 +85,7 @@ void write_buckets(std::ostream& out, const DuReport& r, const TextStyle& style)
         << style.bytes(all.pages * r.store.page_size) << " of them, "
         << style.bytes(r.store.free_pages * r.store.page_size) << " free\n";
     Table table(0);
-    table.fit(style.columns);
+    table.fit(style);
     table.with_bars(style.bars != TextStyle::Bars::none);
     std::vector<std::string> head{"bucket", "keys", "bytes", "pages", "in the file"};
     if (style.bars != TextStyle::Bars::none) head.emplace_back();

@@ -59,15 +59,17 @@ std::size_t display_width(std::string_view text) noexcept {
     return columns;
 }
 
-std::string shorten_middle(const std::string& text, std::size_t columns) {
+std::string shorten_middle(const std::string& text, std::size_t columns, bool ascii) {
     if (columns == 0 || display_width(text) <= columns) return text;
     const Utf8Locale locale;
     std::vector<Piece> pieces;
     for (std::string_view rest = text; !rest.empty(); rest.remove_prefix(pieces.back().bytes.size()))
         pieces.push_back(next_piece(rest));
     // The end tells keys of one prefix apart, so it gets the odd column.
-    const std::size_t tail = columns / 2;
-    const std::size_t head = columns - 1 - std::min(columns - 1, tail);
+    const std::string mark = ascii ? std::string(std::min<std::size_t>(columns, 2), '.') : "\u2026";
+    const std::size_t room = columns - (ascii ? mark.size() : 1);
+    const std::size_t tail = std::min(room, columns / 2);
+    const std::size_t head = room - tail;
     std::string front;
     std::size_t used = 0;
     for (const Piece& p : pieces) {
@@ -77,11 +79,10 @@ std::string shorten_middle(const std::string& text, std::size_t columns) {
     }
     std::size_t from = pieces.size();
     used = 0;
-    while (from > 0 && used + pieces[from - 1].columns <= std::min(columns - 1, tail))
-        used += pieces[--from].columns;
+    while (from > 0 && used + pieces[from - 1].columns <= tail) used += pieces[--from].columns;
     std::string back;
     for (; from < pieces.size(); ++from) back += pieces[from].bytes;
-    return front + "\u2026" + back;
+    return front + mark + back;
 }
 
 }  // namespace kvctl::report

@@ -19,17 +19,13 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/bbolt/format.hpp"
+#include "kvctl/store/sqlite/connection.hpp"
 #include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::store {
 namespace {
 
-constexpr std::size_t k_begin = std::size_t{128} * 1024;  // what tells a store: bbolt's second meta
-constexpr std::size_t k_depth = 4;                        // archives in archives
-
-bool looks_like_store(std::string_view begin) {
-    return begin.starts_with(std::string_view("SQLite format 3\0", 16)) || bbolt::looks_like_bbolt(begin);
-}
+constexpr std::size_t k_depth = 4;  // archives in archives
 
 std::string_view base_name(std::string_view path) {
     return path.substr(path.rfind('/') + 1);
@@ -62,18 +58,17 @@ class Pass {
         if (names_.size() > 1) {
             std::string list;
             for (const std::string& name : names_) list += (list.empty() ? "" : ", ") + escape(name);
-            throw Error(ErrorKind::usage,
-                        path_ + ": holds several stores; say which with --member NAME: " + list);
+            throw usage_error(path_ + ": holds several stores; say which with --member NAME: " + list);
         }
         if (names_.empty()) {
             throw Error(ErrorKind::not_a_store,
                         path_ + (member_ ? ": holds no store of the name " + escape(*member_)
                                          : std::string(": an archive that holds no store")));
         }
-        for (const std::string& wal : logs_) {
-            if (wal != names_.front() + "-wal") continue;
+        for (const std::string& part : parts_) {
+            if (part != names_.front() + "-wal" && part != names_.front() + "-journal") continue;
             throw Error(ErrorKind::refused,
-                        path_ + ": holds " + escape(wal) +
+                        path_ + ": holds " + escape(part) +
                             " beside the store, which is a part of it: unpack the archive "
                             "into a folder and name that");
         }
@@ -108,6 +103,9 @@ class Pass {
         if (::archive_entry_filetype(entry) != AE_IFREG) return;
         const char* const stored = ::archive_entry_pathname(entry);
         const std::string name = stored != nullptr ? stored : "";
+        // What SQLite keeps beside a store is a part of it, whichever store is asked for.
+        const bool empty = ::archive_entry_size_is_set(entry) != 0 && ::archive_entry_size(entry) == 0;
+        if (!empty && (name.ends_with("-wal") || name.ends_with("-journal"))) parts_.push_back(name);
         const bool raw = ::archive_format(reader_.get()) == ARCHIVE_FORMAT_RAW;
         if (member_ && !raw && name != *member_ && base_name(name) != *member_) return;
         std::string begin;
@@ -115,16 +113,15 @@ class Pass {
         std::uint64_t at = 0;
         bool more = true;
         bool behind_hole = false;  // `block` is the next one
-        while (begin.size() < k_begin && (more = next_block(block, at))) {
-            if (at > k_begin) {
+        while (begin.size() < k_store_start && (more = next_block(block, at))) {
+            if (at > k_store_start) {
                 behind_hole = true;
                 break;
             }
             begin.resize(at, '\0');
             begin.append(block);
         }
-        if (name.ends_with("-wal") && !begin.empty()) logs_.push_back(name);
-        const std::string_view first = std::string_view(begin).substr(0, k_begin);
+        const std::string_view first = std::string_view(begin).substr(0, k_store_start);
         if (!looks_like_store(first) && !looks_like_archive(first)) {
             if (raw && more) skip();
             return;
@@ -161,13 +158,8 @@ class Pass {
                                                  std::to_string(room_) + " bytes that are free in " +
                                                  folder_ + " (TMPDIR names another folder)");
         }
-        while (!bytes.empty()) {
-            const ssize_t n = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
-            if (n < 0 && errno == EINTR) continue;
-            if (n <= 0) throw io_error(folder_, "cannot write a temporary file", n < 0 ? errno : ENOSPC);
-            bytes.remove_prefix(static_cast<std::size_t>(n));
-            at += static_cast<std::uint64_t>(n);
-        }
+        if (const int error = write_all(file_.get(), bytes, at); error != 0)
+            throw io_error(folder_, "cannot write a temporary file", error);
     }
 
     const std::string& path_;
@@ -176,7 +168,7 @@ class Pass {
     std::uint64_t room_ = 0;
     std::unique_ptr<archive, Free> reader_;
     std::vector<std::string> names_;  // of the stores found
-    std::vector<std::string> logs_;   // of -wal files
+    std::vector<std::string> parts_;  // of -wal and -journal files
     Fd file_;                         // the first of them
 };
 
@@ -188,6 +180,10 @@ std::string begin_of(int fd) {
 }
 
 }  // namespace
+
+bool looks_like_store(std::string_view first) noexcept {
+    return first.starts_with(k_sqlite_magic) || bbolt::looks_like_bbolt(first);
+}
 
 bool looks_like_archive(std::string_view first) noexcept {
     constexpr std::array<std::string_view, 6> k_magic{

@@ -28,11 +28,6 @@ bool is_file(const std::string& path) {
     return ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
 }
 
-bool holds_store(const std::string& file) {
-    const std::string first = read_start(file, std::size_t{128} * 1024);
-    return first.starts_with("SQLite format 3") || bbolt::looks_like_bbolt(first);
-}
-
 // What cannot be read is no candidate: the message then names the folder.
 std::vector<std::string> entries_of(const std::string& folder) {
     std::vector<std::string> all;
@@ -52,14 +47,14 @@ std::string locate_store(const std::string& path) {
         if (is_file(folder + db)) return folder + db;
     }
     // member/snap may hold what a leader sent beside it, as <raft index>.snap.db.
-    if (is_file(folder + "db") && bbolt::looks_like_bbolt(read_start(folder + "db", std::size_t{128} * 1024)))
+    if (is_file(folder + "db") && bbolt::looks_like_bbolt(read_start(folder + "db", k_store_start)))
         return folder + "db";
     std::vector<std::string> stores;
     std::vector<std::string> archives;
     for (const std::string& entry : entries_of(path)) {
         if (is_file(entry + "/member/snap/db")) stores.push_back(entry + "/member/snap/db");
         if (!is_file(entry)) continue;
-        if (holds_store(entry)) {
+        if (looks_like_store(read_start(entry, k_store_start))) {
             stores.push_back(entry);
         } else if (is_archive(entry)) {
             archives.push_back(entry);

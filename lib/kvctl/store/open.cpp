@@ -32,9 +32,9 @@ bool is_bbolt(const std::string& real_path) {
     struct stat st {};
     if (::stat(real_path.c_str(), &st) != 0) return false;
     if (!S_ISREG(st.st_mode)) return false;
-    // The second meta may stand as far as 64 KiB in. An SQLite file is told by its first bytes.
+    // An SQLite file is told by its first bytes.
     if (read_start(real_path, k_sqlite_magic.size()) == k_sqlite_magic) return false;
-    return looks_like_bbolt(read_start(real_path, std::size_t{128} * 1024));
+    return looks_like_bbolt(read_start(real_path, k_store_start));
 }
 
 std::string_view name_of(Layout layout) noexcept {
@@ -93,6 +93,10 @@ bool holds_dqlite(const std::string& file, const OpenOptions& options) {
     return options.layout == Layout::dqlite || (!options.layout && dqlite::is_dqlite(file));
 }
 
+void refuse_member(const std::string& path, const OpenOptions& options) {
+    if (options.member) throw usage_error(path + ": --member: is no archive");
+}
+
 std::unique_ptr<Store> open_file(const std::string& path, const std::string& file,
                                  const OpenOptions& options) {
     if (options.layout == Layout::bbolt || is_bbolt(file)) {
@@ -118,10 +122,9 @@ std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& op
     const std::string file = resolve_path(path);
     if (holds_dqlite(file, options)) return open_dqlite(path, options);
     if (options.raft_index)
-        throw Error(ErrorKind::usage,
-                    path + ": --raft-index: only a dqlite directory has states to choose from");
+        throw usage_error(path + ": --raft-index: only a dqlite directory has states to choose from");
     if (!is_archive(file)) {
-        if (options.member) throw usage_error(path + ": --member: is no archive");
+        refuse_member(path, options);
         return open_file(path, file, options);
     }
     auto unpacked = std::make_shared<const Unpacked>(file, options.member);
@@ -133,9 +136,11 @@ std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& op
 void refuse_in_place(const std::string& path, const OpenOptions& options) {
     const std::string file = resolve_path(path);
     if (holds_dqlite(file, options)) refuse_dqlite_in_place(path);
-    if (!is_archive(file)) return;
-    throw Error(ErrorKind::usage,
-                path + ": an archive is only read; -o NEW writes what becomes of it into a new file");
+    if (!is_archive(file)) {
+        refuse_member(path, options);
+        return;
+    }
+    throw usage_error(path + ": an archive is only read; -o NEW writes what becomes of it into a new file");
 }
 
 std::unique_ptr<WritableStore> open_writable(const std::string& path, const OpenOptions& options) {

@@ -10,8 +10,8 @@ namespace kvctl::store {
 
 struct OpenOptions {
     std::optional<Layout> layout;  ///< nullopt: recognised by content
-    std::optional<std::string>
-        member{};  ///< of an archive, a folder or a dqlite directory with several stores: the one to open
+    /// Of an archive with several stores, or a dqlite directory with several databases: the one to open.
+    std::optional<std::string> member{};
     int timeout_ms = 10000;  ///< how long to wait for a lock
     /// A writer waits that long also for processes that have a WAL-mode store open and do nothing, as a
     /// server does that never lets go; else it gives up at once.
@@ -30,13 +30,14 @@ struct OpenOptions {
 /// not_a_store, damaged, busy or refused, naming the path as given.
 [[nodiscard]] std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options);
 
-/// The layout an open SQLite database holds. Throws not_a_store when it is none of ours, or both at once.
 class SqliteStore;
 struct Connection;
+/// The store that an open SQLite database holds. Throws not_a_store when it is none of ours, or both at once.
 [[nodiscard]] std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,
                                                              const OpenOptions& options);
 
-/// Throws usage for an archive and read_only_layout for a dqlite directory: both are only read. No row is.
+/// Throws usage for an archive and read_only_layout for a dqlite directory, which are only read, and usage
+/// for a member of anything else. Reads no row.
 void refuse_in_place(const std::string& path, const OpenOptions& options);
 
 /// A bbolt file. Looks at the first bytes alone.

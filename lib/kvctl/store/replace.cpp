@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/fd.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/openers.hpp"
 #include "kvctl/base/read_start.hpp"
@@ -112,17 +113,10 @@ void Replacement::spoil_old_file() const {
     for (const FileRules::Stretch& s : rules_.header) {
         std::string bytes;
         while (bytes.size() < s.size) bytes += k_text.substr(0, s.size - bytes.size());
-        for (std::size_t done = 0; done < bytes.size();) {
-            const ssize_t n = ::pwrite(old_.descriptor, bytes.data() + done, bytes.size() - done,
-                                       static_cast<off_t>(s.at + done));
-            if (n > 0) done += static_cast<std::size_t>(n);
-            if (n == 0 || (n < 0 && errno != EINTR)) {
-                throw io_error(old_.path,
-                               "is replaced, but the old file, which somebody may have open, cannot be "
-                               "written",
-                               n < 0 ? errno : ENOSPC);
-            }
-        }
+        if (const int error = write_all(old_.descriptor, bytes, s.at); error != 0)
+            throw io_error(old_.path,
+                           "is replaced, but the old file, which somebody may have open, cannot be written",
+                           error);
     }
 }
 

@@ -57,7 +57,7 @@ void write_facts(std::ostream& out, const StoreReport& r) {
               {"tombstones", number(s.tombstones)},
               {"keys", number(s.keys) + ", " + number(s.live_keys) + " live"},
               {"leases", number(s.leases)}};
-    if (s.gaps > 0) rows.push_back({"gap rows", number(s.gaps)});
+    if (s.gaps.value_or(0) > 0) rows.push_back({"gap rows", number(*s.gaps)});
     if (!s.journal_mode.empty()) rows.push_back({"journal mode", s.journal_mode});
     if (s.wal_bytes > 0) rows.push_back({"-wal beside it", format_bytes(s.wal_bytes)});
     if (s.pending) rows.push_back({"pending", shortened(s.pending_text, k_said_shown)});

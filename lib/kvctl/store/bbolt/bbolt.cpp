@@ -36,7 +36,7 @@ std::string row_name(std::string_view row_key) {
         const auto b = static_cast<unsigned char>(c);
         text += {"0123456789abcdef"[b >> 4], "0123456789abcdef"[b & 15]};
     }
-    return row_key.size() > 32 ? text + "…" : text;
+    return row_key.size() > 32 ? text + "..." : text;
 }
 
 std::optional<std::int64_t> row_main(std::string_view row_key) {

@@ -35,9 +35,16 @@ BboltHold::BboltHold(const std::string& path, const std::string& real_path, Kind
     for (;;) {
         fd_ = ::open(real_path.c_str(), (kind == Kind::exclusive ? O_RDWR : O_RDONLY) | O_CLOEXEC);
         if (fd_ < 0) throw io_error(path, "cannot open", errno);
-        const bool locked = ::flock(fd_, (kind == Kind::exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0 &&
-                            errno == EWOULDBLOCK;
-        if (!locked && still_named(fd_, real_path)) return;
+        const int rc = ::flock(fd_, (kind == Kind::exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB);
+        const int error = rc != 0 ? errno : 0;
+        const bool locked = error == EWOULDBLOCK;
+        // Where nothing can be locked a reader goes without, as from a read-only medium; a writer must not.
+        if (error != 0 && !locked && error != EINTR && kind == Kind::exclusive) {
+            ::close(fd_);
+            fd_ = -1;
+            throw io_error(path, "cannot lock", error);
+        }
+        if (!locked && error != EINTR && still_named(fd_, real_path)) return;
         struct stat st {};
         const bool known = ::fstat(fd_, &st) == 0;
         ::close(fd_);

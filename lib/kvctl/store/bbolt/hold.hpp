@@ -12,7 +12,8 @@ class BboltHold {
     enum class Kind { shared, exclusive };
 
     /// Throws in_use with the pids the system shows when somebody else has it: at once, or after the timeout
-    /// where waiting was asked for. An exclusive hold opens the file for writing.
+    /// where waiting was asked for. An exclusive hold opens the file for writing; throws io where the file
+    /// system has no locks.
     BboltHold(const std::string& path, const std::string& real_path, Kind kind, const OpenOptions& options);
     BboltHold(const BboltHold&) = delete;
     BboltHold& operator=(const BboltHold&) = delete;

@@ -1,13 +1,12 @@
 #include "kvctl/store/bbolt/rebuild.hpp"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/fd.hpp"
 #include "kvctl/bbolt/check.hpp"
 #include "kvctl/bbolt/sha256.hpp"
 #include "kvctl/bbolt/writer.hpp"
@@ -137,9 +136,8 @@ void append_digest(int fd, const std::string& path, std::uint64_t bytes) {
     } catch (const std::system_error& e) {
         throw io_error(path, "cannot map", e.code().value());
     }
-    const ssize_t n = ::pwrite(fd, digest.data(), digest.size(), static_cast<off_t>(bytes));
-    if (n != static_cast<ssize_t>(digest.size()))
-        throw io_error(path, "cannot write", n < 0 ? errno : ENOSPC);
+    if (const int error = write_all(fd, digest, bytes); error != 0)
+        throw io_error(path, "cannot write", error);
 }
 
 }  // namespace kvctl::store

@@ -135,13 +135,9 @@ void DqliteStore::copy_pages(const TempFile& to) const {
         if (n < 0) throw io_error(info().path, "cannot read its pages back", errno);
         if (n == 0) return;
         if (at == 0 && n > 19) buffer[18] = buffer[19] = 1;  // a file of its own has no log beside it
-        for (ssize_t done = 0; done < n;) {
-            const ssize_t w = ::pwrite(to.descriptor(), buffer.data() + done,
-                                       static_cast<std::size_t>(n - done), at + done);
-            if (w > 0) done += w;
-            if (w == 0 || (w < 0 && errno != EINTR))
-                throw io_error(to.path(), "cannot write the copy", w < 0 ? errno : ENOSPC);
-        }
+        const std::string_view read = std::string_view(buffer).substr(0, static_cast<std::size_t>(n));
+        if (const int error = write_all(to.descriptor(), read, static_cast<std::uint64_t>(at)); error != 0)
+            throw io_error(to.path(), "cannot write the copy", error);
         at += n;
     }
 }

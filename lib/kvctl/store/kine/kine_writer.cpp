@@ -23,7 +23,12 @@ void create_kine_table(const sqlite::Database& db) {
         "BLOB)");
 }
 
-void create_kine_indexes(const sqlite::Database& db) {
+bool rows_share_previous(const sqlite::Database& db) {
+    return db.integer("SELECT 1 FROM kine GROUP BY name, prev_revision HAVING count(*) > 1 LIMIT 1")
+        .has_value();
+}
+
+void create_kine_indexes(const sqlite::Database& db, bool unique) {
     constexpr const char* k_partial =
         "CREATE INDEX kine_id_compact_rev_key_with_prev_revision_index ON kine (id, name, prev_revision) "
         "WHERE name != 'compact_rev_key' AND prev_revision != 0";
@@ -31,9 +36,11 @@ void create_kine_indexes(const sqlite::Database& db) {
          {"CREATE INDEX kine_name_index ON kine (name)", "CREATE INDEX kine_name_id_index ON kine (name,id)",
           "CREATE INDEX kine_id_deleted_index ON kine (id,deleted)",
           "CREATE INDEX kine_prev_revision_index ON kine (prev_revision)",
-          "CREATE UNIQUE INDEX kine_name_prev_revision_uindex ON kine (name, prev_revision)", k_partial}) {
+          unique ? "CREATE UNIQUE INDEX kine_name_prev_revision_uindex ON kine (name, prev_revision)"
+                 : nullptr,
+          k_partial}) {
         check_interrupt();
-        db.exec(index);
+        if (index != nullptr) db.exec(index);
     }
 }
 
@@ -48,10 +55,7 @@ KineWriter::KineWriter(std::string path, const Options& options)
     db_.exec("PRAGMA synchronous=OFF");
     db_.exec("PRAGMA cache_size=-65536");
     db_.exec("BEGIN");
-    db_.exec(
-        "CREATE TABLE kine (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, created INTEGER, deleted "
-        "INTEGER, create_revision INTEGER, prev_revision INTEGER, lease INTEGER, value BLOB, old_value "
-        "BLOB)");
+    create_kine_table(db_);
 }
 
 void KineWriter::add(const Lease& lease) {

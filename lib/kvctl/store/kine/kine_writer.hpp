@@ -78,8 +78,11 @@ class KineWriter final : public Target {
     std::vector<std::int64_t> ids_;  // of the rows so far
 };
 
-/// An empty table as kine 0.16.3 and later make it, and its indexes once the rows are there.
+/// An empty table as kine 0.16.3 and later make it.
 void create_kine_table(const sqlite::Database& db);
-void create_kine_indexes(const sqlite::Database& db);
+/// Whether two rows of one name replace the same one: then kine's unique index cannot be made.
+[[nodiscard]] bool rows_share_previous(const sqlite::Database& db);
+/// The indexes of the table once its rows are there, the unique one only where `unique`.
+void create_kine_indexes(const sqlite::Database& db, bool unique = true);
 
 }  // namespace kvctl::store

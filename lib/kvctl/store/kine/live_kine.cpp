@@ -259,7 +259,7 @@ void LiveKine::backup(const std::string& to, Progress* progress) {
         target.exec("PRAGMA synchronous=OFF");
         at_one_moment([&] {
             db().copy_to(target, [&](std::uint64_t pages, std::uint64_t of) {
-                if (progress != nullptr) progress->update("copying", pages, of);
+                if (progress != nullptr) progress->update("copying pages", pages, of);
             });
         });
         target.close();

@@ -59,10 +59,10 @@ StoreInfo inspect_file(const std::string& given_path, const std::string& real_pa
                            magic.substr(0, std::min<std::size_t>(static_cast<std::size_t>(got), 16)))) {
             throw Error(ErrorKind::damaged, given_path + ": truncated: the file ends inside SQLite's header");
         }
-        throw Error(
-            ErrorKind::not_a_store,
-            given_path +
-                ": not an SQLite database (nor an etcd db; dqlite's own files cannot be read either)");
+        throw Error(ErrorKind::not_a_store,
+                    given_path +
+                        ": not an SQLite database, an etcd db or a dqlite directory (which is named as a "
+                        "whole, not by a file in it)");
     }
     info.file_bytes = static_cast<std::uint64_t>(st.st_size);
     const std::uint32_t page_size = static_cast<std::uint32_t>(header[16]) << 8 | header[17];

@@ -1,12 +1,9 @@
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <functional>
 #include <optional>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/fd.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
 #include "kvctl/store/sqlite/copy_schema.hpp"
@@ -132,9 +129,8 @@ void build(const TempFile& file, SqliteStore& store, const mvcc::TreeIndex& inde
 
 // Marks a complete file as one in WAL mode, as its source was; nothing else of it changes.
 void mark_wal_mode(const TempFile& file) {
-    const std::array<char, 2> wal{2, 2};
-    if (::pwrite(file.descriptor(), wal.data(), wal.size(), 18) != static_cast<ssize_t>(wal.size()))
-        throw io_error(file.path(), "cannot write its header", errno);
+    if (const int error = write_all(file.descriptor(), "\2\2", 18); error != 0)
+        throw io_error(file.path(), "cannot write its header", error);
 }
 
 // The new file read back must hold the rows the plan keeps, and count on from where the old one stood.

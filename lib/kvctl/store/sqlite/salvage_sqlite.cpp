@@ -266,7 +266,7 @@ class Copy {
 
 void salvage_kine(Copy& copy, const Database& to) {
     IncompleteKeys incomplete;
-    std::int64_t compacted = 0;
+    std::optional<std::int64_t> compacted;
     struct Row {
         std::string name;
         std::int64_t id;
@@ -277,7 +277,7 @@ void salvage_kine(Copy& copy, const Database& to) {
     copy.rows("kine", k_kine, false, [&](const Statement& row) {
         const std::string name(row.bytes(2));
         if (name == "compact_rev_key") {
-            compacted = std::max(compacted, row.integer(6));
+            compacted = std::max(compacted.value_or(0), row.integer(6));
             return;
         }
         if (row.integer(4) != 0) ++copy.result.tombstones;
@@ -290,18 +290,16 @@ void salvage_kine(Copy& copy, const Database& to) {
     // Known only now: what stood at or below the compact revision may be gone by right.
     IncompleteKeys holes;
     for (const Row& row : rows) {
-        if (row.previous > compacted) holes.add(row.name, row.id, row.previous);
+        if (row.previous > compacted.value_or(0)) holes.add(row.name, row.id, row.previous);
     }
     holes.attach(copy.result.lost);
-    try {
-        create_kine_indexes(to);
-    } catch (const Error& e) {
-        if (e.kind() == ErrorKind::interrupted) throw;
+    // Asked first: without a journal an index that fails half way stays in the file, broken.
+    const bool shared = rows_share_previous(to);
+    create_kine_indexes(to, !shared);
+    if (shared)
         copy.result.warnings.emplace_back(
             "two rows replace one: kine's unique index cannot be made, and kine does not start on the table");
-    }
-    if (compacted == 0)
-        copy.result.warnings.emplace_back("no compact revision was found: kine begins with 0");
+    if (!compacted) copy.result.warnings.emplace_back("no compact revision was found: kine begins with 0");
 }
 
 void salvage_native(Copy& copy, const Database& to) {
@@ -359,6 +357,8 @@ Salvaged salvage_sqlite(const std::string& path, const std::string& file, std::o
         salvage_native(copy, to);
     }
     to.exec("COMMIT");
+    if (const std::string said = to.text("PRAGMA integrity_check(1)").value_or(""); said != "ok")
+        throw Error(ErrorKind::internal, path + ": what was taken of it does not hold together: " + said);
     to.close();
     return std::move(copy.result);
 }

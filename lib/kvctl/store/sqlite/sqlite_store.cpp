@@ -27,6 +27,11 @@ std::uint64_t size_of(const std::string& path) noexcept {
     return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
 }
 
+// Rows that were read, of as many as there will be if the other chunks hold as many as those before.
+void report_rows(Progress& progress, std::uint64_t rows, std::uint64_t chunks, std::uint64_t of) {
+    progress.update("reading", rows, rows * of / chunks);
+}
+
 }  // namespace
 
 SqliteStore::SqliteStore(StoreInfo info, Connection connection, int timeout_ms)
@@ -154,7 +159,7 @@ bool SqliteStore::scan_pages(mvcc::TreeIndex& index, Gathered& gathered, Progres
                 gathered.rows += seen;
                 index.add(sink.segment, sink.batch);
                 gathered.logs[which].add(sink.findings);
-                if (progress != nullptr && which == 0) progress->update("reading", i + 1, chunks);
+                if (progress != nullptr && which == 0) report_rows(*progress, gathered.rows, i + 1, chunks);
             }
         });
     return sound;
@@ -199,10 +204,9 @@ void SqliteStore::scan_rowids(mvcc::TreeIndex& index, Gathered& gathered, Progre
                 gathered.rows += seen;
                 index.add(sink.segment, sink.batch);
                 gathered.logs[which].add(sink.findings);
-                if (progress != nullptr && which == 0) {
-                    progress->update("reading", static_cast<std::uint64_t>(i + 1),
-                                     static_cast<std::uint64_t>(chunks));
-                }
+                if (progress != nullptr && which == 0)
+                    report_rows(*progress, gathered.rows, static_cast<std::uint64_t>(i + 1),
+                                static_cast<std::uint64_t>(chunks));
             }
         });
 }
