@@ -65,7 +65,7 @@ int du(const Args& args, Io& io) {
 
     const auto progress = make_progress(output, io);
     jobs::OpenedStore opened = open_for_command(parsed, parsed.operands().front());
-    const jobs::UsageResult result = jobs::usage_error(opened, request, progress.get());
+    const jobs::UsageResult result = jobs::usage(opened, request, progress.get());
     write_notes(result.report.notes, opened.store->info().path, output, io);
     return write_report(result.report, output, io);
 }

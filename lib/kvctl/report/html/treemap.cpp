@@ -26,6 +26,7 @@ std::vector<Box> squarify(const std::vector<double>& weights, double width, doub
     std::vector<Box> boxes;
     if (all <= 0 || width <= 0 || height <= 0) return boxes;
     std::vector<double> areas;
+    areas.reserve(weights.size());
     for (const double w : weights) areas.push_back(w / all * width * height);
     Box left{0, 0, width, height};
     for (std::size_t from = 0; from < areas.size();) {

@@ -1,6 +1,7 @@
 #include "kvctl/report/html/sections.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kvctl/report/html/charts.hpp"
 
@@ -8,7 +9,7 @@ namespace kvctl::report::html {
 namespace {
 
 std::string rounded(double n) {
-    return n >= 10 ? group_digits(static_cast<std::uint64_t>(n + 0.5)) : decimal(n);
+    return n >= 10 ? group_digits(static_cast<std::uint64_t>(std::llround(n))) : decimal(n);
 }
 
 void write_plot(std::ostream& out, const TimelineReport& t) {
