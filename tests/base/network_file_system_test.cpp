@@ -12,9 +12,18 @@ TEST_CASE("network file system: told by its type, and in user space by its name"
     CHECK(network_file_system(0x01021997, "9p") == "9p");
     for (const unsigned long local : {0xEF53UL, 0x58465342UL, 0x9123683EUL, 0x01021994UL, 0x794C7630UL})
         CHECK_FALSE(network_file_system(local, "").has_value());
+    CHECK(network_file_system(0x19830326, "beegfs") == "BeeGFS");
+    CHECK(network_file_system(0x20030528, "pvfs2") == "OrangeFS");
+    CHECK(network_file_system(0x786F4256, "vboxsf") == "vboxsf");
     CHECK(network_file_system(0x65735546, "fuse.sshfs") == "sshfs");
+    CHECK(network_file_system(0x65735546, "fuse.glusterfs") == "glusterfs");
+    CHECK(network_file_system(0x65735546, "fuse.ceph-fuse") == "ceph-fuse");
+    CHECK(network_file_system(0x65735546, "ceph-fuse") == "ceph-fuse");
+    CHECK(network_file_system(0x65735546, "fuse.mfs") == "mfs");
+    CHECK(network_file_system(0x65735546, "mfs") == "mfs");
     CHECK_FALSE(network_file_system(0x65735546, "fuse.mergerfs").has_value());
     CHECK_FALSE(network_file_system(0x65735546, "fuseblk").has_value());
+    CHECK_FALSE(network_file_system(0x65735546, "fuse").has_value());
     CHECK_FALSE(network_file_system(0x65735546, "").has_value());
     // By name alone nothing is one.
     CHECK_FALSE(network_file_system(0xEF53, "fuse.sshfs").has_value());

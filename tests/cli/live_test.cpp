@@ -218,7 +218,7 @@ TEST_CASE("compact --live: a backup of one moment, and the file shrunk beside th
     const json done =
         document({"compact", "--live", "--keep-last", "1000", "--vacuum", "--backup", backup, store.path});
     CHECK(server.stop() == 0);
-    CHECK(done["size"]["file_after"] < done["size"]["file_before"]);
+    CHECK_MESSAGE(done["size"]["file_after"] < done["size"]["file_before"], done.dump());
     CHECK(done["size"]["file_after"] == done["size"]["file_after_vacuum"]);
     CHECK(query_one(backup, "PRAGMA integrity_check") == "ok");
     const std::string rows = "SELECT id, name, value FROM kine WHERE id <= " + std::to_string(current) +
@@ -259,11 +259,30 @@ TEST_CASE("compact --live: what keeps it from working is told with the way out")
         const json error = document({"compact", "--live", "--keep-last", "1000", store.path}, 4)["error"];
         CHECK(error["kind"] == "refused");
         CHECK(has(error["message"].get<std::string>(), "compact without --live"));
+        const json forecast = document({"compact", "-n", "--live", "--keep-last", "1000", store.path});
+        CHECK(forecast["refusal_kind"] == "refused");
+        CHECK(forecast["refusal"] == error["message"]);
     }
     SUBCASE("a kine that compacts without a transaction") {
         const Store store(5, 2600, {.age = KineAge::v0_1});
         CHECK(has(run_cli({"compact", "--live", "--keep-last", "1000", store.path}).err, "before 0.5.0"));
         CHECK(run_cli({"compact", "--live", "--keep-last", "1000", store.path}).code == 4);
+        CHECK(has(document({"compact", "-n", "--live", "--keep-last", "1000", store.path})["refusal"].dump(),
+                  "before 0.5.0"));
+        CHECK(document({"compact", "-n", "--keep-last", "1000", store.path})["refusal"].is_null());
+    }
+    SUBCASE("no index by name") {
+        const Store store;
+        for (const std::string& name : query(store.path,
+                                             "SELECT name FROM sqlite_schema WHERE type = 'index' "
+                                             "AND tbl_name = 'kine' AND sql IS NOT NULL"))
+            run_sql(store.path, "DROP INDEX " + name);
+        for (const Args& args : {Args{"-n"}, Args{}}) {
+            Args all{"compact", "--live", "--keep-last", "1000", store.path};
+            all.insert(all.end(), args.begin(), args.end());
+            const Result r = run_cli(all);
+            CHECK(has(r.out + r.err, "has no index by name"));
+        }
     }
     SUBCASE("a trigger") {
         const Store store;

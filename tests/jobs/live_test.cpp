@@ -1,8 +1,11 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "kvctl/base/error.hpp"
@@ -77,6 +80,13 @@ std::string kine_writes(const std::string& key) {
            key + "' ORDER BY id DESC LIMIT 1";
 }
 
+std::string kine_deletes(const std::string& key) {
+    return "INSERT INTO kine (name, created, deleted, create_revision, prev_revision, lease, value, "
+           "old_value) SELECT name, 0, 1, CASE WHEN create_revision = 0 THEN id ELSE create_revision END, "
+           "id, 0, value, value FROM kine WHERE name = '" +
+           key + "' ORDER BY id DESC LIMIT 1";
+}
+
 void run(const std::string& path, const std::string& sql) {
     sqlite::Database db = sqlite::Database::open(path, sqlite::Database::Mode::write);
     db.exec(sql);
@@ -106,6 +116,33 @@ struct Pair {
         return describe(compare_kine(before, path, revision));
     }
 };
+
+// Does `f` when a run comes to a phase, once.
+class At final : public Progress {
+  public:
+    At(std::string phase, std::function<void()> f) : phase_(std::move(phase)), f_(std::move(f)) {}
+    void update(std::string_view phase, std::uint64_t /*done*/, std::uint64_t /*total*/) override {
+        if (phase != phase_ || done_) return;
+        done_ = true;
+        f_();
+    }
+
+  private:
+    std::string phase_;
+    std::function<void()> f_;
+    bool done_ = false;
+};
+
+// Has the rows that the request lists in `rows`.
+void list_rows(jobs::CompactRequest& request, const std::string& file, std::vector<std::int64_t>& rows) {
+    request.list_file = file;
+    request.write_list = [&rows](const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan) {
+        rows.clear();
+        mvcc::RemovedRows(index, plan).for_each([&](const mvcc::RemovedRow& row) {
+            rows.push_back(index.revision(row.slot).main);
+        });
+    };
+}
 
 ErrorKind kind_of(const jobs::CompactRequest& request, Progress& progress, std::string& message) {
     try {
@@ -197,26 +234,196 @@ TEST_CASE(
     "live: such a compaction behind the last step, and a newest row that somebody takes away, are told") {
     const Pair store;
     const std::int64_t target = store.current() - 1000;
-    class Behind final : public Progress {
-      public:
-        Behind(std::string path, std::string sql) : path_(std::move(path)), sql_(std::move(sql)) {}
-        void update(std::string_view phase, std::uint64_t /*done*/, std::uint64_t /*total*/) override {
-            if (phase == "comparing") run(path_, sql_);
-        }
-
-      private:
-        std::string path_;
-        std::string sql_;
-    };
-    Behind rpc(store.path, kine_compacts(target + 500, false));
+    At rpc("comparing", [&] { run(store.path, kine_compacts(target + 500, false)); });
     const jobs::CompactResult done = jobs::compact(live_request(store.path, 1000, 600), &rpc);
     CHECK(done.report.result == "compacted");
     CHECK(has(done.report.notes.warnings.back(), "no compact revision says so"));
     const Pair other;
-    Behind hand(other.path, "DELETE FROM kine WHERE name = '/registry/last'");
+    At hand("comparing", [&] { run(other.path, "DELETE FROM kine WHERE name = '/registry/last'"); });
     std::string message;
     CHECK(kind_of(live_request(other.path, 1000, 600), hand, message) == ErrorKind::damaged);
     CHECK(has(message, "is gone, which nobody may remove"));
+    // It is nobody's fault where it was replaced meanwhile.
+    const Pair busy;
+    At replaced("comparing", [&] {
+        run(busy.path, kine_writes("/registry/last"));
+        run(busy.path, kine_compacts(busy.current(), false));
+    });
+    const jobs::CompactResult result = jobs::compact(live_request(busy.path, 1000, 600), &replaced);
+    CHECK(result.report.result == "compacted");
+    CHECK(has(result.report.notes.warnings.back(), "no compact revision says so"));
+    // Nor where it was deleted, and the tombstone went as well.
+    const Pair later;
+    const std::string other_key =
+        query_one(later.path,
+                  "SELECT name FROM kine WHERE name <> '/registry/last' AND deleted = 0 AND id = (SELECT "
+                  "max(id) FROM kine k WHERE k.name = kine.name) LIMIT 1");
+    At deleted("comparing", [&] {
+        run(later.path, kine_deletes("/registry/last"));
+        run(later.path, kine_writes(other_key));
+        run(later.path, kine_compacts(later.current(), false));
+    });
+    CHECK(jobs::compact(live_request(later.path, 1000, 600), &deleted).report.result == "compacted");
+    CHECK(later.number("SELECT count(*) FROM kine WHERE name = '/registry/last'") == 0);
+}
+
+TEST_CASE("live: a compact revision that went back is no compaction of somebody else's") {
+    const Pair store;
+    const std::int64_t target = store.current() - 1000;
+    At hand("comparing",
+            [&] { run(store.path, "UPDATE kine SET prev_revision = 7 WHERE name = 'compact_rev_key'"); });
+    std::string message;
+    CHECK(kind_of(live_request(store.path, 1000, 600), hand, message) == ErrorKind::damaged);
+    CHECK(has(message, "its compact revision went back from " + std::to_string(target) + " to 7"));
+}
+
+TEST_CASE("live: a second compact row is told as such, and a store that went back before the first step") {
+    const Pair store;
+    Meanwhile hand([&](int step) {
+        if (step == 3)
+            run(store.path,
+                "INSERT INTO kine (name, created, deleted, create_revision, prev_revision, lease) VALUES "
+                "('compact_rev_key', 1, 0, 0, 1, 0)");
+    });
+    std::string message;
+    CHECK(kind_of(live_request(store.path, 1000, 60), hand, message) == ErrorKind::refused);
+    CHECK(has(message, "2 rows hold the compact revision"));
+    const Pair other;
+    const std::int64_t begin = other.compacted();
+    Meanwhile back([&](int) { run(other.path, "DELETE FROM kine WHERE id = (SELECT max(id) FROM kine)"); });
+    CHECK(kind_of(live_request(other.path, 1000, 60), back, message) == ErrorKind::refused);
+    CHECK(has(message, "it is not the store that it was"));
+    CHECK(other.compacted() == begin);
+}
+
+TEST_CASE("live: what a run that ends early did not come to is neither counted nor listed") {
+    // Rows that an earlier compaction left go last.
+    const auto with_orphans = [](const Pair& store) {
+        jobs::CompactRequest all = live_request(store.path, 2200, 600);
+        Meanwhile nothing([](int) {});
+        (void)jobs::compact(all, &nothing);
+        const std::int64_t compacted = store.compacted();
+        std::int64_t before = 0;
+        int made = 0;
+        for (std::int64_t id = 1; id < compacted && made < 40; ++id) {
+            if (store.number("SELECT count(*) FROM kine WHERE id = " + std::to_string(id)) != 0) continue;
+            // The first that is missing is the one before the first that is there again.
+            if (before != 0) {
+                const std::string row =
+                    made % 4 == 0
+                        ? "'/orphan/" + std::to_string(id) + "', 1, 1, " + std::to_string(id) + ", 0"
+                        : "'/registry/last', 0, 0, " + std::to_string(id) + ", " + std::to_string(before);
+                run(store.path,
+                    "INSERT INTO kine (id, name, created, deleted, create_revision, prev_revision, lease, "
+                    "value) VALUES (" +
+                        std::to_string(id) + ", " + row + ", 0, x'76')");
+                ++made;
+            }
+            before = id;
+        }
+        REQUIRE(made == 40);
+    };
+    const auto agree = [](const Pair& store, const std::vector<std::int64_t>& listed, std::int64_t rows) {
+        CHECK_FALSE(listed.empty());
+        for (const std::int64_t id : listed) {
+            CAPTURE(id);
+            CHECK(store.number("SELECT count(*) FROM kine WHERE id = " + std::to_string(id)) == 0);
+        }
+        CHECK(rows - store.number("SELECT count(*) FROM kine") == static_cast<std::int64_t>(listed.size()));
+    };
+    std::vector<std::int64_t> listed;
+    SUBCASE("time is up") {
+        const Pair store;
+        with_orphans(store);
+        const std::int64_t rows = store.number("SELECT count(*) FROM kine");
+        jobs::CompactRequest request = live_request(store.path, 1000, 40);
+        request.live->max_time = milliseconds(100);
+        request.live->pause = milliseconds(40);
+        list_rows(request, store.dir.file("list"), listed);
+        Meanwhile nothing([](int) {});
+        const jobs::CompactResult done = jobs::compact(request, &nothing);
+        CHECK(done.report.result == "partly");
+        agree(store, listed, rows);
+        const mvcc::CompactionPlan& plan = *done.plan;
+        CHECK(plan.removed.revisions == listed.size());
+        CHECK(plan.kept.revisions + plan.removed.revisions == plan.before.revisions);
+        CHECK(plan.kept.keys + plan.removed.keys == plan.before.keys);
+        CHECK(plan.kept.bytes + plan.removed.bytes == plan.before.bytes);
+        // What stays is what the table has.
+        const std::string of_keys = " FROM kine WHERE name <> 'compact_rev_key' AND name NOT LIKE 'gap-%'";
+        CHECK(static_cast<std::int64_t>(plan.kept.keys) ==
+              store.number("SELECT count(DISTINCT name)" + of_keys));
+        CHECK(static_cast<std::int64_t>(plan.kept.tombstones) ==
+              store.number("SELECT count(*)" + of_keys + " AND deleted <> 0"));
+        CHECK(static_cast<std::int64_t>(plan.kept.gaps) ==
+              store.number("SELECT count(*) FROM kine WHERE name LIKE 'gap-%'"));
+    }
+    SUBCASE("a signal") {
+        const Pair store;
+        with_orphans(store);
+        const std::int64_t rows = store.number("SELECT count(*) FROM kine");
+        jobs::CompactRequest request = live_request(store.path, 1000, 40);
+        list_rows(request, store.dir.file("list"), listed);
+        Meanwhile signal([&](int step) {
+            if (step == 4) request_interrupt(2);
+        });
+        std::string message;
+        CHECK(kind_of(request, signal, message) == ErrorKind::interrupted);
+        request_interrupt(0);
+        agree(store, listed, rows);
+    }
+}
+
+TEST_CASE("live: a --vacuum that fails says that the compaction is done") {
+    const Pair store;
+    const std::int64_t target = store.current() - 1000;
+    sqlite::Database writer = sqlite::Database::open(store.path, sqlite::Database::Mode::write);
+    At lock("vacuum", [&] { writer.exec("BEGIN IMMEDIATE"); });
+    jobs::CompactRequest request = live_request(store.path, 1000, 600);
+    request.vacuum = true;
+    std::string message;
+    CHECK(kind_of(request, lock, message) == ErrorKind::busy);
+    CHECK(has(message, "compacted to revision " + std::to_string(target) + "; the file is not shrunk: "));
+    writer.exec("ROLLBACK");
+    writer.close();
+    CHECK(store.wrong_at(target).empty());
+}
+
+TEST_CASE("live: --vacuum waits for a checkpoint that somebody else is at") {
+    const Pair store;
+    // As that one has it (wal.c: WAL_CKPT_LOCK). Closed last: that ends SQLite's own locks too.
+    struct Shm {
+        int descriptor = -1;
+        std::thread ends;
+        ~Shm() {
+            if (ends.joinable()) ends.join();
+            if (descriptor >= 0) ::close(descriptor);
+        }
+        [[nodiscard]] bool set(short type) const {
+            struct flock lock {};
+            lock.l_type = type;
+            lock.l_whence = SEEK_SET;
+            lock.l_start = 121;
+            lock.l_len = 1;
+            return ::fcntl(descriptor, F_OFD_SETLK, &lock) == 0;
+        }
+    } shm;
+    At checkpoint("vacuum", [&] {
+        shm.descriptor = ::open((store.path + "-shm").c_str(), O_RDWR | O_CLOEXEC);
+        REQUIRE(shm.set(F_WRLCK));
+        shm.ends = std::thread([&] {
+            std::this_thread::sleep_for(milliseconds(100));
+            (void)shm.set(F_UNLCK);
+        });
+    });
+    jobs::CompactRequest request = live_request(store.path, 1000, 600);
+    request.live->timeout_ms = 30000;
+    request.vacuum = true;
+    const jobs::CompactResult done = jobs::compact(request, &checkpoint);
+    CHECK(done.report.shrinks);
+    CHECK(done.report.notes.warnings.empty());
+    CHECK(done.report.file_after < done.report.file_before);
+    CHECK(std::filesystem::file_size(store.path) < std::filesystem::file_size(store.before));
 }
 
 TEST_CASE("live: a row nobody knows of among those that go, and nothing of that step happens") {
@@ -294,13 +501,8 @@ TEST_CASE("live: when time is up it has compacted to where it came, and says so"
     jobs::CompactRequest request = live_request(store.path, 1000, 60);
     request.live->max_time = milliseconds(100);
     request.live->pause = milliseconds(40);
-    request.list_file = store.dir.file("list");
-    std::vector<mvcc::Slot> listed;
-    request.write_list = [&](const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan) {
-        mvcc::RemovedRows(index, plan).for_each([&](const mvcc::RemovedRow& row) {
-            listed.push_back(row.slot);
-        });
-    };
+    std::vector<std::int64_t> listed;
+    list_rows(request, store.dir.file("list"), listed);
     request.vacuum = true;
     Meanwhile nothing([](int) {});
     const jobs::CompactResult done = jobs::compact(request, &nothing);
@@ -312,6 +514,12 @@ TEST_CASE("live: when time is up it has compacted to where it came, and says so"
     CHECK(done.plan->removed.revisions > 0);
     CHECK(listed.size() == done.plan->removed.revisions);
     CHECK(has(done.report.notes.warnings.back(), "--vacuum was left out"));
+    // Reading takes longer than this: one transaction all the same.
+    request.live->max_time = milliseconds(0);
+    Meanwhile steps([](int) {});
+    CHECK(jobs::compact(request, &steps).report.result == "partly");
+    CHECK(steps.steps == 1);
+    CHECK(store.compacted() > reached);
     request.live->max_time.reset();
     request.list_file.reset();
     CHECK(jobs::compact(request, &nothing).report.result == "compacted");

@@ -37,7 +37,7 @@ report::StoreReport crowded() {
     r.forecast->file_before = 4'000'000'000;
     r.forecast->file_after = 1'500'000'000;
     r.forecast->kept.bytes = 1'100'000'000;
-    r.forecast->command = odd;
+    r.forecast->command = "kvctl compact " + odd;
     r.forecast->refusal = odd;
     r.no_forecast = odd;
     r.usage.emplace();
@@ -187,4 +187,6 @@ TEST_CASE("html: the page of an empty report, and of one as full as can be, is s
     test::check_page(page);
     CHECK(page.size() < 3'000'000);
     CHECK(page.find("<<") == std::string::npos);
+    // Names lose their middle, a command does not.
+    CHECK(page.find(report::html::text(crowded().forecast->command) + "</code></pre>") != std::string::npos);
 }

@@ -18,7 +18,7 @@ microseconds settle(LivePace& pace, double row_us, bool others_write = true) {
         const std::int64_t n = pace.size();
         const microseconds held(static_cast<std::int64_t>(row_us * static_cast<double>(n)));
         if (i >= 100) longest = std::max(longest, held);
-        pace.saw(static_cast<std::uint64_t>(n), held, others_write);
+        pace.saw(static_cast<std::uint64_t>(n), held, microseconds(0), others_write);
     }
     return longest;
 }
@@ -55,29 +55,38 @@ TEST_CASE("live pace: one dear transaction makes the next ones small, and cheap 
     LivePace pace({}, {});
     settle(pace, 10);
     REQUIRE(pace.size() == 5000);
-    pace.saw(5000, milliseconds(400), true);
+    pace.saw(5000, milliseconds(400), {}, true);
     CHECK(pace.size() < 1000);
     CHECK(pace.pause() == milliseconds(133));
     const std::int64_t small = pace.size();
-    pace.saw(static_cast<std::uint64_t>(small), microseconds(small * 10), true);
+    pace.saw(static_cast<std::uint64_t>(small), microseconds(small * 10), {}, true);
     CHECK(pace.size() > small);
     CHECK(pace.size() <= small * 3 / 2);
     settle(pace, 10);
     CHECK(pace.size() == 5000);
 }
 
-TEST_CASE("live pace: writers get a third of the time they were kept out, and nobody is waited for") {
+TEST_CASE("live pace: writers get a third of the time they were kept out, or as long as the lock was taken") {
     LivePace pace({}, {});
-    pace.saw(1000, milliseconds(60), true);
+    pace.saw(1000, milliseconds(60), {}, true);
     CHECK(pace.pause() == milliseconds(20));
-    pace.saw(1000, milliseconds(3000), true);
+    pace.saw(1000, milliseconds(3000), {}, true);
     CHECK(pace.pause() == milliseconds(200));
-    pace.saw(1000, milliseconds(2), true);
+    pace.saw(1000, milliseconds(2), {}, true);
     CHECK(pace.pause() == milliseconds(10));
-    pace.saw(1000, milliseconds(60), false);
+    pace.saw(1000, milliseconds(60), {}, false);
     CHECK(pace.pause() == milliseconds(1));
+    // As long as this one waits for the lock, so do others.
+    pace.saw(1000, milliseconds(60), milliseconds(70), true);
+    CHECK(pace.pause() == milliseconds(70));
+    pace.saw(1000, milliseconds(2), milliseconds(70), false);
+    CHECK(pace.pause() == milliseconds(70));
+    pace.saw(1000, milliseconds(2), milliseconds(30000), true);
+    CHECK(pace.pause() == milliseconds(200));
+    pace.saw(1000, milliseconds(60), milliseconds(3), true);
+    CHECK(pace.pause() == milliseconds(20));
     // A transaction that had nothing to delete says nothing about what a row costs.
     const std::int64_t size = pace.size();
-    pace.saw(0, milliseconds(90), false);
+    pace.saw(0, milliseconds(90), {}, false);
     CHECK(pace.size() == size);
 }

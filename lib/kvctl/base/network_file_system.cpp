@@ -18,7 +18,7 @@ namespace {
 constexpr unsigned long k_fuse = 0x65735546;
 
 // linux/magic.h and the file systems' own sources.
-constexpr std::array<std::pair<unsigned long, const char*>, 13> k_types{{
+constexpr std::array<std::pair<unsigned long, const char*>, 16> k_types{{
     {0x6969, "NFS"},
     {0x517B, "SMB"},
     {0xFF534D42, "CIFS"},
@@ -32,9 +32,15 @@ constexpr std::array<std::pair<unsigned long, const char*>, 13> k_types{{
     {0x47504653, "GPFS"},
     {0x01161970, "GFS2"},
     {0x7461636F, "OCFS2"},
+    {0x19830326, "BeeGFS"},
+    {0x20030528, "OrangeFS"},
+    // A folder of the machine that this one is a guest of, which hears of no lock.
+    {0x786F4256, "vboxsf"},
 }};
-constexpr std::array<std::string_view, 9> k_in_user_space{"sshfs",   "glusterfs", "ceph",  "s3fs",   "rclone",
-                                                          "juicefs", "gcsfuse",   "davfs", "moosefs"};
+// As their mounts call themselves ("mfs": MooseFS). Most of what runs in user space is on this machine, so
+// that a name nobody knows is no network file system.
+constexpr std::array<std::string_view, 10> k_in_user_space{
+    "sshfs", "glusterfs", "ceph-fuse", "ceph", "mfs", "s3fs", "rclone", "juicefs", "gcsfuse", "davfs"};
 
 // The type that /proc/self/mountinfo gives for a device: behind the " - ".
 std::string mounted_as(dev_t device) {
@@ -59,8 +65,8 @@ std::string mounted_as(dev_t device) {
 std::optional<std::string> network_file_system(unsigned long type, std::string_view mounted_as) {
     if (type == k_fuse) {
         constexpr std::string_view k_prefix = "fuse.";
-        if (!mounted_as.starts_with(k_prefix)) return std::nullopt;
-        const std::string_view name = mounted_as.substr(k_prefix.size());
+        const std::string_view name =
+            mounted_as.starts_with(k_prefix) ? mounted_as.substr(k_prefix.size()) : mounted_as;
         const bool known =
             std::find(k_in_user_space.begin(), k_in_user_space.end(), name) != k_in_user_space.end();
         return known ? std::optional<std::string>(name) : std::nullopt;

@@ -60,7 +60,9 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
     report::Refusal r;
     const bool writes = request.output ? d.kind != Decision::Kind::below_min_gain : d.changes(request.vacuum);
     try {
-        if (!request.output && (writes || !store.traits().in_place)) store.check_executable(d.notes.findings);
+        if (!request.output && (writes || request.live || !store.traits().in_place))
+            store.check_executable(d.notes.findings);
+        if (request.live) store::refuse_unless_live(store);
         const bool copies =
             request.output ? !converts(store, request) : d.works() && d.strategy == store::Strategy::rewrite;
         if (writes && copies) d.model->check_copyable();

@@ -1,6 +1,7 @@
 #include "kvctl/jobs/compact_live.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
@@ -13,6 +14,8 @@
 
 namespace kvctl::jobs {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // kine's own: as long as a server's writer waits for this process, this process waits for the server.
 constexpr int k_timeout_ms = 30000;
@@ -40,14 +43,48 @@ report::LiveWork work_of(const store::LiveCompaction::State& state) {
                                      state.busy_retries, state.foreign}};
 }
 
-// The plan of what was reached: every number is that of a compaction to just there.
-void plan_what_was_done(const store::LiveCompaction::State& state, Decision& d) {
-    const MainRevision reached = std::min(state.compacted, d.plan.current);
-    if (reached == d.plan.compacted_after) return;
-    const MainRevision target = d.plan.target;
-    d.plan = mvcc::plan_compaction(*d.index, input_of(d.head), reached);
-    d.plan.compacted_after = reached;
-    d.plan.target = target;
+// Rows that are still there stay.
+void keep_what_stayed(const mvcc::TreeIndex& index, const mvcc::SlotSet& gone, mvcc::CompactionPlan& plan) {
+    std::vector<mvcc::Slot> there;
+    std::vector<bool> key_stays(index.key_count());
+    index.for_each_row(0, index.slot_end(), [&](mvcc::Slot s) {
+        const mvcc::KeyId key = index.key_of(s);
+        if (!plan.removed_slots.contains(s)) {
+            if (key < mvcc::k_gap_key) key_stays[key] = true;
+        } else if (!gone.contains(s)) {
+            there.push_back(s);
+        }
+    });
+    for (const mvcc::Slot s : there) {
+        const auto back = [](std::uint64_t& removed, std::uint64_t& kept, std::uint64_t n = 1) {
+            removed -= n;
+            kept += n;
+        };
+        plan.removed_slots.erase(s);
+        back(plan.removed.revisions, plan.kept.revisions);
+        back(plan.removed.bytes, plan.kept.bytes, index.bytes_of(s));
+        const mvcc::KeyId key = index.key_of(s);
+        if (key == mvcc::k_gap_key) back(plan.removed.gaps, plan.kept.gaps);
+        if (key >= mvcc::k_gap_key) continue;
+        if (index.is_tombstone(s)) back(plan.removed.tombstones, plan.kept.tombstones);
+        if (plan.orphans.contains(s)) --plan.removed.orphans;
+        plan.orphans.erase(s);
+        if (!key_stays[key] && !index.key_index(key).empty()) back(plan.removed.keys, plan.kept.keys);
+        key_stays[key] = true;
+    }
+}
+
+// The plan of what was reached: every number is that of a compaction to just there, without the rows that
+// this one did not come to.
+void plan_what_was_done(const store::LiveCompaction& run, Decision& d) {
+    const MainRevision reached = std::min(run.state().compacted, d.plan.current);
+    if (reached != d.plan.compacted_after) {
+        const MainRevision target = d.plan.target;
+        d.plan = mvcc::plan_compaction(*d.index, input_of(d.head), reached);
+        d.plan.compacted_after = reached;
+        d.plan.target = target;
+    }
+    keep_what_stayed(*d.index, run.gone(), d.plan);
 }
 
 void note_others(const store::LiveCompaction::State& state, const store::LiveCompaction::Difference& found,
@@ -93,18 +130,20 @@ bool vacuum(store::LiveStore& live, const Decision& d, Progress* progress, repor
 // The work, from the first transaction to the last look; returns whether the plan was carried out to its end.
 class Work {
   public:
-    Work(store::LiveStore& live, Decision& d, const CompactRequest& request, Progress* progress)
-        : live_(live), d_(d), request_(request), progress_(progress) {}
+    Work(store::LiveStore& live, Decision& d, const CompactRequest& request, Clock::time_point begun,
+         Progress* progress)
+        : live_(live), d_(d), request_(request), begun_(begun), progress_(progress) {}
 
     // Returns false where time was up.
     bool run(report::CompactionReport& r, Provisional& made) {
-        const auto run = live_.compaction(
-            *d_.index, d_.plan, {request_.batch, request_.live->pause, request_.live->max_time}, progress_);
+        store::LiveTerms terms{request_.batch, request_.live->pause};
+        if (const auto time = request_.live->max_time) terms.until = begun_ + *time;
+        const auto run = live_.compaction(*d_.index, d_.plan, terms, progress_);
         try {
             run->work();
             settle(*run, made);
         } catch (const Error& e) {
-            fail(e, run->state(), made);
+            fail(e, *run, made);
         }
         r.live = work_of(run->state());
         return run->state().complete;
@@ -115,16 +154,16 @@ class Work {
         if (progress_ != nullptr) progress_->update("comparing", 0, 0);
         const store::LiveCompaction::Difference found = run.verify();
         note_others(run.state(), found, d_.notes.warnings);
-        plan_what_was_done(run.state(), d_);
+        plan_what_was_done(run, d_);
         d_.shrunk_bytes = shrunk_bytes(d_, request_, d_.plan);
         write_list(request_, d_, made);
     }
 
     // What was done stays, and the list names it.
-    [[noreturn]] void fail(const Error& e, const store::LiveCompaction::State& state, Provisional& made) {
-        if (state.transactions == 0) throw;
-        const std::string far = how_far(state, d_.plan);
-        plan_what_was_done(state, d_);
+    [[noreturn]] void fail(const Error& e, const store::LiveCompaction& run, Provisional& made) {
+        if (run.state().transactions == 0) throw;
+        const std::string far = how_far(run.state(), d_.plan);
+        plan_what_was_done(run, d_);
         write_list(request_, d_, made);
         made.keep();
         throw Error(e.kind(), std::string(e.what()) + "; " + far);
@@ -133,12 +172,25 @@ class Work {
     store::LiveStore& live_;
     Decision& d_;
     const CompactRequest& request_;
+    Clock::time_point begun_;
     Progress* progress_;
 };
+
+// The same behind a compaction, which is done whatever comes of it.
+bool vacuum_behind(store::LiveStore& live, const Decision& d, Progress* progress, report::Notes& notes) {
+    try {
+        return vacuum(live, d, progress, notes);
+    } catch (const Error& e) {
+        if (d.kind != Decision::Kind::compact) throw;
+        throw Error(e.kind(), "compacted to revision " + std::to_string(d.plan.compacted_after.value()) +
+                                  "; the file is not shrunk: " + e.what());
+    }
+}
 
 }  // namespace
 
 CompactResult compact_live(const CompactRequest& request, Progress* progress) {
+    const Clock::time_point begun = Clock::now();
     if (request.backup) store::expect_new(*request.backup);
     const std::unique_ptr<store::LiveStore> opened =
         store::open_live(request.path, request.open, request.live->timeout_ms.value_or(k_timeout_ms));
@@ -160,13 +212,13 @@ CompactResult compact_live(const CompactRequest& request, Progress* progress) {
         }
     }
     if (d.kind == Decision::Kind::compact) {
-        complete = Work(live, d, request, progress).run(r, made);
+        complete = Work(live, d, request, begun, progress).run(r, made);
     } else {
         write_list(request, d, made);
     }
     made.keep();
     if (!complete) r.result = "partly";
-    r.shrinks = request.vacuum && complete && d.may_shrink() && vacuum(live, d, progress, d.notes);
+    r.shrinks = request.vacuum && complete && d.may_shrink() && vacuum_behind(live, d, progress, d.notes);
     if (request.vacuum && !complete)
         d.notes.warnings.emplace_back("--vacuum was left out: time was up before all was removed");
     live.close();

@@ -31,6 +31,19 @@ class Backup {
     sqlite3_backup* handle_;
 };
 
+// Whether a step failed that reads. It is the target whose disk is written, and nobody else has it open.
+bool is_of_source(int rc) noexcept {
+    switch (rc & 0xFF) {
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+            return true;
+        default:
+            return rc == SQLITE_IOERR_READ || rc == SQLITE_IOERR_SHORT_READ;
+    }
+}
+
 }  // namespace
 
 void Database::copy_to(Database& target,
@@ -42,8 +55,8 @@ void Database::copy_to(Database& target,
         const int rc = backup.step();
         if (progress) progress(backup.done(), backup.pages());
         if (rc == SQLITE_DONE) return;
-        // Of the two it is the target whose disk is written.
-        if (rc != SQLITE_OK) fail(target.handle_, target.path(), rc, nullptr);
+        // Neither connection knows of it before the end of the backup.
+        if (rc != SQLITE_OK) fail(nullptr, is_of_source(rc) ? path() : target.path(), rc, nullptr);
     }
 }
 

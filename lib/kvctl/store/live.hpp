@@ -20,9 +20,11 @@ inline constexpr std::int64_t k_kept_beside_server = 1000;
 
 /// How a compaction beside a server goes about it.
 struct LiveTerms {
-    std::optional<std::int64_t> size{};                   ///< revisions a transaction; nullopt: by measure
-    std::optional<std::chrono::milliseconds> pause{};     ///< between two; nullopt: by measure
-    std::optional<std::chrono::milliseconds> max_time{};  ///< then it stops
+    std::optional<std::int64_t> size{};                ///< revisions a transaction; nullopt: by measure
+    std::optional<std::chrono::milliseconds> pause{};  ///< between two; nullopt: by measure
+    /// Then it stops, behind one transaction at least: else a store that takes longer to read never gets
+    /// done.
+    std::optional<std::chrono::steady_clock::time_point> until{};
 };
 
 /// A compaction beside a server, in transactions that each leave the store right.
@@ -49,13 +51,18 @@ class LiveCompaction {
     /// came.
     virtual void work() = 0;
 
+    /// Rows of the index that are known to be gone: those that work() deleted or missed, and all that
+    /// verify() did not see.
+    [[nodiscard]] virtual const mvcc::SlotSet& gone() const noexcept = 0;
+
     /// What is otherwise than the plan has it.
     struct Difference {
         std::uint64_t left = 0;  ///< rows that can go and are there: of a compaction that others did
         std::uint64_t gone = 0;  ///< rows that stay and are not there, though no compact revision says so
     };
     /// Reads the store once more. Throws damaged where the newest row of a key is not there, a row is another
-    /// one, or, where no other compaction was seen, one is left that is to go.
+    /// one, the compact revision is a lower one, or, where no other compaction was seen, one is left that is
+    /// to go.
     [[nodiscard]] virtual Difference verify() = 0;
 };
 
@@ -81,6 +88,10 @@ class LiveStore {
     [[nodiscard]] virtual bool shrink() = 0;
     virtual void close() = 0;
 };
+
+/// Throws what open_live() refuses a store for that was opened for reading, but for what makes its table
+/// another's (Store::check_executable) and for another kvctl.
+void refuse_unless_live(Store& store);
 
 /// Throws usage for a layout that is not compacted so; refused on a network file system, for a table that is
 /// not the layout's own, and where not exactly one row holds the compact revision; in_use where another kvctl

@@ -14,7 +14,8 @@ constexpr milliseconds k_longest_pause{200};
 
 }  // namespace
 
-void LivePace::saw(std::uint64_t rows, std::chrono::microseconds held, bool others_write) noexcept {
+void LivePace::saw(std::uint64_t rows, std::chrono::microseconds held, std::chrono::microseconds waited,
+                   bool others_write) noexcept {
     const auto us = static_cast<double>(held.count());
     if (rows > 0) {
         row_us_ = std::max(us / static_cast<double>(rows), row_us_ * k_forgetting);
@@ -22,10 +23,11 @@ void LivePace::saw(std::uint64_t rows, std::chrono::microseconds held, bool othe
         const double most = static_cast<double>(size_) * k_growth;
         size_ = std::clamp(static_cast<std::int64_t>(std::min(wanted, most)), k_smallest, k_largest);
     }
-    // Who waits looks again after ever longer times, so a long hold asks for a long gap; where nobody writes
-    // there is nobody to wait for.
-    pause_ = others_write ? std::clamp(milliseconds(held.count() / 3000), k_first_pause, k_longest_pause)
-                          : milliseconds(1);
+    // Who waits looks again after ever longer times, so a long hold asks for a long gap, and where this one
+    // had to wait others have been waiting as well; where nobody writes there is nobody to wait for.
+    const milliseconds gap =
+        others_write ? std::max(milliseconds(held.count() / 3000), k_first_pause) : milliseconds(1);
+    pause_ = std::min(std::max(gap, milliseconds(waited.count() / 1000)), k_longest_pause);
 }
 
 }  // namespace kvctl::store

@@ -23,9 +23,10 @@ class LivePace {
     [[nodiscard]] std::int64_t size() const noexcept { return fixed_size_.value_or(size_); }
     [[nodiscard]] std::chrono::milliseconds pause() const noexcept { return fixed_pause_.value_or(pause_); }
 
-    /// A transaction of so many rows kept writers out for `held`, behind which `others_write` tells whether
-    /// there are any.
-    void saw(std::uint64_t rows, std::chrono::microseconds held, bool others_write) noexcept;
+    /// A transaction of so many rows kept writers out for `held`, after it had `waited` for the lock, behind
+    /// which `others_write` tells whether there are any.
+    void saw(std::uint64_t rows, std::chrono::microseconds held, std::chrono::microseconds waited,
+             bool others_write) noexcept;
 
   private:
     std::optional<std::int64_t> fixed_size_;

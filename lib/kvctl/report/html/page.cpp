@@ -45,8 +45,9 @@ void write_head(std::ostream& out, const StoreReport& r) {
         << "<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header><h1>" << title << "</h1>\n<p>"
         << "<code>" << text(shortened(r.status.store.path, k_key_shown)) << "</code></p>\n<p class=\"lead\">"
         << text(lead(r)) << "</p>\n";
+    // To be pasted, so whole, however long the path in it.
     if (r.forecast && !r.forecast->nothing_to_do)
-        out << "<pre><code>" << text(shortened(r.forecast->command, k_said_shown)) << "</code></pre>\n";
+        out << "<pre><code>" << text(r.forecast->command) << "</code></pre>\n";
     if (r.forecast && !r.forecast->refusal.empty())
         out << "<p><span class=\"warning\">As things stand it would be refused:</span> "
             << text(shortened(r.forecast->refusal, k_said_shown)) << "</p>\n";

@@ -33,10 +33,51 @@ std::string number(MainRevision r) {
     return std::to_string(r.value());
 }
 
+[[noreturn]] void refuse_layout(const std::string& path) {
+    throw Error(ErrorKind::usage, path + ": --live: only a kine store is compacted beside its server");
+}
+
+[[noreturn]] void refuse_compact_rows(const std::string& path, std::uint64_t rows) {
+    throw Error(ErrorKind::refused, path + ": " + std::to_string(rows) +
+                                        " rows hold the compact revision, a running kine needs exactly one; "
+                                        "stop it and compact without --live, which leaves one");
+}
+
+void refuse_network(const std::string& path, const std::string& real_path) {
+    if (const auto name = network_file_system(real_path)) {
+        throw Error(ErrorKind::refused, path + ": lies on a network file system (" + *name +
+                                            "), on which SQLite's locks cannot be relied on: stop the server "
+                                            "and compact without --live");
+    }
+}
+
 }  // namespace
 
 bool goes_live(const Store& store) noexcept {
     return store.info().layout == Layout::kine;
+}
+
+void refuse_unless_live(Store& store) {
+    const std::string& path = store.info().path;
+    auto* const kine = dynamic_cast<KineStore*>(&store);
+    if (kine == nullptr) refuse_layout(path);
+    refuse_network(path, store.info().real_path);
+    const TableInfo& table = kine->table();
+    if (!table.indexed_by("name")) {
+        throw Error(ErrorKind::refused, path +
+                                            ": has no index by name: every step would read the whole table "
+                                            "while writers wait; start the server once, which makes it");
+    }
+    const bool old = std::none_of(table.indexes.begin(), table.indexes.end(), [](const IndexInfo& i) {
+        return i.is_on({"name", "id"});
+    });
+    if (old) {
+        throw Error(ErrorKind::refused,
+                    path +
+                        ": was last started by a kine before 0.5.0, which compacts row by row and does not "
+                        "look whether somebody else does; stop it and compact without --live");
+    }
+    if (const std::uint64_t rows = kine->head().bookkeeping_rows; rows != 1) refuse_compact_rows(path, rows);
 }
 
 std::unique_ptr<LiveStore> open_live(const std::string& path, const OpenOptions& options, int timeout_ms) {
@@ -46,13 +87,8 @@ std::unique_ptr<LiveStore> open_live(const std::string& path, const OpenOptions&
 LiveKine::LiveKine(const std::string& path, const OpenOptions& options, int timeout_ms) : path_(path) {
     refuse_in_place(path, options);
     const std::string real_path = resolve_path(path);
-    if (is_bbolt(real_path))
-        throw Error(ErrorKind::usage, path + ": --live: only a kine store is compacted beside its server");
-    if (const auto name = network_file_system(real_path)) {
-        throw Error(ErrorKind::refused, path + ": lies on a network file system (" + *name +
-                                            "), on which SQLite's locks cannot be relied on: stop the server "
-                                            "and compact without --live");
-    }
+    if (is_bbolt(real_path)) refuse_layout(path);
+    refuse_network(path, real_path);
     // Before SQLite opens it, and open as long as SQLite has it.
     file_.emplace(real_path);
     if (::flock(file_->descriptor(), LOCK_EX | LOCK_NB) != 0)
@@ -60,7 +96,6 @@ LiveKine::LiveKine(const std::string& path, const OpenOptions& options, int time
     StoreInfo info = inspect_file(path, real_path, file_->descriptor());
     Connection connection{sqlite::Database::open(real_path, sqlite::Database::Mode::write),
                           Connection::Access::live, fingerprint(real_path)};
-    timeout_ = std::chrono::milliseconds(timeout_ms);
     connection.db.busy_timeout(timeout_ms);
     store_ = make_sqlite_store(std::move(info), std::move(connection), options);
     configure(timeout_ms);
@@ -80,30 +115,10 @@ void LiveKine::configure(int timeout_ms) {
 
 void LiveKine::check_store() {
     auto* const kine = dynamic_cast<KineStore*>(store_.get());
-    if (kine == nullptr)
-        throw Error(ErrorKind::usage, path_ + ": --live: only a kine store is compacted beside its server");
+    if (kine == nullptr) refuse_layout(path_);
     Findings findings;
     kine->check_executable(findings);
-    if (!kine->table().indexed_by("name")) {
-        throw Error(ErrorKind::refused, path_ +
-                                            ": has no index by name: every step would read the whole table "
-                                            "while writers wait; start the server once, which makes it");
-    }
-    const bool old =
-        std::none_of(kine->table().indexes.begin(), kine->table().indexes.end(), [](const IndexInfo& i) {
-            return i.is_on({"name", "id"});
-        });
-    if (old) {
-        throw Error(ErrorKind::refused,
-                    path_ +
-                        ": was last started by a kine before 0.5.0, which compacts row by row and does not "
-                        "look whether somebody else does; stop it and compact without --live");
-    }
-    if (const std::uint64_t rows = kine->head().bookkeeping_rows; rows != 1) {
-        throw Error(ErrorKind::refused, path_ + ": " + std::to_string(rows) +
-                                            " rows hold the compact revision, a running kine needs exactly "
-                                            "one; stop it and compact without --live, which leaves one");
-    }
+    refuse_unless_live(*kine);
 }
 
 void LiveKine::at_one_moment(const std::function<void()>& read) {
@@ -115,6 +130,7 @@ void LiveKine::at_one_moment(const std::function<void()>& read) {
 std::unique_ptr<LiveCompaction> LiveKine::compaction(const mvcc::TreeIndex& index,
                                                      const mvcc::CompactionPlan& plan, const LiveTerms& terms,
                                                      Progress* progress) {
+    newest_seen_ = plan.current;
     return std::make_unique<LiveRun>(*this, index, plan, terms, progress);
 }
 
@@ -137,6 +153,16 @@ std::vector<mvcc::Slot> LiveKine::still_there(const mvcc::TreeIndex& index,
         if (next != rows.end() && index.revision(*next).main == id) found.push_back(*next);
     }
     return found;
+}
+
+bool LiveKine::has_newer(std::string_view key, MainRevision than) {
+    sqlite::Statement s = db().prepare("SELECT 1 FROM kine WHERE name IN (?1, ?2) AND id > ?3 LIMIT 1");
+    return s.bind_text(1, key).bind_blob(2, key).bind(3, than.value()).step();
+}
+
+bool LiveKine::misses_one_above(MainRevision revision) {
+    sqlite::Statement s = db().prepare("SELECT max(id) - count(*) FROM kine WHERE id > ?1");
+    return s.bind(1, revision.value()).step() && s.integer(0) > revision.value();
 }
 
 // A look each two milliseconds: whoever waits for this process gets in first.
@@ -185,10 +211,11 @@ LiveKine::Step LiveKine::step(const mvcc::TreeIndex& index, std::span<const mvcc
     done.waited = std::chrono::duration_cast<std::chrono::microseconds>(begun - asked);
     const StoreHead head = store_->head();
     done.compacted = head.compacted;
-    done.others_write = newest_seen_.value() != 0 && head.current != newest_seen_;
+    done.others_write = head.current != newest_seen_;
     const bool went_back = head.current < newest_seen_ || head.compacted < expected;
     newest_seen_ = std::max(newest_seen_, head.current);
-    if (went_back || head.bookkeeping_rows != 1) {
+    if (head.bookkeeping_rows != 1) refuse_compact_rows(path_, head.bookkeeping_rows);
+    if (went_back) {
         throw Error(ErrorKind::refused, path_ + ": its current revision is " + number(head.current) +
                                             " now, its compact revision " + number(head.compacted) +
                                             ": it is not the store that it was");
@@ -213,10 +240,15 @@ LiveKine::Step LiveKine::step(const mvcc::TreeIndex& index, std::span<const mvcc
     return done;
 }
 
-void LiveKine::checkpoint() {
-    if (file_size(store_->info().real_path + "-wal") < k_wal_bytes) return;
-    // PASSIVE waits for nobody, and leaves the -wal of a Litestream as it is.
-    (void)db().integer("PRAGMA wal_checkpoint(PASSIVE)");
+// What the step did is committed, and counts: where this fails, the next step tries again.
+void LiveKine::checkpoint() noexcept {
+    try {
+        if (file_size(store_->info().real_path + "-wal") < k_wal_bytes) return;
+        // PASSIVE waits for nobody, and leaves the -wal of a Litestream as it is.
+        (void)db().integer("PRAGMA wal_checkpoint(PASSIVE)");
+    } catch (const std::exception&) {
+        return;
+    }
 }
 
 void LiveKine::backup(const std::string& to, Progress* progress) {
@@ -243,7 +275,14 @@ bool LiveKine::shrink() {
     const bool litestream = dynamic_cast<KineStore&>(*store_).litestream_advice().has_value();
     sqlite::Statement s =
         db().prepare(litestream ? "PRAGMA wal_checkpoint(PASSIVE)" : "PRAGMA wal_checkpoint(TRUNCATE)");
-    return s.step() && s.integer(0) == 0 && !litestream;
+    // SQLite does not wait for who is at a checkpoint already, as a server is that has written much.
+    for (int tries = 0;; ++tries) {
+        if (!s.step()) return false;
+        const bool busy = s.integer(0) != 0;
+        const bool another = busy && s.integer(1) < 0;
+        if (!another || litestream || !wait_for_lock(tries)) return !busy && !litestream;
+        s.reset();
+    }
 }
 
 void LiveKine::close() {

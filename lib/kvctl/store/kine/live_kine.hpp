@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kvctl/base/progress.hpp"
@@ -36,14 +37,19 @@ class LiveKine final : public LiveStore {
     /// Of rows that the index holds, ascending, those that are still in the table.
     [[nodiscard]] std::vector<mvcc::Slot> still_there(const mvcc::TreeIndex& index,
                                                       const std::vector<mvcc::Slot>& rows);
+    /// Whether the table has a row of the key behind this revision.
+    [[nodiscard]] bool has_newer(std::string_view key, MainRevision than);
+    /// Whether a revision behind this one, up to the newest, has no row: kine leaves none out, so a
+    /// compaction took it.
+    [[nodiscard]] bool misses_one_above(MainRevision revision);
 
     struct Step {
         bool adopted = false;    ///< somebody else had moved the compact revision: nothing was done
         MainRevision compacted;  ///< the compact revision now
         std::uint64_t deleted = 0;
-        std::chrono::microseconds held{};  ///< how long others could not write
-        std::chrono::microseconds waited{};
-        bool others_write = false;  ///< the store has moved on since the last step
+        std::chrono::microseconds held{};    ///< how long others could not write
+        std::chrono::microseconds waited{};  ///< for the lock
+        bool others_write = false;           ///< the store has moved on since the last step
     };
     /// One transaction: the compact revision, `expected` as the caller left it, is raised to `to` unless it
     /// is there already, and `rows` go. Throws, with nothing of the step done: refused where the file is
@@ -63,7 +69,7 @@ class LiveKine final : public LiveStore {
     void check_store();
     void check_file() const;
     [[nodiscard]] bool wait_for_lock(int tries);
-    void checkpoint();
+    void checkpoint() noexcept;
     [[nodiscard]] sqlite::Database& db() noexcept { return store_->db(); }
 
     std::string path_;
@@ -72,7 +78,7 @@ class LiveKine final : public LiveStore {
     std::chrono::milliseconds timeout_{};
     std::chrono::steady_clock::time_point waiting_since_;
     std::uint64_t busy_retries_ = 0;
-    MainRevision newest_seen_;
+    MainRevision newest_seen_;  ///< from the plan's current revision on
 };
 
 }  // namespace kvctl::store

@@ -31,9 +31,10 @@ LiveRun::LiveRun(LiveKine& live, const mvcc::TreeIndex& index, const mvcc::Compa
       index_(index),
       plan_(plan),
       progress_(progress),
-      max_time_(terms.max_time),
+      until_(terms.until),
       pace_(terms.size, terms.pause),
-      batches_(index, plan, Layout::kine, LivePace::k_first) {
+      batches_(index, plan, Layout::kine, LivePace::k_first),
+      gone_(index.slot_end()) {
     adopt(plan.compacted_before);
 }
 
@@ -44,7 +45,7 @@ LiveCompaction::State LiveRun::state() const {
 }
 
 bool LiveRun::time_is_up() const {
-    return max_time_ && Clock::now() - begun_ >= *max_time_;
+    return until_ && state_.transactions > 0 && Clock::now() >= *until_;
 }
 
 // What a compact revision releases that stands already is no longer this run's to decide: whoever set it has
@@ -59,6 +60,7 @@ void LiveRun::adopt(MainRevision compacted) {
 }
 
 void LiveRun::work() {
+    begun_ = Clock::now();
     delete_batches();
     if (!out_of_time_) delete_leftovers();
     state_.complete = !out_of_time_;
@@ -85,6 +87,14 @@ void LiveRun::delete_batches() {
 void LiveRun::delete_leftovers() {
     std::sort(leftovers_.begin(), leftovers_.end());
     const std::vector<Slot> rows = live_.still_there(index_, leftovers_);
+    auto there = rows.begin();
+    for (const Slot s : leftovers_) {
+        if (there != rows.end() && *there == s) {
+            ++there;
+        } else {
+            gone_.insert(s);
+        }
+    }
     state_.gone_before += leftovers_.size() - rows.size();
     for (std::size_t done = 0; done < rows.size();) {
         if (state_.transactions > 0) pause();
@@ -107,8 +117,9 @@ bool LiveRun::step(std::span<const Slot> rows, MainRevision to) {
     ++state_.transactions;
     state_.deleted += done.deleted;
     state_.gone_before += rows.size() - done.deleted;
+    for (const Slot s : rows) gone_.insert(s);
     state_.longest = std::max(state_.longest, done.held);
-    pace_.saw(done.deleted, done.held, done.others_write);
+    pace_.saw(done.deleted, done.held, done.waited, done.others_write);
     return true;
 }
 
@@ -141,15 +152,21 @@ LiveCompaction::Difference LiveRun::verify() {
     live_.at_one_moment([&] {
         // Somebody else may have gone further since.
         const MainRevision now = live_.store().head().compacted;
-        if (now != state_.compacted) ++state_.foreign;
-        state_.compacted = std::max(state_.compacted, now);
+        if (now < state_.compacted) {
+            throw Error(ErrorKind::damaged,
+                        live_.store().info().path + ": its compact revision went back from " +
+                            std::to_string(state_.compacted.value()) + " to " + std::to_string(now.value()) +
+                            ", which no server does; 'kvctl check' tells what is wrong with the store");
+        }
+        if (now > state_.compacted) ++state_.foreign;
+        state_.compacted = now;
         // Beyond what the plan knows nothing of it has to be there any more.
         if (state_.compacted <= plan_.current) found = compare(live_.rows_upto(plan_.rules, plan_.current));
     });
     return found;
 }
 
-LiveCompaction::Difference LiveRun::compare(const mvcc::TreeIndex& rows) const {
+LiveCompaction::Difference LiveRun::compare(const mvcc::TreeIndex& rows) {
     const auto fail = [&](Slot s, const std::string& what) {
         throw Error(ErrorKind::damaged, live_.store().info().path + ": row " +
                                             std::to_string(index_.revision(s).main) + " " + what +
@@ -160,6 +177,11 @@ LiveCompaction::Difference LiveRun::compare(const mvcc::TreeIndex& rows) const {
         if (index_.key_of(s) < mvcc::k_gap_key) newest[index_.key_of(s)] = s;
     });
     const Slot above = index_.upper_bound(state_.compacted);
+    std::optional<bool> misses;
+    const auto tombstone_may_be_gone = [&] {
+        if (!misses) misses = live_.misses_one_above(plan_.current);
+        return *misses;
+    };
     // Both stand in revision order.
     Slot other = 0;
     const auto find = [&](const mvcc::Revision& r) {
@@ -173,10 +195,18 @@ LiveCompaction::Difference LiveRun::compare(const mvcc::TreeIndex& rows) const {
             if (!same_row(index_, s, rows, other)) fail(s, "is another one now");
             if (removed && state_.complete && alone()) fail(s, "is still there");
             found.left += removed ? 1 : 0;
-        } else if (!removed) {
+            return;
+        }
+        gone_.insert(s);
+        if (!removed) {
             const mvcc::KeyId key = index_.key_of(s);
-            const bool is_live = key < mvcc::k_gap_key && newest[key] == s && !index_.is_tombstone(s);
-            if (is_live) fail(s, "is gone, which nobody may remove");
+            const bool was_live = key < mvcc::k_gap_key && newest[key] == s && !index_.is_tombstone(s);
+            // A compaction that does not tell its revision takes it once it is replaced, or deleted, and then
+            // its tombstone too.
+            if (was_live && !live_.has_newer(index_.key(key), MainRevision(index_.revision(s).main)) &&
+                !tombstone_may_be_gone()) {
+                fail(s, "is gone, which nobody may remove");
+            }
             found.gone += s >= above || alone() ? 1 : 0;
         }
     });

@@ -22,6 +22,7 @@ class LiveRun final : public LiveCompaction {
 
     [[nodiscard]] State state() const override;
     void work() override;
+    [[nodiscard]] const mvcc::SlotSet& gone() const noexcept override { return gone_; }
     [[nodiscard]] Difference verify() override;
 
   private:
@@ -35,19 +36,20 @@ class LiveRun final : public LiveCompaction {
     void pause() const;
     void tell() const;
     /// Of the rows as they are now, up to the plan's current revision.
-    [[nodiscard]] Difference compare(const mvcc::TreeIndex& rows) const;
+    [[nodiscard]] Difference compare(const mvcc::TreeIndex& rows);
 
     using Clock = std::chrono::steady_clock;
     LiveKine& live_;
     const mvcc::TreeIndex& index_;
     const mvcc::CompactionPlan& plan_;
     Progress* progress_;
-    std::optional<std::chrono::milliseconds> max_time_;
+    std::optional<std::chrono::steady_clock::time_point> until_;
     LivePace pace_;
     Batches batches_;
-    Clock::time_point begun_ = Clock::now();
+    Clock::time_point begun_;            ///< the first transaction
     std::size_t next_ = 0;               ///< of the batches' rows
     std::vector<mvcc::Slot> leftovers_;  ///< released by a compact revision that was there already
+    mvcc::SlotSet gone_;
     bool out_of_time_ = false;
     State state_;
 };
