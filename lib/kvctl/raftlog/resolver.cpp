@@ -101,12 +101,14 @@ Slots Resolver::finish(Header& header) {
     header.hard_state = hard_state_;
     header.expect_snapshot_record = true;
     header.restored = restored();
-    const auto lower = [](const raft::WalSnapshot& a, const raft::WalSnapshot& b) {
-        return a.meta.index < b.meta.index;
+    const std::vector<raft::WalSnapshot> in_log_order = usable_snapshots();
+    std::vector<const raft::WalSnapshot*> usable;
+    for (const raft::WalSnapshot& s : in_log_order) usable.push_back(&s);
+    const auto lower = [](const raft::WalSnapshot* a, const raft::WalSnapshot* b) {
+        return a->meta.index < b->meta.index;
     };
-    std::vector<raft::WalSnapshot> usable = usable_snapshots();
     std::stable_sort(usable.begin(), usable.end(), lower);
-    if (!usable.empty()) header.newest_snapshot = usable.back().meta;
+    if (!usable.empty()) header.newest_snapshot = usable.back()->meta;
 
     // The tail without gaps, which a snapshot must reach: indices ascend, so it begins at the first entry
     // that is as far from the last in the log as in the list.
@@ -120,17 +122,17 @@ Slots Resolver::finish(Header& header) {
             tail = middle + 1;
         }
     }
-    const auto holds_the_rest = [&](const raft::WalSnapshot& s) {
-        return slots_.empty() || (s.meta.index.value() + 1 >= slots_[tail].index().value() &&
-                                  s.meta.index <= slots_.back().index());
+    const auto holds_the_rest = [&](const raft::WalSnapshot* s) {
+        return slots_.empty() || (s->meta.index.value() + 1 >= slots_[tail].index().value() &&
+                                  s->meta.index <= slots_.back().index());
     };
     auto chosen = std::find_if(usable.begin(), usable.end(), holds_the_rest);
     if (slots_.empty() && !usable.empty()) chosen = std::prev(usable.end());
     if (chosen == usable.end()) chosen = usable.begin();
     header.snapshot_stored = chosen != usable.end();
     if (header.snapshot_stored) {
-        header.snapshot = {chosen->meta.index, chosen->meta.term};
-        header.members = chosen->conf_state;
+        header.snapshot = {(*chosen)->meta.index, (*chosen)->meta.term};
+        header.members = (*chosen)->conf_state;
     } else {
         const std::uint64_t first = slots_.empty() ? 1 : slots_.front().index().value();
         header.snapshot.index = LogIndex{first == 0 ? 0 : first - 1};
