@@ -8,6 +8,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/bbolt/format.hpp"
 #include "kvctl/dqlite/folder.hpp"
@@ -71,7 +72,7 @@ std::string locate_store(const std::string& path) {
     std::string list;
     for (const std::string& name : found)
         list += (list.empty() ? "" : ", ") + escape(std::string_view(name).substr(folder.size()));
-    throw usage_error(path + ": is a folder with several stores, name one of them: " + list);
+    throw usage_error(fmt::format("{}: is a folder with several stores, name one of them: {}", path, list));
 }
 
 }  // namespace kvctl::store

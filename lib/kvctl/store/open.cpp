@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/store/archive.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
@@ -101,8 +102,8 @@ std::unique_ptr<Store> open_file(const std::string& path, const std::string& fil
                                  const OpenOptions& options) {
     if (options.layout == Layout::bbolt || is_bbolt(file)) {
         if (options.layout && *options.layout != Layout::bbolt) {
-            throw Error(ErrorKind::not_a_store, path + ": an etcd db (bbolt), not a " +
-                                                    std::string(name_of(*options.layout)) + " store");
+            throw Error(ErrorKind::not_a_store, fmt::format("{}: an etcd db (bbolt), not a {} store", path,
+                                                            name_of(*options.layout)));
         }
         std::shared_ptr<const BboltHold> hold;
         if (options.against_writers)

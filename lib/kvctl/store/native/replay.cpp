@@ -1,6 +1,7 @@
 #include "kvctl/store/replay.hpp"
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
 #include "kvctl/store/sqlite/writable.hpp"
 
@@ -108,8 +109,8 @@ void check_replayable(const Store& store) {
                     ": an etcd db is never written; 'kvctl import' makes a native store to replay into");
         default:
             throw Error(ErrorKind::refused,
-                        info.path + ": a " + std::string(name_of(info.layout)) +
-                            " store has no raft log behind it; replay needs a native store");
+                        fmt::format("{}: a {} store has no raft log behind it; replay needs a native store",
+                                    info.path, name_of(info.layout)));
     }
 }
 
