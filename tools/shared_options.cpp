@@ -106,7 +106,7 @@ OptionTable newest_store_options() {
     return {
         {"Store",
          {
-             choice("layout", store::k_layout_words,
+             choice("layout", store::layout_words(),
                     "what the store is (default auto: recognised by its content)"),
              word("member", "NAME", "of an archive or dqlite directory with several stores: the one to take"),
              word("timeout", "TIME", "how long to wait for a store somebody else holds (default 10s)"),

@@ -142,7 +142,7 @@ void check_options(const store::Store& store, const CompactRequest& request) {
     }
     refuse(traits.member && request.compacts_raft() && !request.raft_log, "--raft-index",
            "an etcd WAL is never written");
-    refuse(request.live && !store::goes_live(store), "--live",
+    refuse(request.live && !store.traits().live, "--live",
            "only a kine store is compacted beside its server");
     refuse(traits.names_cluster && request.compacts_raft() && !request.raft_log, "--raft-index",
            "a new dqlite directory has no log but its snapshot");

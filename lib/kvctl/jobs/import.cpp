@@ -244,12 +244,13 @@ void take(store::Salvaged&& salvaged, report::ImportReport& report) {
 }
 
 // What a salvage has no use for must not look as if it had.
-void check_salvage(const ImportRequest& o, bool archive, bool dqlite) {
+void check_salvage(const ImportRequest& o, bool archive, bool has_states) {
     const auto refuse = [&](bool given, const char* option, const char* why) {
         if (given) throw usage_error(o.source + ": " + option + ": " + why);
     };
-    refuse(o.open.member && !archive && !dqlite, "--member", "is no archive");
-    refuse(o.open.raft_index && !dqlite, "--raft-index", "only a dqlite directory has states to choose from");
+    refuse(o.open.member && !archive && !has_states, "--member", "is no archive");
+    refuse(o.open.raft_index && !has_states, "--raft-index",
+           "only a dqlite directory has states to choose from");
     refuse(o.wal_dir.has_value(), "--wal-dir", "--salvage takes rows alone, no log");
 }
 
@@ -260,22 +261,20 @@ void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportR
     std::optional<store::Unpacked> unpacked;
     std::string file = store::resolve_path(o.source);
     const bool archive = store::is_archive(file);
-    check_salvage(o, archive, store::is_dqlite_directory(file));
+    check_salvage(o, archive, !archive && store::salvage_of(o.source, file, o.open).has_states);
     if (archive) file = unpacked.emplace(file, o.open.member).path();
+    const store::Salvage ways = store::salvage_of(o.source, file, o.open);
     struct stat st {};
     if (::stat(file.c_str(), &st) == 0) report.source_bytes = static_cast<std::uint64_t>(st.st_size);
-    if (store::is_bbolt(file)) {
-        report.source_kind = "bbolt";
+    if (ways.into_target != nullptr) {
+        report.source_kind = ways.kind;
         const std::unique_ptr<store::Target> target = store::make_target(target_of(o, false), {});
-        take(store::salvage_bbolt(o.source, file, *target, progress), report);
+        take(ways.into_target(o.source, file, *target, progress), report);
         finish(*target, report);
         return;
     }
     store::TempFile copy(o.output);
-    take(store::is_dqlite_directory(file)
-             ? store::salvage_dqlite(o.source, o.open, copy, progress)
-             : store::salvage_sqlite(o.source, file, o.open.layout, copy, progress),
-         report);
+    take(ways.into_copy(o.source, file, o.open, copy, progress), report);
     {
         const std::unique_ptr<store::Store> made = store::open_store(copy.path(), {});
         report.source_kind = name_of(made->info().layout);

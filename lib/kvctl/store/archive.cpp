@@ -182,10 +182,6 @@ std::string begin_of(int fd) {
 
 }  // namespace
 
-bool looks_like_store(std::string_view first) noexcept {
-    return first.starts_with(k_sqlite_magic) || bbolt::looks_like_bbolt(first);
-}
-
 bool looks_like_archive(std::string_view first) noexcept {
     constexpr std::array<std::string_view, 6> k_magic{
         std::string_view("\x1f\x8b", 2),         std::string_view("\x28\xb5\x2f\xfd", 4),

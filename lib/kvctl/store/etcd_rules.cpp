@@ -16,7 +16,7 @@ RuleChoice choose_rules(Store& store, const std::optional<mvcc::CompactionRules>
     if (const auto release = store.release())
         return {mvcc::rules_of_release(*release), true, !mvcc::release_decides(*release)};
     // An etcd db that does not say who wrote it was written by somebody all the same.
-    return {mvcc::classic_rules(), false, store.info().layout == Layout::bbolt};
+    return {mvcc::classic_rules(), false, store.traits().member};
 }
 
 std::optional<std::string> both_outcomes(const RuleChoice& choice, const mvcc::TreeIndex& index,

@@ -11,8 +11,8 @@
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/bbolt/format.hpp"
-#include "kvctl/dqlite/folder.hpp"
 #include "kvctl/store/archive.hpp"
+#include "kvctl/store/layout_case.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -42,7 +42,7 @@ std::vector<std::string> entries_of(const std::string& folder) {
 }  // namespace
 
 std::string locate_store(const std::string& path) {
-    if (!is_folder(path) || dqlite::is_dqlite(path)) return path;
+    if (!is_folder(path) || is_store_folder(path)) return path;
     const std::string folder = path + (path.ends_with('/') ? "" : "/");
     for (const char* const db : {"member/snap/db", "snap/db"}) {
         if (is_file(folder + db)) return folder + db;

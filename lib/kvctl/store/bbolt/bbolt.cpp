@@ -47,10 +47,6 @@ std::optional<std::int64_t> row_main(std::string_view row_key) {
 
 }  // namespace
 
-bool looks_like_bbolt(std::string_view first_bytes) {
-    return bbolt::looks_like_bbolt(first_bytes);
-}
-
 BboltStore::BboltStore(const std::string& path, bbolt::File::Lock lock)
     : BboltStore(path, resolved(locate_store(path)), lock) {}
 
@@ -75,7 +71,7 @@ bool BboltStore::changed() const {
 }
 
 const Traits& BboltStore::traits() const noexcept {
-    static const Traits k_traits{.own_rules = {}, .in_place = false, .member = true};
+    static const Traits k_traits{.own_rules = {}, .versions = true, .etcd_log = true, .member = true};
     return k_traits;
 }
 

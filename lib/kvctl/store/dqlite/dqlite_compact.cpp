@@ -65,6 +65,7 @@ const Traits& DqliteStore::traits() const noexcept {
         Traits traits = KineStore::traits();
         traits.in_place = false;
         traits.journal = false;
+        traits.live = false;
         traits.names_cluster = true;
         return traits;
     }();

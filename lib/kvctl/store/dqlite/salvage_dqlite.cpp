@@ -141,10 +141,6 @@ void add_lost(std::int64_t current, const std::map<std::int64_t, LeafRow>& rows,
 
 }  // namespace
 
-bool is_dqlite_directory(const std::string& real_path) {
-    return dqlite::is_dqlite(real_path);
-}
-
 Salvaged salvage_dqlite(const std::string& path, const OpenOptions& options, const TempFile& made,
                         Progress* progress) {
     std::string why;

@@ -121,11 +121,11 @@ std::vector<std::int64_t> KineStore::compact_rows() {
 
 const Traits& KineStore::traits() const noexcept {
     static const Traits k_traits{.own_rules = mvcc::kine_rules(),
-                                 .versions = false,
                                  .old_values = true,
+                                 .in_place = true,
                                  .lease_is_ttl = true,
                                  .journal = true,
-                                 .etcd_log = false};
+                                 .live = true};
     return k_traits;
 }
 

@@ -30,10 +30,6 @@ std::chrono::microseconds since(Clock::time_point begin) {
     return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
 }
 
-[[noreturn]] void refuse_layout(const std::string& path) {
-    throw usage_error(path + ": --live: only a kine store is compacted beside its server");
-}
-
 [[noreturn]] void refuse_compact_rows(const std::string& path, std::uint64_t rows) {
     throw Error(ErrorKind::refused,
                 fmt::format("{}: {} rows hold the compact revision, a running kine needs exactly one; stop "
@@ -52,14 +48,10 @@ void refuse_network(const std::string& path, const std::string& real_path) {
 
 }  // namespace
 
-bool goes_live(const Store& store) noexcept {
-    return store.info().layout == Layout::kine;
-}
-
 void refuse_unless_live(Store& store) {
     const std::string& path = store.info().path;
     auto* const kine = dynamic_cast<KineStore*>(&store);
-    if (kine == nullptr) refuse_layout(path);
+    if (kine == nullptr) refuse_live(path);
     refuse_network(path, store.info().real_path);
     const TableInfo& table = kine->table();
     if (!table.indexed_by("name")) {
@@ -79,14 +71,8 @@ void refuse_unless_live(Store& store) {
     if (const std::uint64_t rows = kine->head().bookkeeping_rows; rows != 1) refuse_compact_rows(path, rows);
 }
 
-std::unique_ptr<LiveStore> open_live(const std::string& path, const OpenOptions& options, int timeout_ms) {
-    return std::make_unique<LiveKine>(path, options, timeout_ms);
-}
-
 LiveKine::LiveKine(const std::string& path, const OpenOptions& options, int timeout_ms) : path_(path) {
-    refuse_in_place(path, options);
     const std::string real_path = resolve_path(path);
-    if (is_bbolt(real_path)) refuse_layout(path);
     refuse_network(path, real_path);
     // Before SQLite opens it, and open as long as SQLite has it.
     file_.emplace(real_path);
@@ -114,7 +100,7 @@ void LiveKine::configure(int timeout_ms) {
 
 void LiveKine::check_store() {
     auto* const kine = dynamic_cast<KineStore*>(store_.get());
-    if (kine == nullptr) refuse_layout(path_);
+    if (kine == nullptr) refuse_live(path_);
     Findings findings;
     kine->check_executable(findings);
     refuse_unless_live(*kine);

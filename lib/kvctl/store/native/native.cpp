@@ -86,7 +86,8 @@ Cluster NativeStore::cluster() {
 }
 
 const Traits& NativeStore::traits() const noexcept {
-    static const Traits k_traits{.own_rules = {}, .journal = true};
+    static const Traits k_traits{
+        .own_rules = {}, .versions = true, .in_place = true, .journal = true, .etcd_log = true};
     return k_traits;
 }
 
