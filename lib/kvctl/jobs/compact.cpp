@@ -203,6 +203,9 @@ std::optional<CompactResult> by_a_look(const CompactRequest& request, bool unles
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     Decision d = decide(*store, request, true, nullptr);
     if (unless_work && d.changes(request.vacuum)) return std::nullopt;
+    Provisional made;
+    write_list(request, d, made);
+    made.keep();
     report::CompactionReport r = start_report(store->info(), request, true);
     r.predicted = false;
     r.file_after = store->info().file_bytes;
