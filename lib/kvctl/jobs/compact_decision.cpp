@@ -4,6 +4,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/compact_target.hpp"
 #include "kvctl/jobs/raft_log.hpp"
@@ -27,9 +28,10 @@ void note_index_damage(Decision& d) {
         if (d.notes.findings.size() > k_breaks_named) break;
     }
     if (d.index->duplicates() > 0) {
-        d.notes.findings.push_back({Finding::Severity::error, "duplicate-revision", "",
-                                    many(d.index->duplicates(), "row") + " repeat another row's revision",
-                                    std::nullopt});
+        d.notes.findings.push_back(
+            {Finding::Severity::error, "duplicate-revision", "",
+             fmt::format("{} repeat another row's revision", many(d.index->duplicates(), "row")),
+             std::nullopt});
     }
 }
 
@@ -68,12 +70,12 @@ void read_raft_log(store::Store& store, const CompactRequest& request, bool exec
     if (own && request.output && in_folder)
         d.notes.warnings.emplace_back(
             "the raft log is left out: the new file is a db that belongs to this WAL ('kvctl import' takes "
-            "the "
-            "log over)");
+            "the log over)");
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (const Finding& f : reading.findings) {
         if (f.severity == Finding::Severity::info) continue;
-        d.notes.warnings.push_back("raft log: " + (f.where.empty() ? "" : f.where + ": ") + f.what);
+        d.notes.warnings.push_back(
+            fmt::format("raft log: {}{}", f.where.empty() ? "" : f.where + ": ", f.what));
     }
 }
 
@@ -88,9 +90,9 @@ void warn(store::Store& store, const CompactRequest& request, bool executes, Dec
     const std::string run = executes ? "this run" : "the next real run";
     if (d.head.pending() && d.head.marked_by_restore) {
         d.notes.findings.push_back({Finding::Severity::info, "restore-mark", "",
-                                    d.head.pending_text() + "; " + run + " carries it out first"});
+                                    fmt::format("{}; {} carries it out first", d.head.pending_text(), run)});
     } else if (d.head.pending()) {
-        w.push_back(d.head.pending_text() + "; " + run + " finishes it first");
+        w.push_back(fmt::format("{}; {} finishes it first", d.head.pending_text(), run));
     }
     for (std::string& sentence : d.model->warnings(d.head, d.plan, d.kind == Decision::Kind::compact))
         w.push_back(std::move(sentence));
@@ -132,7 +134,7 @@ void count_old_values(const CompactRequest& request, Decision& d) {
 // What is never done to an etcd db, and what only to one.
 void check_options(const store::Store& store, const CompactRequest& request) {
     const auto refuse = [&](bool given, const char* option, const char* why) {
-        if (given) throw usage_error(request.path + ": " + option + ": " + why);
+        if (given) throw usage_error(fmt::format("{}: {}: {}", request.path, option, why));
     };
     const store::Traits& traits = store.traits();
     if (!traits.in_place) {
@@ -158,8 +160,8 @@ void check_options(const store::Store& store, const CompactRequest& request) {
 MainRevision live_target(MainRevision asked, Decision& d) {
     const MainRevision highest = highest_live_target(d.head);
     if (asked <= highest) return asked;
-    d.notes.warnings.push_back("beside a running server the newest 1000 revisions stay: the target is " +
-                               std::to_string(highest.value()) + ", not " + std::to_string(asked.value()));
+    d.notes.warnings.push_back(fmt::format(
+        "beside a running server the newest 1000 revisions stay: the target is {}, not {}", highest, asked));
     return highest;
 }
 
@@ -169,11 +171,11 @@ void note_log_behind(store::Store& store, const CompactRequest& request, Decisio
     const std::uint64_t applied = d.head.consistent_index.value_or(LogIndex{0}).value();
     const std::uint64_t last = d.log->before.last_index.value();
     const std::uint64_t behind = last > applied ? last - applied : 0;
-    const std::string entries = behind == 1 ? "1 entry" : group_digits(behind) + " entries";
+    const std::string entries = behind == 1 ? "1 entry" : fmt::format("{} entries", group_digits(behind));
     d.notes.warnings.push_back(
-        "the WAL stays as it is: a server applies " +
-        (behind == 0 ? "nothing of it again"
-                     : entries + " behind index " + std::to_string(applied) + " at its start"));
+        fmt::format("the WAL stays as it is: a server applies {}",
+                    behind == 0 ? "nothing of it again"
+                                : fmt::format("{} behind index {} at its start", entries, applied)));
     if (request.disarm && behind > 0)
         d.notes.warnings.emplace_back("one of those entries may raise the alarm again");
 }
@@ -234,8 +236,9 @@ void check_decision(const store::StoreInfo& info, const Decision& d) {
     for (const Finding& f : d.notes.findings) {
         if (f.severity != Finding::Severity::error || f.code == "lost-live-revision") continue;
         if (f.revision && *f.revision > d.plan.compacted_after.value()) continue;
-        throw Error(ErrorKind::damaged, info.path + ": " + (f.where.empty() ? "" : f.where + ": ") + f.what +
-                                            "; nothing was changed ('kvctl check' names all such rows)");
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: {}{}; nothing was changed ('kvctl check' names all such rows)",
+                                info.path, f.where.empty() ? "" : f.where + ": ", f.what));
     }
     if (!d.plan.lost_live.empty())
         throw mvcc::lost_live_error(info.path, d.plan.lost_live.front(), d.plan.compacted_after);

@@ -6,6 +6,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/raft_log.hpp"
@@ -55,9 +56,9 @@ void refuse_other_rows(store::Store& store, const store::StoreHead& head, raftlo
     });
     match.finish();
     if (const auto revision = match.unexplained()) {
-        throw Error(ErrorKind::refused,
-                    name + ": another history: no entry of it can have made the store's revision " +
-                        std::to_string(revision->value()) + "; nothing was changed");
+        throw Error(ErrorKind::refused, fmt::format("{}: another history: no entry of it can have made the "
+                                                    "store's revision {}; nothing was changed",
+                                                    name, *revision));
     }
 }
 
@@ -88,13 +89,11 @@ void replay_into(
     state.alarm_rule = o.alarm_rule.value_or(survey.alarm_rule);
     if (survey.both_alarms_from) {
         const bool by_set = state.alarm_rule == raft::AlarmRule::by_set;
-        r.notes.warnings.push_back(
-            "both alarms, NOSPACE and CORRUPT, are on from entry " +
-            std::to_string(survey.both_alarms_from->value()) +
-            " on: etcd up to 3.5 goes by the last alarm request alone, 3.6 by both alarms; this run goes "
-            "by " +
-            (by_set ? "both" : "the last request") +
-            " (--etcd-version chooses; a server up to 3.5 that was started again meanwhile went by both)");
+        r.notes.warnings.push_back(fmt::format(
+            "both alarms, NOSPACE and CORRUPT, are on from entry {} on: etcd up to 3.5 goes by the last "
+            "alarm request alone, 3.6 by both alarms; this run goes by {} (--etcd-version chooses; a server "
+            "up to 3.5 that was started again meanwhile went by both)",
+            *survey.both_alarms_from, by_set ? "both" : "the last request"));
     }
     const std::unique_ptr<ReplaySink> sink = make_sink(survey, survey.compacts || head.pending());
     if (head.pending()) {

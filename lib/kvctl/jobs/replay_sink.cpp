@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 
@@ -13,9 +14,9 @@ namespace {
 void check_plan(const store::StoreInfo& info, const mvcc::TreeIndex& index, const Findings& findings,
                 const mvcc::CompactionPlan& plan) {
     const auto damaged = [&](const std::string& what) {
-        throw Error(ErrorKind::damaged, info.path + ": " + what + "; the compaction to revision " +
-                                            std::to_string(plan.compacted_after.value()) +
-                                            " was not carried out ('kvctl check' names all such rows)");
+        throw Error(ErrorKind::damaged, fmt::format("{}: {}; the compaction to revision {} was not carried "
+                                                    "out ('kvctl check' names all such rows)",
+                                                    info.path, what, plan.compacted_after));
     };
     for (const Finding& f : findings) {
         if (f.severity != Finding::Severity::error) continue;
@@ -35,8 +36,8 @@ std::string stored_value(const std::string& path, store::ReplayRows& rows, std::
                          const raft::LiveKey& row) {
     auto value = rows.value_at({row.main, row.sub});
     if (value) return std::move(*value);
-    throw Error(ErrorKind::damaged, path + ": " + mvcc::revision_text({row.main, row.sub}) + " of a key of " +
-                                        std::to_string(key.size()) + " bytes is gone");
+    throw Error(ErrorKind::damaged, fmt::format("{}: {} of a key of {} bytes is gone", path,
+                                                mvcc::revision_text({row.main, row.sub}), key.size()));
 }
 
 }  // namespace
