@@ -7,6 +7,7 @@
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/compact_target.hpp"
+#include "kvctl/jobs/plan_check.hpp"
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/raftlog/open.hpp"
@@ -16,24 +17,6 @@
 
 namespace kvctl::jobs {
 namespace {
-
-constexpr std::size_t k_breaks_named = 20;
-
-// Damage that the index itself shows.
-void note_index_damage(Decision& d) {
-    for (const mvcc::Slot s : d.index->version_breaks()) {
-        const mvcc::Revision r = d.index->revision(s);
-        d.notes.findings.push_back({Finding::Severity::error, "version-break", mvcc::revision_text(r),
-                                    "its version does not follow from the key's revision before it", r.main});
-        if (d.notes.findings.size() > k_breaks_named) break;
-    }
-    if (d.index->duplicates() > 0) {
-        d.notes.findings.push_back(
-            {Finding::Severity::error, "duplicate-revision", "",
-             fmt::format("{} repeat another row's revision", many(d.index->duplicates(), "row")),
-             std::nullopt});
-    }
-}
 
 std::unique_ptr<raftlog::Source> open_log(store::Store& store, const CompactRequest& request) {
     const int timeout_ms = request.open.timeout_ms;
@@ -53,13 +36,11 @@ std::unique_ptr<raftlog::Source> open_log(store::Store& store, const CompactRequ
     return own;
 }
 
-void read_raft_log(store::Store& store, const CompactRequest& request, bool executes, Decision& d) {
+void read_raft_log(store::Store& store, const CompactRequest& request, Decision& d) {
     const bool own = !request.raft_log;
     const std::unique_ptr<raftlog::Source> source = open_log(store, request);
     if (source == nullptr) return;
     const bool in_folder = store.log_place().wal;
-    if (own && request.compacts_raft() && in_folder && executes)
-        throw Error(ErrorKind::read_only_layout, request.path + ": an etcd WAL is never written");
     LogTarget target{request.raft_index, request.raft_index_auto, request.raft_keep};
     // Too little to gain: then the log stays as well.
     if (d.too_little_gain) target = {std::nullopt, false, request.raft_keep};
@@ -131,7 +112,7 @@ void count_old_values(const CompactRequest& request, Decision& d) {
     }
 }
 
-// What is never done to an etcd db, and what only to one.
+// Options that the layout has no use for, or no way to follow.
 void check_options(const store::Store& store, const CompactRequest& request) {
     const auto refuse = [&](bool given, const char* option, const char* why) {
         if (given) throw usage_error(fmt::format("{}: {}: {}", request.path, option, why));
@@ -221,8 +202,8 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
     weigh_gain(info, request, d);
     count_old_values(request, d);
     d.strategy = strategy_for(d, request, d.plan);
-    note_index_damage(d);
-    read_raft_log(store, request, executes, d);
+    for (Finding& f : index_damage(*d.index)) d.notes.findings.push_back(std::move(f));
+    read_raft_log(store, request, d);
     warn(store, request, executes, d);
     note_log_behind(store, request, d);
     if (d.kind == Decision::Kind::compact) {
@@ -233,15 +214,7 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
 }
 
 void check_decision(const store::StoreInfo& info, const Decision& d) {
-    for (const Finding& f : d.notes.findings) {
-        if (f.severity != Finding::Severity::error || f.code == "lost-live-revision") continue;
-        if (f.revision && *f.revision > d.plan.compacted_after.value()) continue;
-        throw Error(ErrorKind::damaged,
-                    fmt::format("{}: {}{}; nothing was changed ('kvctl check' names all such rows)",
-                                info.path, f.where.empty() ? "" : f.where + ": ", f.what));
-    }
-    if (!d.plan.lost_live.empty())
-        throw mvcc::lost_live_error(info.path, d.plan.lost_live.front(), d.plan.compacted_after);
+    check_plan(info.path, *d.index, d.notes.findings, d.plan, "nothing was changed");
 }
 
 }  // namespace kvctl::jobs

@@ -60,7 +60,9 @@ void plan_for_size(const store::StoreInfo& info, const CompactRequest& request, 
     };
     d.plan = plan_at(d.head.compacted.value());
     const auto now = shrunk_bytes(d, request, d.plan);
-    if (!now) throw Error(ErrorKind::refused, info.path + ": --target-size needs an SQLite store");
+    if (!now)
+        throw Error(ErrorKind::refused,
+                    info.path + ": --target-size needs a store whose size can be foretold");
     if (info.bytes_with_wal() <= wanted || *now <= wanted) {
         // A compaction that was cut short is finished all the same.
         d.kind = d.head.pending() ? Decision::Kind::compact : Decision::Kind::already_fits;

@@ -51,7 +51,7 @@ class Reading {
     void refuse(MainRevision at) const {
         const std::string revision = fmt::format("{}: revision {}", store_->info().path, at);
         if (at > head_.current) throw mvcc::future_revision(revision, head_.current);
-        const MainRevision limit = head_.pending() ? *head_.scheduled : head_.compacted;
+        const MainRevision limit = head_.compaction_asked();
         if (at >= limit) return;
         throw Error(ErrorKind::compacted, mvcc::compacted_revision(revision, limit).what() +
                                               std::string("; --rev-a and --rev-b choose one for each store"));

@@ -14,7 +14,7 @@ mvcc::KvHash::Request request_of(const OpenedStore& opened, const HashRequest& a
     request.rules = opened.rules;
     request.current = opened.head.current;
     // A server that opens the store takes up a compaction that was cut short before it answers.
-    request.compacted = opened.head.pending() ? *opened.head.scheduled : opened.head.compacted;
+    request.compacted = opened.head.compaction_asked();
     request.per_key = asked.per_key;
     return request;
 }

@@ -74,7 +74,7 @@ void refuse_future(const OpenedStore& opened, MainRevision at) {
 
 void refuse_compacted(const OpenedStore& opened, MainRevision at) {
     const store::StoreHead& head = opened.head;
-    const MainRevision limit = head.pending() ? *head.scheduled : head.compacted;
+    const MainRevision limit = head.compaction_asked();
     if (at >= limit) return;
     throw mvcc::compacted_revision(fmt::format("{}: revision {}", opened.store->info().path, at), limit);
 }

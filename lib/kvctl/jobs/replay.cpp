@@ -25,7 +25,7 @@ namespace {
 raft::ApplyState restore(store::Store& store, const store::StoreHead& head) {
     raft::ApplyState state;
     state.current = head.current;
-    state.compacted = head.pending() ? *head.scheduled : head.compacted;
+    state.compacted = head.compaction_asked();
     for (const store::Lease& lease : store.leases()) state.leases[lease.id].ttl = lease.ttl;
     std::uint64_t n = 0;
     store::replay_rows(store)->each([&](const mvcc::Record& r, std::uint64_t) {
@@ -39,7 +39,7 @@ raft::ApplyState restore(store::Store& store, const store::StoreHead& head) {
 // Of a log that begins with its first entry: every revision of the store must be one that it made.
 void refuse_other_rows(store::Store& store, const store::StoreHead& head, raftlog::Source& log,
                        const std::string& name) {
-    const MainRevision compacted = head.pending() ? *head.scheduled : head.compacted;
+    const MainRevision compacted = head.compaction_asked();
     const LogIndex applied = head.consistent_index.value_or(LogIndex{0});
     if (applied == LogIndex{0} || head.current == MainRevision(1)) return;
     raft::RevisionMatch match(std::max(compacted, MainRevision(1)), head.current);
@@ -130,6 +130,7 @@ report::ReplayReport forecast_replay(const ReplayRequest& request, Progress* pro
     report::ReplayReport r = start_report(request, false);
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     store::check_replayable(*store);
+    store->check_executable(r.notes.findings);
     const mvcc::CompactionRules rules = store::choose_rules(*store, request.rules).rules;
     const auto log = raftlog::open(request.log, request.open.timeout_ms, request.wal_dir);
     refuse_dqlite(log->header());
@@ -151,7 +152,6 @@ report::ReplayReport replay(const ReplayRequest& request, Progress* progress) {
     open.waiting = progress;
     const std::unique_ptr<store::WritableStore> writable = store::open_writable(request.path, open);
     store::Store& store = writable->store();
-    store::check_replayable(store);
     store.check_executable(r.notes.findings);
     const bool shared = same_file(request.log, request.path);
     const std::unique_ptr<raftlog::Source> log =

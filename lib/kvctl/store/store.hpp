@@ -119,6 +119,10 @@ struct StoreHead {
     /// scheduled above finished: a compaction was cut short, or a restore marked the revision, which the
     /// server carries out at its first start.
     [[nodiscard]] bool pending() const noexcept { return scheduled && *scheduled > compacted; }
+    /// What the server holds to once it has started: revisions below it are refused.
+    [[nodiscard]] MainRevision compaction_asked() const noexcept {
+        return pending() ? *scheduled : compacted;
+    }
     /// Pending, and said as what it is: a sentence without an end mark.
     [[nodiscard]] std::string pending_text() const;
 };
