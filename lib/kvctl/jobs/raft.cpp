@@ -12,12 +12,11 @@
 #include "kvctl/report/raft_detail.hpp"
 
 namespace kvctl::jobs {
-namespace {
 
 // What the log is held against: the store named with --store, else the db of the same data directory.
-class Beside {
+class LogBeside {
   public:
-    Beside(const RaftRequest& o, const raftlog::Header& h, StoreView* view) {
+    LogBeside(const RaftRequest& o, const raftlog::Header& h, StoreView* view) {
         if (view != nullptr) {
             applied_ = view->consistent_index();
             release_ = release_of(view->store(), o.version);
@@ -49,7 +48,9 @@ class Beside {
     std::optional<raft::Belonging::Store> owner_;
 };
 
-report::RaftReport report_of(const RaftRequest& o, const raftlog::Header& h, const Beside& beside) {
+namespace {
+
+report::RaftReport report_of(const RaftRequest& o, const raftlog::Header& h, const LogBeside& beside) {
     report::RaftReport r;
     r.path = o.log;
     r.source = h.kind == raftlog::SourceKind::table ? "store" : o.log;
@@ -81,7 +82,7 @@ raft::AuditOptions audit_options(const raftlog::Header& h, const report::RaftRep
 // Everything that one walk over the entries tells, but for the list of them.
 class LogPass {
   public:
-    LogPass(const raftlog::Header& h, const report::RaftReport& r, const Beside& beside)
+    LogPass(const raftlog::Header& h, const report::RaftReport& r, const LogBeside& beside)
         : audit_(audit_options(h, r)),
           start_up_(h, beside.release(), beside.applied()),
           commit_(raftlog::known_commit(h, beside.applied())),
@@ -152,7 +153,7 @@ struct RaftLog::Parts {
     RaftRequest o;
     std::unique_ptr<raftlog::Source> source;
     std::unique_ptr<StoreView> view;  // null: none was named
-    Beside beside;
+    LogBeside beside;
 };
 
 RaftLog::RaftLog(const RaftRequest& request) : parts_(std::make_unique<Parts>(request)) {}

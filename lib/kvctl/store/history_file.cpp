@@ -20,16 +20,18 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t k_block = std::size_t{64} << 10;
 
+}  // namespace
+
 // One file, a line at a time.
-class Lines {
+class HistoryLines {
   public:
-    explicit Lines(std::string path)
+    explicit HistoryLines(std::string path)
         : path_(std::move(path)), fd_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
         if (fd_ < 0) throw io_error(path_, "cannot open", errno);
     }
-    ~Lines() { ::close(fd_); }
-    Lines(const Lines&) = delete;
-    Lines& operator=(const Lines&) = delete;
+    ~HistoryLines() { ::close(fd_); }
+    HistoryLines(const HistoryLines&) = delete;
+    HistoryLines& operator=(const HistoryLines&) = delete;
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
@@ -80,6 +82,8 @@ class Lines {
     std::size_t searched_ = 0;
     std::uint64_t number_ = 0;
 };
+
+namespace {
 
 struct Op {
     std::optional<std::int64_t> sub;
@@ -264,7 +268,7 @@ class LineSax final : public nlohmann::json_sax<Json> {
     std::string error_;
 };
 
-Line parse(std::string_view text, const Lines& lines) {
+Line parse(std::string_view text, const HistoryLines& lines) {
     Line line;
     LineSax sax(line);
     if (Json::sax_parse(text.begin(), text.end(), &sax) && sax.error().empty()) return line;
@@ -282,12 +286,12 @@ bool looks_like_history(std::string_view first_bytes) {
 
 struct HistoryReader::Parts {
     explicit Parts(const std::string& path) : lines(path) {}
-    Lines lines;
+    HistoryLines lines;
     HistoryHeader header;
 };
 
 HistoryReader::HistoryReader(const std::string& path) : parts_(std::make_unique<Parts>(path)) {
-    Lines& lines = parts_->lines;
+    HistoryLines& lines = parts_->lines;
     std::string_view text;
     if (!lines.next(text)) throw Error(ErrorKind::not_a_store, path + ": an empty file");
     if (!looks_like_history(text)) {
@@ -316,7 +320,7 @@ const HistoryHeader& HistoryReader::header() const noexcept {
 }
 
 void HistoryReader::each(const std::function<void(const mvcc::Record&)>& f) {
-    Lines& lines = parts_->lines;
+    HistoryLines& lines = parts_->lines;
     const auto damaged = [&](const std::string& what) {
         throw Error(ErrorKind::damaged, lines.place() + ": " + what);
     };

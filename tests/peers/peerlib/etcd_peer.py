@@ -46,3 +46,18 @@ def make_server(program, folder, etcdctl, name="m", options=(), cluster=(), envi
     server = Server(words, client, etcdctl, folder, environment)
     server.peer = peer
     return server
+
+
+def make_cluster(program, folder, etcdctl, count):
+    """A new cluster's members, not started, each in a folder of its own."""
+    ports = [(free_port(), free_port()) for _ in range(count)]
+    everybody = ",".join("m%d=http://127.0.0.1:%d" % (i, peer) for i, (_, peer) in enumerate(ports))
+    members = []
+    for i, (client, peer) in enumerate(("http://127.0.0.1:%d" % p for p in pair) for pair in ports):
+        place = os.path.join(folder, "m%d" % i)
+        os.mkdir(place)
+        words = [program, "--name", "m%d" % i, "--data-dir", os.path.join(place, "data"), "--listen-client-urls", client,
+                 "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+                 "--initial-cluster", everybody, "--initial-cluster-state", "new"]
+        members.append(Server(words, client, etcdctl, place))
+    return members
