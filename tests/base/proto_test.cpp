@@ -63,6 +63,39 @@ TEST_CASE("reader: walks every wire type in order") {
     CHECK_FALSE(r.bad());
 }
 
+TEST_CASE("reader: short and long tags and lengths, up to the last byte") {
+    for (const std::uint32_t field : {1U, 15U, 16U, 2047U, 2048U, 0x1FFFFFFFU}) {
+        for (const std::size_t size : {0U, 1U, 127U, 128U, 300U}) {
+            std::string message;
+            proto::append_bytes(message, field, std::string(size, 'x'));
+            proto::append_number(message, field, size);
+            CAPTURE(field);
+            CAPTURE(size);
+            proto::Reader r(message);
+            REQUIRE(r.next());
+            CHECK(r.field() == field);
+            CHECK(r.bytes() == std::string(size, 'x'));
+            CHECK(r.number() == 0);
+            const std::size_t left = r.left();
+            REQUIRE(r.next());
+            CHECK(r.wire_type() == 0);
+            CHECK(r.number() == size);
+            CHECK(r.bytes().empty());
+            CHECK(r.left() == 0);
+            CHECK_FALSE(r.next());
+            CHECK_FALSE(r.bad());
+            // Without its last byte each of the two is cut short.
+            proto::Reader cut(std::string_view(message).substr(0, message.size() - 1));
+            CHECK(cut.next());
+            CHECK_FALSE(cut.next());
+            CHECK(cut.bad());
+            proto::Reader first(std::string_view(message).substr(0, message.size() - left - 1));
+            CHECK_FALSE(first.next());
+            CHECK(first.bad());
+        }
+    }
+}
+
 TEST_CASE("reader: malformed messages are bad, and stay so") {
     struct Row {
         std::string name;

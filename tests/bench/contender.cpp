@@ -224,6 +224,8 @@ const std::string k_kine_scan =
     "SELECT id, name, created, deleted, create_revision, prev_revision, lease, length(value), "
     "length(old_value)"
     " FROM kine";
+const std::string k_kine_values =
+    "SELECT id, name, created, deleted, create_revision, prev_revision, lease, value FROM kine";
 
 using Words = std::vector<std::string>;
 
@@ -260,6 +262,7 @@ std::map<std::string, Contender> contenders() {
          {1, "STORE", [](const Words& w) { return scan(w[0], k_native_values, true); }}},
         {"scan-kine", {1, "STORE", [](const Words& w) { return scan(w[0], k_kine_scan, false); }}},
         {"scan-kine-mmap", {1, "STORE", [](const Words& w) { return scan(w[0], k_kine_scan, true); }}},
+        {"scan-kine-values", {1, "STORE", [](const Words& w) { return scan(w[0], k_kine_values, false); }}},
         {"count-kine-set",
          {2, "STORE TARGET",
           [](const Words& w) {

@@ -164,8 +164,10 @@ TEST_CASE("churn: no-ops, heartbeats, rates and the fields that change") {
     CHECK(churn["total"]["writes"] == 748);
     CHECK(named(report({"churn", "--by", "kind"})["rows"], "Thing")["writes"] == 12);
     CHECK(named(report({"churn", "--by", "namespace"})["rows"], "default")["keys"] == 3);
-    // The last hour, by time and by revision.
-    CHECK(named(report({"churn", "--by", "manager", "--since", "1h"})["rows"], "kubelet")["writes"] == 360);
+    // The last hour, by time and by revision; what was written at that very moment counts.
+    CHECK(named(report({"churn", "--by", "manager", "--since", "1h"})["rows"], "kubelet")["writes"] == 361);
+    const json since = report({"churn", "--since", "2026-09-21T15:13:20Z"});
+    CHECK(since["window"]["from_time"] == "2026-09-21T15:13:20Z");
     CHECK(report({"churn", "--since", "2026-09-21T15:13:20Z", "--by", "key"})["rows"].size() == 4);
     CHECK(report({"churn", "--from", "2", "--to", "4"})["total"]["writes"] == 3);
     CHECK(report({"churn", "--under", k_map, "--top", "1"})["total"]["writes"] == 12);

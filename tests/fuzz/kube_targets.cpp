@@ -84,8 +84,16 @@ void kube_timeline(std::string_view bytes, Depth /*depth*/) {
     promise(t.points().empty() == samples.empty(), "a clock without a sample, or none with one");
     (void)t.jumps();
     promise(t.thinned(10).size() <= std::max<std::size_t>(10, 2), "more points than asked for");
+    // At each sample and just before it, and outside of all.
+    std::vector<std::int64_t> asked{0};
+    for (const kube::Sample& sample : samples) {
+        const std::int64_t at_sample = sample.revision.value();
+        if (asked.back() < at_sample - 1) asked.push_back(at_sample - 1);
+        asked.push_back(at_sample);
+    }
+    asked.push_back(revision + 1);
     std::optional<kube::Time> last;
-    for (std::int64_t r = 0; r <= std::min<std::int64_t>(revision + 1, 2000); ++r) {
+    for (const std::int64_t r : asked) {
         const auto at = t.time_of(MainRevision(r));
         if (!at) continue;
         promise(!last || *last <= at->time, "time goes back");

@@ -136,6 +136,40 @@ TEST_CASE("compare: what is written empty and what is missing are the same, but 
     CHECK(replicas.paths == Paths{"spec.replicas"});
 }
 
+TEST_CASE("compare: what an equal front is followed by counts, in any order") {
+    using Fields = std::vector<std::pair<std::uint32_t, std::string>>;
+    const auto config = [](const Fields& fields) {
+        std::string meta;
+        proto::append_bytes(meta, 1, "n");
+        for (const auto& [number, value] : fields) proto::append_bytes(meta, number, value);
+        std::string raw;
+        proto::append_bytes(raw, 1, meta);
+        return test::stored("v1", "ConfigMap", raw);
+    };
+    const auto entry = [](const char* key, const char* value) {
+        std::string e;
+        proto::append_bytes(e, 1, key);
+        proto::append_bytes(e, 2, value);
+        return e;
+    };
+    const auto both = [&](const Fields& before, const Fields& after, const Paths& paths) {
+        CHECK(compare(config(before), config(after)).paths == paths);
+        CHECK(compare(config(after), config(before)).paths == paths);
+    };
+    // generateName 2, namespace 3, annotations 12, finalizers 14
+    both({{2, "g"}, {3, "ns"}}, {{2, "g"}, {3, "ns"}, {2, ""}}, {"metadata.generateName"});
+    both({{2, "g"}, {3, "ns"}, {2, ""}, {2, "h"}}, {{2, "g"}, {3, "ns"}, {2, ""}}, {"metadata.generateName"});
+    both({{3, "ns"}, {2, "g"}}, {{3, "ns"}, {2, "h"}}, {"metadata.generateName"});
+    both({{3, "ns"}, {14, "x"}}, {{3, "ns"}, {14, "x"}, {14, "y"}}, {"metadata.finalizers[]"});
+    both({{14, "x"}, {12, entry("a", "1")}}, {{14, "x"}, {12, entry("a", "1")}, {14, "y"}},
+         {"metadata.finalizers[]"});
+    both({{12, entry("a", "1")}, {14, "x"}}, {{12, entry("a", "1")}, {12, entry("b", "1")}, {14, "x"}},
+         {"metadata.annotations.b"});
+    both({{12, entry("a", "1")}, {12, entry("b", "1")}}, {{12, entry("b", "1")}, {12, entry("a", "1")}}, {});
+    both({{3, "ns"}}, {{3, "nsx"}}, {"metadata.namespace"});
+    both({}, {{14, "x"}}, {"metadata.finalizers[]"});
+}
+
 TEST_CASE("compare: quantities by amount") {
     const auto node = [](const char* cpu) {
         std::string quantity;
@@ -171,6 +205,17 @@ TEST_CASE("compare: JSON by content") {
     CHECK(compare(custom(R"({"annotations":{"at":"2026-11-20T08:00:00Z"}})"),
                   custom(R"({"annotations":{"at":"2026-11-20T08:00:05Z"}})"))
               .verdict == Verdict::change);
+}
+
+TEST_CASE("compare: JSON values that begin alike are read to their own end") {
+    const auto paths = [](const char* before, const char* after) {
+        return compare(custom(before), custom(after)).paths;
+    };
+    CHECK(paths(R"({"a":1,"b":"x"})", R"({"a":12,"b":"x"})") == Paths{"spec.a"});
+    CHECK(paths(R"({"a":"x","b":"y"})", R"({"a":"x\"y","b":"y"})") == Paths{"spec.a"});
+    CHECK(paths(R"({"a":{"c":[1]},"b":"y"})", R"({"b":"z","a":{"c":[1]}})") == Paths{"spec.b"});
+    CHECK(paths(R"({"a":[1,2],"b":"y"})", R"({"a":[1,2],"aa":[1,2],"b":"z"})") == Paths{"spec.aa", "spec.b"});
+    CHECK(paths(R"({"a":true,"b":[]})", R"({"a":true , "b":[]})").empty());
 }
 
 TEST_CASE("compare: what is no object is compared as bytes") {

@@ -16,7 +16,7 @@ bool take_long_varint(std::string_view& rest, std::uint64_t& value) noexcept {
     return false;
 }
 
-bool Reader::next() noexcept {
+bool Reader::next_of_any() noexcept {
     if (bad_ || rest_.empty()) return false;
     number_ = 0;
     bytes_ = {};

@@ -29,12 +29,12 @@ const char* word_of(kube::By by) noexcept {
     return "";
 }
 
-// The first revision that is newer than the time asked for.
+// The first revision that is not older than the time asked for.
 MainRevision revision_since(store::Store& store, const Since& since, Progress* progress) {
     const kube::Timeline timeline = require_timeline(store, progress);
     const kube::Time newest = timeline.points().back().time;
     const kube::Time begin = since.at ? *since.at : kube::Time(newest.value() - since.before_newest);
-    const auto found = timeline.revision_at(begin);
+    const auto found = timeline.revision_at(kube::Time(begin.value() - 1));
     return found ? MainRevision(found->revision.value() + 1)
                  : MainRevision(std::numeric_limits<std::int64_t>::min());
 }

@@ -8,6 +8,8 @@
 
 namespace kvctl::kube {
 std::uint32_t Churn::row_named(std::string_view name, std::string_view group) {
+    if (last_row_ != k_none && rows_[last_row_].row.name == name && rows_[last_row_].group == group)
+        return last_row_;
     name_.assign(name);
     if (!group.empty()) name_.append(1, '\0').append(group);
     const auto [found, added] = by_name_.try_emplace(name_, static_cast<std::uint32_t>(rows_.size()));
@@ -16,7 +18,7 @@ std::uint32_t Churn::row_named(std::string_view name, std::string_view group) {
         rows_.back().row.name = name;
         rows_.back().group = group;
     }
-    return found->second;
+    return last_row_ = found->second;
 }
 
 // What deletes an object is written nowhere; its kind and the like are those of its newest put.

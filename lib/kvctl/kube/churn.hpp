@@ -99,6 +99,7 @@ class Churn {
     std::vector<Counted> rows_;
     std::unordered_map<std::string, std::uint32_t> by_name_;
     std::string name_;
+    std::uint32_t last_row_ = k_none;  // that was named
     std::vector<KeyState> keys_;
     std::unordered_set<std::uint64_t> more_keys_;  // row and key, where a key is counted under several
     std::unordered_map<std::string, std::uint64_t> fields_;

@@ -41,14 +41,47 @@ class Comparer::Protobuf {
         if (before == after) return;
         if (depth_ == k_deepest_message) return c_.report(false);
         ++depth_;
+        const Front front = same_front(before, after);
+        if (front.bytes == 0 ||
+            !behind(m, front.number, before.substr(front.bytes), after.substr(front.bytes)))
+            (void)behind(m, 0, before, after);
+        --depth_;
+    }
+
+    // What two messages begin with alike: all fields up to a number, which need no look.
+    struct Front {
+        std::size_t bytes = 0;
+        std::uint32_t number = 0;
+    };
+
+    static Front same_front(std::string_view before, std::string_view after) noexcept {
+        const std::size_t same = common_front(before, after);
+        Front front;
+        std::uint32_t number = 0;
+        proto::Reader reader(before);
+        for (std::size_t at = 0; at <= same && reader.next(); at = before.size() - reader.left()) {
+            if (reader.field() < number) return {};
+            // A list may go on behind what is the same: it is looked at as a whole.
+            if (reader.field() > number) front = {at, number};
+            number = reader.field();
+        }
+        return reader.bad() ? Front{} : front;
+    }
+
+    // Compares what stands behind a front; false, and nothing was done, where a number of it comes again.
+    bool behind(const Message& m, std::uint32_t number, std::string_view before, std::string_view after) {
         const Frame b(c_.before_, before);
         const Frame a(c_.after_, after);
+        const auto comes_again = [&](const Frame& f) {
+            return !f.in_order() || (f.size() > 0 && f[0].number <= number);
+        };
+        if (number > 0 && (comes_again(b) || comes_again(a))) return false;
         if (b.bad() || a.bad()) {
             c_.report(false);
         } else {
             fields(m, b, a);
         }
-        --depth_;
+        return true;
     }
 
     void fields(const Message& m, const Frame& b, const Frame& a) {
@@ -321,8 +354,7 @@ Verdict Comparer::compare(const Object& before, const Object& after, const Chang
     if (before.encoding.kind == kind && before.api_version == after.api_version &&
         before.kind == after.kind) {
         if (kind == Kind::protobuf) {
-            const Message* m = find_message(after.api_version, after.kind);
-            Protobuf(*this).objects(m, before.encoding.body, after.encoding.body);
+            Protobuf(*this).objects(message_of(after), before.encoding.body, after.encoding.body);
         } else {
             Json(*this).objects(before.encoding.body, after.encoding.body);
         }
@@ -337,6 +369,16 @@ Verdict Comparer::compare(const Object& before, const Object& after, const Chang
     const std::string a = json_of(after);
     Json(*this).objects(b, a);
     return verdict(same_managers(before, after));
+}
+
+// Most objects are of the kind of the one before.
+const Message* Comparer::message_of(const Object& object) {
+    if (object.api_version != last_version_ || object.kind != last_kind_) {
+        last_version_ = object.api_version;
+        last_kind_ = object.kind;
+        last_message_ = find_message(last_version_, last_kind_);
+    }
+    return last_message_;
 }
 
 Verdict Comparer::compare_json(std::string_view before, std::string_view after, const ChangeSink& sink) {
@@ -358,6 +400,11 @@ bool same_json(std::string_view a, std::string_view b) {
 
 bool same_managers(const Object& before, const Object& after) {
     if (before.managers.size() != after.managers.size()) return false;
+    const auto alike = [](const Manager& b, const Manager& a) {
+        return b.same_as(a) && b.fields == a.fields;
+    };
+    if (std::equal(before.managers.begin(), before.managers.end(), after.managers.begin(), alike))
+        return true;
     const auto sorted = [](const Object& o) {
         std::vector<const Manager*> managers;
         for (const Manager& m : o.managers) managers.push_back(&m);

@@ -76,12 +76,16 @@ class Comparer {
 
     void report(bool heartbeat, std::string_view before = {}, std::string_view after = {});
     [[nodiscard]] Verdict verdict(bool managers_same) const noexcept;
+    [[nodiscard]] const Message* message_of(const Object& object);
 
     Path path_;
     const ChangeSink* sink_ = nullptr;
     bool event_ = false;
     std::size_t changes_ = 0;
     std::size_t heartbeats_ = 0;
+    std::string last_version_;
+    std::string last_kind_;
+    const Message* last_message_ = nullptr;
     WireStack before_;
     WireStack after_;
 };

@@ -46,15 +46,17 @@ bool is_free_map(std::string_view name) noexcept {
 void Comparer::Json::objects(std::string_view before, std::string_view after) {
     if (before == after) return;
     if (json_kind(before) != Kind::object || json_kind(after) != Kind::object) return values(before, after);
-    for_each_pair(items_of(before), items_of(after),
+    const Items was = items_of(before);
+    for_each_pair(was, items_of(after, was),
                   [&](std::string_view key, const std::string_view* b, const std::string_view* a) {
                       const std::string_view left = b != nullptr ? *b : std::string_view();
                       const std::string_view right = a != nullptr ? *a : std::string_view();
                       const Path::Part part(c_.path_, key);
                       leaf_ = key;
                       if (key != "metadata") return values(left, right);
+                      if (left == right) return;
                       const Items bs = items_of(left);
-                      const Items as = items_of(right);
+                      const Items as = items_of(right, bs);
                       for_each_pair(bs, as, [&](std::string_view name, const auto* x, const auto* y) {
                           if (name == "managedFields" || name == "resourceVersion") return;
                           const Path::Part inner(c_.path_, name);
@@ -65,11 +67,16 @@ void Comparer::Json::objects(std::string_view before, std::string_view after) {
                   });
 }
 
-Comparer::Json::Items Comparer::Json::items_of(std::string_view value) {
+Comparer::Json::Items Comparer::Json::items_of(std::string_view value, const Items& like) {
     Items items;
     if (json_kind(value) != Kind::object) return items;
+    items.reserve(like.size());
     JsonReader reader(value);
-    for (JsonReader::Member m; reader.next_member(m);) items.emplace_back(m.key, m.value);
+    const auto next = [&](JsonReader::Member& m) {
+        return reader.next_member(
+            m, items.size() < like.size() ? like[items.size()].second : std::string_view());
+    };
+    for (JsonReader::Member m; next(m);) items.emplace_back(m.key, m.value);
     sort_by_key(items);
     return items;
 }
@@ -95,7 +102,8 @@ void Comparer::Json::values(std::string_view before, std::string_view after) {
 void Comparer::Json::members(std::string_view before, std::string_view after) {
     const bool times = times_;
     times_ = times_ && !is_free_map(leaf_);
-    for_each_pair(items_of(before), items_of(after),
+    const Items was = items_of(before);
+    for_each_pair(was, items_of(after, was),
                   [&](std::string_view key, const std::string_view* b, const std::string_view* a) {
                       const Path::Part part(c_.path_, key);
                       leaf_ = key;

@@ -26,7 +26,8 @@ class Comparer::Json {
     [[nodiscard]] bool by_merge_key(const Items& before, const Items& after);
     [[nodiscard]] bool take_merge_keys(const Items& items, std::string_view merge_key, Items& keyed);
     void scalars(std::string_view before, std::string_view after);
-    [[nodiscard]] Items items_of(std::string_view value);
+    /// `like`: the items of a value that is likely to be the same in part.
+    [[nodiscard]] Items items_of(std::string_view value, const Items& like = {});
 
     Comparer& c_;
     int depth_ = 0;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstring>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -13,6 +14,17 @@ inline constexpr std::array<std::string_view, 5> k_merge_keys{"type", "name", "k
 
 /// An annotation in which leader election keeps its times.
 inline constexpr std::string_view k_leader_annotation = "control-plane.alpha.kubernetes.io/leader";
+
+/// How many bytes two texts have in common from the start on.
+[[nodiscard]] inline std::size_t common_front(std::string_view a, std::string_view b) noexcept {
+    const std::size_t size = std::min(a.size(), b.size());
+    std::size_t same = 0;
+    constexpr std::size_t k_step = 32;
+    while (same + k_step <= size && std::memcmp(a.data() + same, b.data() + same, k_step) == 0)
+        same += k_step;
+    while (same < size && a[same] == b[same]) ++same;
+    return same;
+}
 
 /// Things by their key: of a map, or of a list with a merge key.
 template <class Value>

@@ -237,7 +237,7 @@ JsonReader::Kind json_kind(std::string_view value) noexcept {
     }
 }
 
-bool JsonReader::next_member(Member& member) noexcept {
+bool JsonReader::next_member(Member& member, std::string_view like) noexcept {
     if (bad_ || ended_) return false;
     const std::size_t begin = started_ ? 0 : at_;
     bad_ = true;
@@ -270,7 +270,10 @@ bool JsonReader::next_member(Member& member) noexcept {
         if (at_ >= text_.size() || text_[at_] != ':') return false;
         at_ = skip_blanks(text_, at_ + 1);
     }
-    const std::size_t end = skip_value(text_, at_);
+    // The end of a text, an object or an array is told by itself.
+    const bool known = !like.empty() && (like[0] == '"' || like[0] == '{' || like[0] == '[') &&
+                       text_.substr(std::min(at_, text_.size())).starts_with(like);
+    const std::size_t end = known ? at_ + like.size() : skip_value(text_, at_);
     if (end == k_bad) return false;
     member.value = text_.substr(at_, end - at_);
     at_ = end;

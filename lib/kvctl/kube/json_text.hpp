@@ -27,7 +27,8 @@ class JsonReader {
     [[nodiscard]] Kind kind() const noexcept;
     /// Moves to the next member of an object, or element of an array (the key is empty); false at the end and
     /// at the first malformed byte.
-    bool next_member(Member& member) noexcept;
+    /// `like`: a well-formed value that is likely to stand there too, which is then not read anew.
+    bool next_member(Member& member, std::string_view like = {}) noexcept;
     [[nodiscard]] bool bad() const noexcept { return bad_; }
 
   private:

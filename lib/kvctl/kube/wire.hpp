@@ -38,6 +38,7 @@ class WireStack {
             }
             bad_ = reader.bad();
             end_ = stack.fields_.size();
+            in_order_ = ascending;
             if (ascending) return;
             std::stable_sort(stack.fields_.begin() + static_cast<std::ptrdiff_t>(begin_), stack.fields_.end(),
                              [](const WireField& a, const WireField& b) { return a.number < b.number; });
@@ -56,12 +57,15 @@ class WireStack {
             return i;
         }
         [[nodiscard]] bool bad() const noexcept { return bad_; }
+        /// The fields stood in the message as they do here.
+        [[nodiscard]] bool in_order() const noexcept { return in_order_; }
 
       private:
         WireStack& stack_;
         std::size_t begin_;
         std::size_t end_ = 0;
         bool bad_ = false;
+        bool in_order_ = true;
     };
 
   private:

@@ -99,6 +99,8 @@ bool owns_field(std::string_view fields, std::string_view path) {
 std::string_view writer_of(const Object* before, const Object& after,
                            std::span<const std::string> changed_paths) {
     if (after.managers.empty()) return after.holder.empty() ? k_unknown_writer : after.holder;
+    if (after.managers.size() == 1)
+        return after.managers.front().time ? after.managers.front().name : k_unknown_writer;
     std::vector<const Manager*> entries;
     if (before != nullptr) entries = newest_of(newer_entries(*before, after));
     if (entries.empty()) {

@@ -312,6 +312,28 @@ def check(env):
                 [Target(ident, "kvctl", "PRAGMA integrity_check", limit)])
 
 
+def kubernetes(env):
+    """Q9: one pass over the values, by SQLite, and with all that is told from them."""
+    rows = env.pick(quick=200_000, normal=1_000_000, full=1_000_000)
+    path = env.data.kube(rows)
+    scan = "bare scan with values"
+    case = Case("Q9", "Kubernetes objects, kine, %d rows" % rows, [
+        Contender("kvctl churn", lambda s: [env.kvctl, "churn", "--by", "manager", "-w", "json", s], path),
+        Contender("kvctl timeline", lambda s: [env.kvctl, "timeline", "-w", "json", s], path),
+        program(env, scan, path, "scan-kine-values", "STORE"),
+        cat(path)], [Target("Q9", "kvctl churn", scan, 2), Target("Q9", "kvctl timeline", scan, 2)])
+
+    def finish(case, _env):
+        seconds = {c.name: c.processor() for c in case.contenders if c.runs}
+        for side in ("kvctl churn", "kvctl timeline"):
+            if {side, scan} <= set(seconds):
+                case.notes.append("processor time, all threads: %s / %s = %.2f s / %.2f s = %.3f" % (
+                    side, scan, seconds[side], seconds[scan], seconds[side] / seconds[scan]))
+
+    case.finish = finish
+    yield case
+
+
 def etcd_db(env):
     """Q4, Q5: compaction and defragmentation of an etcd db in one."""
     for name in env.pick(quick=["native-200k"], normal=["native-2m"], full=["native-2m"]):
@@ -368,6 +390,5 @@ def against_both(ident, limit):
 # Which targets each group measures.
 GROUPS = [({"P1", "P4", "Q3"}, dry_native), ({"P2", "P3", "Q2"}, dry_kine), ({"P5", "P6", "Q1"}, shrink_kine),
           ({"P7"}, shrink_kine_little), ({"P8"}, shrink_native), ({"P9"}, in_place_native), ({"P10"}, memory),
-          ({"P11"}, growth), ({"P12"}, logs), ({"P13"}, hash_native), ({"Q6", "Q7"}, check), ({"Q4", "Q5"}, etcd_db),
-          ({"Q11"}, conversions),
-          ({"P14"}, dqlite)]
+          ({"P11"}, growth), ({"P12"}, logs), ({"P13"}, hash_native), ({"Q6", "Q7"}, check), ({"Q9"}, kubernetes),
+          ({"Q4", "Q5"}, etcd_db), ({"Q11"}, conversions), ({"P14"}, dqlite)]

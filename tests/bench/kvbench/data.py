@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from . import dqlite
+from . import dqlite, kube
 
 M, K = 1_000_000, 1_000
 GIB = 1 << 30
@@ -95,6 +95,18 @@ class Data:
             return json.loads(done.stdout)
 
         return Store(path, self.kept(path, options, make))
+
+    def kube(self, rows):
+        """A kine store of Kubernetes objects."""
+        path = os.path.join(self.folder, "kube-%d.db" % rows)
+
+        def make():
+            self.need(1.6 * K * rows)
+            kube.write(path, rows)
+            return {}
+
+        self.kept(path, [rows, 1], make)
+        return path
 
     def log_file(self, form, entries):
         """A raft log in one of the forms that gen_raftlog knows."""

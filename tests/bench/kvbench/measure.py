@@ -30,6 +30,10 @@ class Contender:
     def median(self):
         return statistics.median(self.seconds())
 
+    def processor(self):
+        """What its threads took together: on a machine with other work the seconds that say something."""
+        return statistics.median(r["user"] + r["system"] for r in self.runs)
+
 
 def removed_by(answer):
     """How many revisions a program says it removed: kvctl's report or a contender's JSON line."""

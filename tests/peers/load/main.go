@@ -2,10 +2,11 @@
 // compare lists at any revision with the history: the judge of a compaction beside the server, and its stopwatch.
 //
 // load -endpoint http://127.0.0.1:2379 [-writers 6] [-keys 40] [-rate 0] [-seconds 10] [-seed 1] [-readers 1]
-// [-restarts]
+// [-restarts] [-script FILE]
 //
 // It ends after -seconds, or at an interrupt, and prints one JSON object; exit status 1 when something was wrong. With
-// -restarts the server may be killed meanwhile: what fails is asked about again until its outcome is known.
+// -restarts the server may be killed meanwhile: what fails is asked about again until its outcome is known. With -script
+// it writes what stands in a file and ends (script.go).
 package main
 
 import (
@@ -40,6 +41,7 @@ var (
 	readers  = flag.Int("readers", 1, "readers of lists at some revision")
 	size     = flag.Int("size", 300, "bytes of a value, at the most")
 	restarts = flag.Bool("restarts", false, "the server may be killed meanwhile")
+	script   = flag.String("script", "", "write the lines of this file instead")
 )
 
 // What a write made of a key; an empty value: it was deleted.
@@ -341,6 +343,13 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
+	}
+	if *script != "" {
+		if err := runScript(client, *script); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
 	}
 	r := &run{acked: map[int64]change{}, seen: map[int64]change{}, troubles: []string{}}
 	first, err := client.Get(context.Background(), prefix, clientv3.WithPrefix())
