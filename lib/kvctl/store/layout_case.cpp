@@ -36,7 +36,7 @@ const LayoutCase& layout_case(const std::string& path, const std::string& file, 
         std::find_if(k_cases.begin(), k_cases.end(), [&](const LayoutCase* c) { return c->holds(file); });
     const LayoutCase& there = found == k_cases.end() ? k_sqlite_case : **found;
     if (!options.layout || has(there, *options.layout)) return there;
-    if (&there != &k_sqlite_case) {
+    if (found != k_cases.end()) {
         throw Error(ErrorKind::not_a_store,
                     fmt::format("{}: {}, not a {} store", path, there.what, options.layout->name()));
     }
