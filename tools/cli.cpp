@@ -8,6 +8,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/fd_buffer.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/mapped_file.hpp"
 #include "kvctl/jobs/import.hpp"
@@ -146,11 +147,11 @@ Error unknown_command(const Args& args) {
         names.push_back(c.name);
         if (!c.alias.empty()) names.push_back(c.alias);
     }
-    std::string message = "unknown command '" + escape(name) + "'";
+    std::string message = fmt::format("unknown command '{}'", escape(name));
     if (const std::string habit = habit_of_etcdctl(args); !habit.empty())
-        return {ErrorKind::usage, message + "; " + habit};
-    if (const auto near = nearest(name, names)) message += "; did you mean '" + std::string(*near) + "'?";
-    return {ErrorKind::usage, message};
+        return usage_error(message + "; " + habit);
+    if (const auto near = nearest(name, names)) message += fmt::format("; did you mean '{}'?", *near);
+    return usage_error(message);
 }
 
 int run_command(const Args& args, Io& io) {
@@ -164,7 +165,7 @@ int run_command(const Args& args, Io& io) {
             return help(named == args.end() ? Args{} : Args{*named}, io);
         }
         if (asks_for(own, args, "version", 0)) return version({}, io);
-        throw usage_error("the command comes first, before '" + escape(name) + "'");
+        throw usage_error(fmt::format("the command comes first, before '{}'", escape(name)));
     }
     const Command* command = find_command(name);
     const Args rest(args.begin() + 1, args.end());
@@ -234,7 +235,7 @@ int guarded(const Args& args, Io& io) {
     } catch (const Error& e) {
         // What cannot be read looks damaged.
         const auto lost = e.kind() == ErrorKind::damaged ? MappedFile::take_lost() : std::nullopt;
-        if (lost) return report(args, io, ErrorKind::io, std::string(e.what()) + "; " + *lost + " " + k_lost);
+        if (lost) return report(args, io, ErrorKind::io, fmt::format("{}; {} {}", e.what(), *lost, k_lost));
         return report(args, io, e.kind(), e.what() + way_out(args, e));
     } catch (const std::bad_alloc&) {
         return report(args, io, ErrorKind::internal, "out of memory");

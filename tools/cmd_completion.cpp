@@ -1,5 +1,6 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "tools/commands.hpp"
 #include "tools/completion.hpp"
 
@@ -20,7 +21,7 @@ int completion(const Args& args, Io& io) {
     } else if (shell == "fish") {
         io.out << fish_completion();
     } else {
-        throw usage_error("'" + escape(shell) + "' is not one of bash, zsh, fish");
+        throw usage_error(fmt::format("'{}' is not one of bash, zsh, fish", escape(shell)));
     }
     return 0;
 }

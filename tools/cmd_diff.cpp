@@ -3,6 +3,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/jobs/diff.hpp"
 #include "tools/commands.hpp"
 #include "tools/notes.hpp"
@@ -22,8 +23,9 @@ std::set<std::string> parse_ignored(std::string_view text) {
         const std::size_t comma = std::min(text.find(','), text.size());
         const std::string word(text.substr(0, comma));
         if (std::find(k_words.begin(), k_words.end(), word) == k_words.end()) {
-            throw usage_error("--ignore: '" + escape(word) +
-                              "' is not one of value, lease, create_revision, mod_revision, version");
+            throw usage_error(fmt::format(
+                "--ignore: '{}' is not one of value, lease, create_revision, mod_revision, version",
+                escape(word)));
         }
         ignored.insert(word);
         text.remove_prefix(std::min(comma + 1, text.size()));

@@ -1,4 +1,5 @@
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/jobs/usage.hpp"
 #include "tools/commands.hpp"
 #include "tools/notes.hpp"
@@ -59,7 +60,7 @@ int du(const Args& args, Io& io) {
     if (parsed.has("depth") && request.by != "prefix") throw usage_error("--depth is for --by prefix");
     for (const char* const option : {"under", "top", "sort", "rev"}) {
         if (parsed.has(option) && request.by == "bucket")
-            throw usage_error("--" + std::string(option) + " is not for --by bucket");
+            throw usage_error(fmt::format("--{} is not for --by bucket", option));
     }
     if (const auto rev = parsed.value("rev")) request.rev = parse_revision("--rev", *rev);
 

@@ -3,6 +3,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/jobs/get.hpp"
 #include "tools/commands.hpp"
 #include "tools/notes.hpp"
@@ -40,7 +41,7 @@ Value pick(const Parsed& parsed, const std::string& option, Value otherwise,
         if (word == upper) return value;
         list += (list.empty() ? "" : ", ") + word;
     }
-    throw usage_error("--" + option + ": '" + escape(*given) + "' is not one of " + list);
+    throw usage_error(fmt::format("--{}: '{}' is not one of {}", option, escape(*given), list));
 }
 
 void parse_range(const Parsed& parsed, GetOptions& o) {

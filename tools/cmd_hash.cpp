@@ -1,6 +1,7 @@
 #include <charconv>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/jobs/hash.hpp"
 #include "tools/commands.hpp"
 #include "tools/notes.hpp"
@@ -21,8 +22,8 @@ std::uint32_t parse_hash(std::string_view text) {
     const auto [end, code] =
         std::from_chars(digits.data(), digits.data() + digits.size(), value, hex ? 16 : 10);
     if (digits.empty() || code != std::errc{} || end != digits.data() + digits.size()) {
-        throw usage_error("--expect: '" + std::string(text) +
-                          "' is no 32-bit hash (decimal, or hex, with 0x where it has no letter)");
+        throw usage_error(fmt::format(
+            "--expect: '{}' is no 32-bit hash (decimal, or hex, with 0x where it has no letter)", text));
     }
     return value;
 }

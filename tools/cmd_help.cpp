@@ -4,6 +4,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::cli {
 
@@ -68,7 +69,8 @@ int help(const Args& args, Io& io) {
     }
     const std::string& name = parsed.operands().front();
     const Command* command = find_command(name);
-    if (command == nullptr) throw usage_error("no help on '" + escape(name) + "': there is no such command");
+    if (command == nullptr)
+        throw usage_error(fmt::format("no help on '{}': there is no such command", escape(name)));
     io.out << describe_command(*command);
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/raft.hpp"
 #include "kvctl/report/raft_report.hpp"
@@ -30,8 +31,8 @@ raft::EntryType parse_type(const std::string& text) {
     auto type = raft::entry_type(text);
     if (!type) type = raft::entry_type("Entry" + text);
     if (type) return *type;
-    throw usage_error("--entry-type: '" + escape(text) +
-                      "' is not one of EntryNormal, EntryConfChange, EntryConfChangeV2");
+    throw usage_error(fmt::format(
+        "--entry-type: '{}' is not one of EntryNormal, EntryConfChange, EntryConfChangeV2", escape(text)));
 }
 
 raft::RequestKind parse_request(const std::string& text) {
@@ -40,7 +41,7 @@ raft::RequestKind parse_request(const std::string& text) {
     for (std::size_t i = 0; i < raft::k_request_kinds; ++i) {
         names += (i == 0 ? "" : ", ") + std::string(raft::name_of(static_cast<raft::RequestKind>(i)));
     }
-    throw usage_error("--request: '" + escape(text) + "' is not one of " + names);
+    throw usage_error(fmt::format("--request: '{}' is not one of {}", escape(text), names));
 }
 
 RaftOptions parse_raft(const Args& args, const Io& io) {
@@ -69,8 +70,7 @@ RaftOptions parse_raft(const Args& args, const Io& io) {
     o.request.open = open_options_of(parsed);
     o.request.rules = rules_of(parsed);
     const auto needs = [&](const char* name, bool met, const char* other) {
-        if (parsed.has(name) && !met)
-            throw usage_error(std::string("--") + name + " goes only with " + other);
+        if (parsed.has(name) && !met) throw usage_error(fmt::format("--{} goes only with {}", name, other));
     };
     for (const char* const name : {"layout", "tombstones"})
         needs(name, o.request.store.has_value(), "--store");

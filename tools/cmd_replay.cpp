@@ -1,4 +1,5 @@
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/replay.hpp"
 #include "tools/commands.hpp"
@@ -39,10 +40,10 @@ ReplayOptions parse_replay(const Args& args, const Io& io) {
     for (const char* const name :
          {"until-index", "wal-dir", "batch", "tombstones", "etcd-version", "layout", "timeout"}) {
         if (const auto value = parsed.value(name))
-            o.command += std::string(" --") + name + " " + shell_quoted(*value);
+            o.command += fmt::format(" --{} {}", name, shell_quoted(*value));
     }
     if (r.log.starts_with('-') || r.path.starts_with('-')) o.command += " --";
-    o.command += " " + shell_quoted(r.log) + " " + shell_quoted(r.path);
+    o.command += fmt::format(" {} {}", shell_quoted(r.log), shell_quoted(r.path));
     return o;
 }
 

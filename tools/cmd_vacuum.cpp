@@ -1,3 +1,4 @@
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/vacuum.hpp"
 #include "tools/commands.hpp"
@@ -29,7 +30,7 @@ int vacuum(const Args& args, Io& io) {
     report::VacuumReport r = parsed.has("dry-run") ? jobs::forecast_vacuum(request, progress.get())
                                                    : jobs::vacuum(request, progress.get());
     if (!r.executed)
-        r.command = "kvctl vacuum " + std::string(path.starts_with('-') ? "-- " : "") + shell_quoted(path);
+        r.command = fmt::format("kvctl vacuum {}{}", path.starts_with('-') ? "-- " : "", shell_quoted(path));
     r.duration_ms = watch.ms();
     write_notes(r.notes, path, output, io);
     return write_report(r, output, io);

@@ -1,6 +1,7 @@
 #include <boost/version.hpp>
 #include <nlohmann/json.hpp>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/store/open.hpp"
 #include "tools/commands.hpp"
 #include "tools/shared_options.hpp"
@@ -9,8 +10,7 @@ namespace kvctl::cli {
 namespace {
 
 std::string boost_version() {
-    return std::to_string(BOOST_VERSION / 100000) + '.' + std::to_string(BOOST_VERSION / 100 % 1000) + '.' +
-           std::to_string(BOOST_VERSION % 100);
+    return fmt::format("{}.{}.{}", BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100);
 }
 
 // What this program is made of, by name; the compiler only for people who look closely.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "tools/commands.hpp"
 #include "tools/shared_options.hpp"
@@ -78,7 +79,8 @@ std::vector<std::string> work_of(const Parsed& parsed) {
                 continue;
             }
             const auto value = parsed.value(o.name);
-            given.push_back("--" + std::string(o.name) + (value ? " " + shell_quoted(*value) : ""));
+            given.push_back(value ? fmt::format("--{} {}", o.name, shell_quoted(*value))
+                                  : fmt::format("--{}", o.name));
         }
     }
     return given;
@@ -87,7 +89,7 @@ std::vector<std::string> work_of(const Parsed& parsed) {
 void check_live(const jobs::CompactRequest& o, const Parsed& parsed) {
     if (!o.live) {
         for (const char* const option : {"pause", "max-time"}) {
-            if (parsed.has(option)) throw usage_error("--" + std::string(option) + " goes with --live");
+            if (parsed.has(option)) throw usage_error(fmt::format("--{} goes with --live", option));
         }
         return;
     }
@@ -114,8 +116,9 @@ void check_combinations(const CompactOptions& options, const Parsed& parsed) {
     if (o.to && !o.output)
         throw usage_error("--to goes with --output: a store never changes its layout in place");
     if (o.drop_old_values && o.to && o.to != store::TargetKind::kine)
-        throw usage_error("--drop-old-values: only a kine store has old values; it does not go with --to " +
-                          std::string(name_of(*o.to)));
+        throw usage_error(
+            fmt::format("--drop-old-values: only a kine store has old values; it does not go with --to {}",
+                        name_of(*o.to)));
     if (o.renumber && o.to != store::TargetKind::kine) throw usage_error("--renumber goes with --to kine");
     if (o.voter && (!o.output || o.to))
         throw usage_error("--voter goes with -o NEWDIR of a dqlite directory");
@@ -149,9 +152,10 @@ CompactOptions parse_compact(const Args& args, const Io& io) {
     if (const auto& words = parsed.operands();
         words.size() == 2 && !words.front().empty() &&
         words.front().find_first_not_of("0123456789") == std::string::npos) {
-        throw usage_error("superfluous operand '" + words.front() + "'; did you mean --rev " + words.front() +
-                          "? A revision is an option here: kvctl compact --rev " + words.front() +
-                          (words[1].starts_with('-') ? " -- " : " ") + shell_quoted(words[1]));
+        throw usage_error(
+            fmt::format("superfluous operand '{0}'; did you mean --rev {0}? A revision is an option here: "
+                        "kvctl compact --rev {0}{1}{2}",
+                        words.front(), words[1].starts_with('-') ? " -- " : " ", shell_quoted(words[1])));
     }
     parsed.expect_operands(1, 1, "STORE");
     o.path = parsed.operands().front();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl::cli {
 namespace {
 
@@ -47,21 +49,21 @@ std::string habit_of_etcdctl(const Args& args) {
     const std::string_view second = args.size() > 1 ? std::string_view(args[1]) : std::string_view();
     for (const Habit& h : k_commands) {
         if (h.first != first || (!h.second.empty() && h.second != second)) continue;
-        const std::string asked = std::string(first) + (h.second.empty() ? "" : " " + std::string(h.second));
-        return "did you mean '" + std::string(h.answer) + "'? That is etcd's '" + asked + "' here";
+        return fmt::format("did you mean '{}'? That is etcd's '{}{}{}' here", h.answer, first,
+                           h.second.empty() ? "" : " ", h.second);
     }
     for (const Habit& h : k_commands) {
         if (h.first == first && !h.second.empty())
-            return std::string(k_no_server) + "; see 'kvctl status STORE'";
+            return fmt::format("{}; see 'kvctl status STORE'", k_no_server);
     }
     if (std::find(k_of_a_server.begin(), k_of_a_server.end(), first) != k_of_a_server.end())
-        return std::string(k_no_server) + ", and never writes a key: use etcdctl for it";
+        return fmt::format("{}, and never writes a key: use etcdctl for it", k_no_server);
     return {};
 }
 
 std::string habit_of_option(std::string_view name) {
     if (std::find(k_connection.begin(), k_connection.end(), name) != k_connection.end())
-        return std::string(k_no_server) + ": name the file instead";
+        return fmt::format("{}: name the file instead", k_no_server);
     if (name == "data-dir") return "the data directory is the last operand: kvctl COMMAND /var/lib/etcd";
     if (name == "physical") return "compacting a file is always done when kvctl returns";
     if (name == "consistency" || name == "serializable") return std::string(k_no_server);
@@ -71,7 +73,7 @@ std::string habit_of_option(std::string_view name) {
 
 std::string habit_of_format(std::string_view word) {
     if (word == "table" || word == "simple" || word == "fields")
-        return "etcdctl's '" + std::string(word) + "' is text here, the default";
+        return fmt::format("etcdctl's '{}' is text here, the default", word);
     if (word == "protobuf") return "there is no protobuf; json has every field";
     return {};
 }

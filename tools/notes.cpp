@@ -1,6 +1,7 @@
 #include "tools/notes.hpp"
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::cli {
 void write_notes(const report::Notes& notes, const std::string& path, const Output& output, Io& io) {
@@ -17,7 +18,8 @@ void write_notes(const report::Notes& notes, const std::string& path, const Outp
     };
     for (const std::string& w : notes.warnings) line("warning", w);
     for (const Finding& f : notes.findings) {
-        line(word_of(f.severity), f.code + ": " + (f.where.empty() ? "" : f.where + ": ") + f.what);
+        line(word_of(f.severity),
+             fmt::format("{}: {}{}", f.code, f.where.empty() ? "" : f.where + ": ", f.what));
     }
 }
 

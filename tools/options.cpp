@@ -6,6 +6,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "tools/habits.hpp"
 #include "tools/suggest.hpp"
 
@@ -59,13 +60,13 @@ Error unknown_option(const OptionTable& table, std::string given) {
     for (const OptionGroup& group : table) {
         for (const Option& o : group.options) names.push_back(o.name);
     }
-    std::string message = "unknown option '" + escape(given) + "'";
+    std::string message = fmt::format("unknown option '{}'", escape(given));
     const std::string_view word =
         std::string_view(given).substr(std::min(given.find_first_not_of('-'), given.size()));
     if (const std::string habit = habit_of_option(word); !habit.empty())
         return usage_error(message + "; " + habit);
     if (const auto near = given.starts_with("--") ? nearest(word, names) : std::nullopt) {
-        message += "; did you mean --" + std::string(*near) + "?";
+        message += fmt::format("; did you mean --{}?", *near);
     }
     return usage_error(message);
 }
@@ -87,13 +88,13 @@ std::vector<po::option> split(const OptionTable& table, const Args& args) {
         option = escape(option);
         switch (e.kind()) {
             case po::invalid_syntax::missing_parameter:
-                throw usage_error("option " + option + " needs a value");
+                throw usage_error(fmt::format("option {} needs a value", option));
             case po::invalid_syntax::empty_adjacent_parameter:
-                throw usage_error("option " + option + " has an empty value");
+                throw usage_error(fmt::format("option {} has an empty value", option));
             case po::invalid_syntax::extra_parameter:
-                throw usage_error("option " + option + " takes no value");
+                throw usage_error(fmt::format("option {} takes no value", option));
             default:
-                throw usage_error("option " + option + ": " + escape(e.what()));
+                throw usage_error(fmt::format("option {}: {}", option, escape(e.what())));
         }
     } catch (const po::error& e) {
         throw usage_error(escape(e.what()));
@@ -102,7 +103,7 @@ std::vector<po::option> split(const OptionTable& table, const Args& args) {
 
 const Option& option_in(const OptionTable& table, std::string_view name) {
     const Option* option = find_option(table, name);
-    if (option == nullptr) throw Error(ErrorKind::internal, "no option table has --" + std::string(name));
+    if (option == nullptr) throw Error(ErrorKind::internal, fmt::format("no option table has --{}", name));
     return *option;
 }
 
@@ -124,19 +125,19 @@ void check_value(const OptionTable& table, const Option& option, const std::stri
         std::string shown = value;
         std::erase(shown, k_with_value);
         shown = escape(shown);
-        throw usage_error("option " + name + " needs a value; if '" + shown + "' is meant, write " + name +
-                          "=" + shown);
+        throw usage_error(
+            fmt::format("option {0} needs a value; if '{1}' is meant, write {0}={1}", name, shown));
     }
     if (option.takes == Option::Takes::file && value.empty())
-        throw usage_error("option " + name + " needs a file name");
+        throw usage_error(fmt::format("option {} needs a file name", name));
     if (option.takes != Option::Takes::choice) return;
     const auto words = words_of(option.value);
     if (std::find(words.begin(), words.end(), value) != words.end()) return;
     std::string list;
     for (const std::string_view w : words) list += (list.empty() ? "" : ", ") + std::string(w);
     const std::string habit = option.name == "write-out" ? habit_of_format(value) : std::string();
-    throw usage_error(name + ": '" + escape(value) + "' is not one of " + list +
-                      (habit.empty() ? "" : "; " + habit));
+    throw usage_error(fmt::format("{}: '{}' is not one of {}{}{}", name, escape(value), list,
+                                  habit.empty() ? "" : "; ", habit));
 }
 
 // `text` broken at spaces so that no line passes `width`; lines after the first begin with `indent` spaces.
@@ -212,10 +213,10 @@ bool Parsed::offers(std::string_view name) const noexcept {
 }
 
 void Parsed::expect_operands(std::size_t least, std::size_t most, std::string_view names) const {
-    if (operands_.size() < least) throw usage_error("missing operand; expected " + std::string(names));
+    if (operands_.size() < least) throw usage_error(fmt::format("missing operand; expected {}", names));
     if (operands_.size() > most) {
-        throw usage_error("superfluous operand '" + escape(operands_[most]) + "'; expected " +
-                          (names.empty() ? "none" : std::string(names)));
+        throw usage_error(fmt::format("superfluous operand '{}'; expected {}", escape(operands_[most]),
+                                      names.empty() ? "none" : names));
     }
 }
 
@@ -224,8 +225,7 @@ void Parsed::at_most_one_of(const std::vector<std::string_view>& names) const {
     for (const std::string_view& name : names) {
         if (!has(name)) continue;
         if (first != nullptr) {
-            throw usage_error("--" + std::string(*first) + " and --" + std::string(name) +
-                              " exclude each other");
+            throw usage_error(fmt::format("--{} and --{} exclude each other", *first, name));
         }
         first = &name;
     }
@@ -242,7 +242,7 @@ Parsed parse(const OptionTable& table, const Args& args) {
         std::string name = o.string_key;
         std::erase(name, k_with_value);
         if (std::any_of(given.begin(), given.end(), [&](const auto& g) { return g.first == name; })) {
-            throw usage_error("option --" + name + " is given twice");
+            throw usage_error(fmt::format("option --{} is given twice", name));
         }
         std::optional<std::string> value;
         if (!o.value.empty()) value = o.value.front();

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "tools/terminal.hpp"
 #include "tools/values.hpp"
@@ -76,7 +77,7 @@ Output output_of(const Parsed& parsed, const Io& io) {
     Output o;
     const std::string format = parsed.value_or("write-out", parsed.has("json") ? "json" : "text");
     if (parsed.has("json") && format != "json") {
-        throw usage_error("--json and --write-out " + format + " exclude each other");
+        throw usage_error(fmt::format("--json and --write-out {} exclude each other", format));
     }
     o.format = format == "json" ? Format::json : format == "jsonl" ? Format::jsonl : Format::text;
     o.quiet = parsed.has("quiet");
@@ -106,7 +107,7 @@ OptionTable newest_store_options() {
     return {
         {"Store",
          {
-             choice("layout", store::k_layout_words,
+             choice("layout", store::layout_words(),
                     "what the store is (default auto: recognised by its content)"),
              word("member", "NAME", "of an archive or dqlite directory with several stores: the one to take"),
              word("timeout", "TIME", "how long to wait for a store somebody else holds (default 10s)"),

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::cli {
 
@@ -20,7 +21,7 @@ jobs::OpenedStore open_behind_key(const Parsed& parsed) {
         const bool swapped = operands.size() > 1 && ::stat(operands.back().c_str(), &st) != 0 &&
                              ::stat(operands.front().c_str(), &st) == 0;
         if (!swapped) throw;
-        throw Error(e.kind(), std::string(e.what()) + "; the store is the last operand");
+        throw Error(e.kind(), fmt::format("{}; the store is the last operand", e.what()));
     }
 }
 

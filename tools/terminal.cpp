@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 
 namespace kvctl::cli {
@@ -47,20 +48,19 @@ void TerminalProgress::wipe() {
 
 std::string progress_text(std::string_view phase, std::uint64_t done, std::uint64_t total) {
     if (done == 0 && total == 0) return std::string(phase);
-    const std::string head = std::string(phase) + "  ";
-    if (total == 0) return head + group_digits(done);
+    if (total == 0) return fmt::format("{}  {}", phase, group_digits(done));
     const double share = static_cast<double>(std::min(done, total)) / static_cast<double>(total);
-    return head + std::to_string(static_cast<int>(share * 100)) + " %";
+    return fmt::format("{}  {} %", phase, static_cast<int>(share * 100));
 }
 
 std::string rate_text(std::chrono::milliseconds elapsed, std::uint64_t done, std::uint64_t left) {
     if (elapsed < std::chrono::milliseconds(500) || done == 0) return {};
     const double per_ms = static_cast<double>(done) / static_cast<double>(elapsed.count());
-    std::string text = "  " + group_digits(static_cast<std::uint64_t>(per_ms * 1000)) + " a second";
-    if (left == 0) return text;
+    const std::string rate = group_digits(static_cast<std::uint64_t>(per_ms * 1000));
+    if (left == 0) return fmt::format("  {} a second", rate);
     const auto seconds = static_cast<std::uint64_t>(static_cast<double>(left) / per_ms / 1000) + 1;
-    if (seconds < 120) return text + ", " + std::to_string(seconds) + " s left";
-    return text + ", " + std::to_string(seconds / 60 + 1) + " min left";
+    if (seconds < 120) return fmt::format("  {} a second, {} s left", rate, seconds);
+    return fmt::format("  {} a second, {} min left", rate, seconds / 60 + 1);
 }
 
 }  // namespace kvctl::cli

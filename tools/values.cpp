@@ -10,12 +10,13 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::cli {
 namespace {
 
 Error bad_value(std::string_view option, std::string_view text, std::string_view why) {
-    return {ErrorKind::usage, std::string(option) + ": '" + escape(text) + "' " + std::string(why)};
+    return usage_error(fmt::format("{}: '{}' {}", option, escape(text), why));
 }
 
 bool is_integer(std::string_view text) noexcept {
@@ -28,12 +29,12 @@ Integer parse_integer(std::string_view option, std::string_view text, std::strin
                       std::string_view most) {
     if (!is_integer(text)) throw bad_value(option, text, "is not a whole number");
     if (text.starts_with('-') && text.find_first_not_of("-0") != std::string_view::npos) {
-        throw bad_value(option, text, "is negative; a " + std::string(what) + " is never below 0");
+        throw bad_value(option, text, fmt::format("is negative; a {} is never below 0", what));
     }
     if (text.starts_with('-')) return 0;
     Integer value = 0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (code != std::errc{}) throw bad_value(option, text, "is above " + std::string(most));
+    if (code != std::errc{}) throw bad_value(option, text, fmt::format("is above {}", most));
     return value;
 }
 

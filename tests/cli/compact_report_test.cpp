@@ -65,6 +65,20 @@ TEST_CASE("compact report: the text of a dry run and of the real run") {
     CHECK_FALSE(has(real.out, "dry run"));
 }
 
+TEST_CASE("compact report: a run with nothing to do writes its list as well") {
+    const TempDir folder;
+    make_native(folder.file("s.db"), sample_history().row_list());
+    REQUIRE(in_folder(folder, {"compact", "--rev", "7", "s.db"}).code == 0);
+    for (const char* const target : {"--rev=7", "--rev=3", "--keep-last=1000"}) {
+        CAPTURE(target);
+        const Result real = in_folder(folder, {"compact", target, "--list=gone", "s.db"});
+        CHECK(real.code == 0);
+        REQUIRE(std::filesystem::exists(folder.file("gone")));
+        CHECK(std::filesystem::file_size(folder.file("gone")) == 0);
+        std::filesystem::remove(folder.file("gone"));
+    }
+}
+
 TEST_CASE("compact report: JSON and JSON Lines of a dry run") {
     const TempDir folder;
     make_native(folder.file("s.db"), sample_history().row_list());

@@ -439,6 +439,16 @@ TEST_CASE("replay: what cannot be applied as a whole is refused, and the store s
         }
         CHECK(content(path) == before);
     }
+    // A table that kvctl does not write into.
+    write_log(dir.file("log"), {put("a", "1")});
+    make_native(dir.file("watched"), {});
+    run_sql(dir.file("watched"), "CREATE TRIGGER watchman AFTER INSERT ON revision BEGIN SELECT 1; END");
+    for (const bool dry : {true, false}) {
+        const Result r = dry ? run_cli({"replay", "-n", dir.file("log"), dir.file("watched")})
+                             : run_cli({"replay", dir.file("log"), dir.file("watched")});
+        CHECK(r.code == 4);
+        CHECK_MESSAGE(r.err.find("trigger 'watchman'") != std::string::npos, r.err);
+    }
     // Failed attempts to enable authentication do no harm.
     write_log(dir.file("log"), {put("a", "1"), Message().message(1000, Message()).str(), put("b", "1")});
     make_native(dir.file("fresh"), {});

@@ -17,7 +17,7 @@ struct Examined {
     bool opened = false;
     bool sound = false;      ///< `check` has nothing above information
     bool compacted = false;  ///< a compaction was executed, and kept what it must
-    store::Layout layout{};  ///< when opened
+    store::Layout layout = store::Layout::native;  ///< when opened
 };
 
 /// Puts a file of any content through every way in which kvctl reads a store, and through a compaction.

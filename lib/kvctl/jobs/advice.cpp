@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/store/compaction_model.hpp"
@@ -43,17 +44,17 @@ std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, cons
     const std::string forecast = " --dry-run" + operand(info.path);
     const bool written = store.traits().in_place;
     if (head.pending() && !head.marked_by_restore) {
-        const std::string to = "kvctl compact --rev " + std::to_string(head.scheduled->value()) + forecast;
-        hints.push_back(
-            {"pending-compaction", "a compaction was cut short; what finishing it takes: " + to, to});
+        const std::string to = fmt::format("kvctl compact --rev {}{}", *head.scheduled, forecast);
+        hints.push_back({"pending-compaction",
+                         fmt::format("a compaction was cut short; what finishing it takes: {}", to), to});
     }
     if (written && status.free_bytes * 4 > info.file_bytes && status.free_bytes > k_mib) {
         const std::string gained = gain_of(*store.model(index), info, {});
-        hints.push_back({"free-space",
-                         format_bytes(status.free_bytes) + " are free inside the file; " +
-                             (gained.empty() ? "what giving them back takes" : "a vacuum " + gained) +
-                             ": kvctl vacuum" + forecast,
-                         "kvctl vacuum" + forecast});
+        hints.push_back(
+            {"free-space",
+             fmt::format("{} are free inside the file; {}: kvctl vacuum{}", format_bytes(status.free_bytes),
+                         gained.empty() ? "what giving them back takes" : "a vacuum " + gained, forecast),
+             "kvctl vacuum" + forecast});
     }
     const std::int64_t keeps = store.kept_by_server();
     const std::int64_t span = head.current.value() - std::max<std::int64_t>(0, head.compacted.value());
@@ -62,15 +63,14 @@ std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, cons
             mvcc::plan_compaction(index, {head.current, head.compacted, head.scheduled},
                                   MainRevision(head.current.value() - keeps));
         const std::string gained = gain_of(*store.model(index), info, plan);
-        const std::string compact =
-            "kvctl compact --keep-last " + std::to_string(keeps) + " --vacuum" + forecast;
-        hints.push_back(
-            {"history",
-             "more history than live data; " +
-                 (gained.empty() ? "what would be freed"
-                                 : "keeping the last " + group_digits(keeps) + " revisions " + gained) +
-                 ": " + compact,
-             compact});
+        const std::string compact = fmt::format("kvctl compact --keep-last {} --vacuum{}", keeps, forecast);
+        hints.push_back({"history",
+                         fmt::format("more history than live data; {}: {}",
+                                     gained.empty() ? "what would be freed"
+                                                    : fmt::format("keeping the last {} revisions {}",
+                                                                  group_digits(keeps), gained),
+                                     compact),
+                         compact});
     }
     if (info.wal_bytes > info.file_bytes / 2 && info.wal_bytes > 64 * k_mib) {
         hints.push_back({"large-wal",
@@ -89,7 +89,7 @@ std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, cons
     if (findings.size() > k_findings_told) {
         hints.push_back(
             {"findings",
-             std::to_string(findings.size() - k_findings_told) + " more findings: kvctl check names them",
+             fmt::format("{} more findings: kvctl check names them", findings.size() - k_findings_told),
              check});
     }
     return hints;

@@ -87,7 +87,7 @@ report::Refusal refusal(store::Store& store, const CompactRequest& request, Deci
     report::Refusal r = refusal_of_work(store, request, d, in_place);
     if (request.output || request.live || !d.changes(request.vacuum)) return r;
     r = held_refusal(store.info(), around, std::move(r));
-    if (!r.pids.empty() && store::goes_live(store)) r.reason += k_live_way_out;
+    if (!r.pids.empty() && store.traits().live) r.reason += k_live_way_out;
     return r;
 }
 
@@ -203,6 +203,9 @@ std::optional<CompactResult> by_a_look(const CompactRequest& request, bool unles
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     Decision d = decide(*store, request, true, nullptr);
     if (unless_work && d.changes(request.vacuum)) return std::nullopt;
+    Provisional made;
+    write_list(request, d, made);
+    made.keep();
     report::CompactionReport r = start_report(store->info(), request, true);
     r.predicted = false;
     r.file_after = store->info().file_bytes;
@@ -236,7 +239,7 @@ bool look_is_enough(const CompactRequest& request) {
 // As far as a look tells beside whoever has it.
 bool goes_live(const CompactRequest& request) {
     try {
-        return store::goes_live(*store::open_store(request.path, request.open));
+        return store::open_store(request.path, request.open)->traits().live;
     } catch (const Error&) {
         return false;
     }

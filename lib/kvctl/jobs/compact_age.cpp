@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/jobs/kube_scan.hpp"
 #include "kvctl/report/spans.hpp"
 #include "kvctl/store/open.hpp"
@@ -22,10 +23,10 @@ ByAge find_age(const CompactRequest& request, Progress* progress) {
     }
     // Nothing is that old: the same as to keep every revision.
     by.request.keep_last = std::numeric_limits<std::uint64_t>::max();
-    by.notes.warnings.push_back("nothing in the store is sure to be " +
-                                report::span_text(*request.keep_within) + " old: its oldest time is " +
-                                kube::format_time(timeline.points().front().time) + ", its newest " +
-                                kube::format_time(timeline.points().back().time));
+    by.notes.warnings.push_back(fmt::format(
+        "nothing in the store is sure to be {} old: its oldest time is {}, its newest {}",
+        report::span_text(*request.keep_within), kube::format_time(timeline.points().front().time),
+        kube::format_time(timeline.points().back().time)));
     return by;
 }
 

@@ -4,8 +4,10 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/compact_target.hpp"
+#include "kvctl/jobs/plan_check.hpp"
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/raftlog/open.hpp"
@@ -15,23 +17,6 @@
 
 namespace kvctl::jobs {
 namespace {
-
-constexpr std::size_t k_breaks_named = 20;
-
-// Damage that the index itself shows.
-void note_index_damage(Decision& d) {
-    for (const mvcc::Slot s : d.index->version_breaks()) {
-        const mvcc::Revision r = d.index->revision(s);
-        d.notes.findings.push_back({Finding::Severity::error, "version-break", mvcc::revision_text(r),
-                                    "its version does not follow from the key's revision before it", r.main});
-        if (d.notes.findings.size() > k_breaks_named) break;
-    }
-    if (d.index->duplicates() > 0) {
-        d.notes.findings.push_back({Finding::Severity::error, "duplicate-revision", "",
-                                    many(d.index->duplicates(), "row") + " repeat another row's revision",
-                                    std::nullopt});
-    }
-}
 
 std::unique_ptr<raftlog::Source> open_log(store::Store& store, const CompactRequest& request) {
     const int timeout_ms = request.open.timeout_ms;
@@ -51,13 +36,11 @@ std::unique_ptr<raftlog::Source> open_log(store::Store& store, const CompactRequ
     return own;
 }
 
-void read_raft_log(store::Store& store, const CompactRequest& request, bool executes, Decision& d) {
+void read_raft_log(store::Store& store, const CompactRequest& request, Decision& d) {
     const bool own = !request.raft_log;
     const std::unique_ptr<raftlog::Source> source = open_log(store, request);
     if (source == nullptr) return;
     const bool in_folder = store.log_place().wal;
-    if (own && request.compacts_raft() && in_folder && executes)
-        throw Error(ErrorKind::read_only_layout, request.path + ": an etcd WAL is never written");
     LogTarget target{request.raft_index, request.raft_index_auto, request.raft_keep};
     // Too little to gain: then the log stays as well.
     if (d.too_little_gain) target = {std::nullopt, false, request.raft_keep};
@@ -68,12 +51,12 @@ void read_raft_log(store::Store& store, const CompactRequest& request, bool exec
     if (own && request.output && in_folder)
         d.notes.warnings.emplace_back(
             "the raft log is left out: the new file is a db that belongs to this WAL ('kvctl import' takes "
-            "the "
-            "log over)");
+            "the log over)");
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (const Finding& f : reading.findings) {
         if (f.severity == Finding::Severity::info) continue;
-        d.notes.warnings.push_back("raft log: " + (f.where.empty() ? "" : f.where + ": ") + f.what);
+        d.notes.warnings.push_back(
+            fmt::format("raft log: {}{}", f.where.empty() ? "" : f.where + ": ", f.what));
     }
 }
 
@@ -88,9 +71,9 @@ void warn(store::Store& store, const CompactRequest& request, bool executes, Dec
     const std::string run = executes ? "this run" : "the next real run";
     if (d.head.pending() && d.head.marked_by_restore) {
         d.notes.findings.push_back({Finding::Severity::info, "restore-mark", "",
-                                    d.head.pending_text() + "; " + run + " carries it out first"});
+                                    fmt::format("{}; {} carries it out first", d.head.pending_text(), run)});
     } else if (d.head.pending()) {
-        w.push_back(d.head.pending_text() + "; " + run + " finishes it first");
+        w.push_back(fmt::format("{}; {} finishes it first", d.head.pending_text(), run));
     }
     for (std::string& sentence : d.model->warnings(d.head, d.plan, d.kind == Decision::Kind::compact))
         w.push_back(std::move(sentence));
@@ -129,10 +112,10 @@ void count_old_values(const CompactRequest& request, Decision& d) {
     }
 }
 
-// What is never done to an etcd db, and what only to one.
+// Options that the layout has no use for, or no way to follow.
 void check_options(const store::Store& store, const CompactRequest& request) {
     const auto refuse = [&](bool given, const char* option, const char* why) {
-        if (given) throw usage_error(request.path + ": " + option + ": " + why);
+        if (given) throw usage_error(fmt::format("{}: {}: {}", request.path, option, why));
     };
     const store::Traits& traits = store.traits();
     if (!traits.in_place) {
@@ -142,7 +125,7 @@ void check_options(const store::Store& store, const CompactRequest& request) {
     }
     refuse(traits.member && request.compacts_raft() && !request.raft_log, "--raft-index",
            "an etcd WAL is never written");
-    refuse(request.live && !store::goes_live(store), "--live",
+    refuse(request.live && !store.traits().live, "--live",
            "only a kine store is compacted beside its server");
     refuse(traits.names_cluster && request.compacts_raft() && !request.raft_log, "--raft-index",
            "a new dqlite directory has no log but its snapshot");
@@ -158,8 +141,8 @@ void check_options(const store::Store& store, const CompactRequest& request) {
 MainRevision live_target(MainRevision asked, Decision& d) {
     const MainRevision highest = highest_live_target(d.head);
     if (asked <= highest) return asked;
-    d.notes.warnings.push_back("beside a running server the newest 1000 revisions stay: the target is " +
-                               std::to_string(highest.value()) + ", not " + std::to_string(asked.value()));
+    d.notes.warnings.push_back(fmt::format(
+        "beside a running server the newest 1000 revisions stay: the target is {}, not {}", highest, asked));
     return highest;
 }
 
@@ -169,11 +152,11 @@ void note_log_behind(store::Store& store, const CompactRequest& request, Decisio
     const std::uint64_t applied = d.head.consistent_index.value_or(LogIndex{0}).value();
     const std::uint64_t last = d.log->before.last_index.value();
     const std::uint64_t behind = last > applied ? last - applied : 0;
-    const std::string entries = behind == 1 ? "1 entry" : group_digits(behind) + " entries";
+    const std::string entries = behind == 1 ? "1 entry" : fmt::format("{} entries", group_digits(behind));
     d.notes.warnings.push_back(
-        "the WAL stays as it is: a server applies " +
-        (behind == 0 ? "nothing of it again"
-                     : entries + " behind index " + std::to_string(applied) + " at its start"));
+        fmt::format("the WAL stays as it is: a server applies {}",
+                    behind == 0 ? "nothing of it again"
+                                : fmt::format("{} behind index {} at its start", entries, applied)));
     if (request.disarm && behind > 0)
         d.notes.warnings.emplace_back("one of those entries may raise the alarm again");
 }
@@ -219,8 +202,8 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
     weigh_gain(info, request, d);
     count_old_values(request, d);
     d.strategy = strategy_for(d, request, d.plan);
-    note_index_damage(d);
-    read_raft_log(store, request, executes, d);
+    for (Finding& f : index_damage(*d.index)) d.notes.findings.push_back(std::move(f));
+    read_raft_log(store, request, d);
     warn(store, request, executes, d);
     note_log_behind(store, request, d);
     if (d.kind == Decision::Kind::compact) {
@@ -231,14 +214,7 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
 }
 
 void check_decision(const store::StoreInfo& info, const Decision& d) {
-    for (const Finding& f : d.notes.findings) {
-        if (f.severity != Finding::Severity::error || f.code == "lost-live-revision") continue;
-        if (f.revision && *f.revision > d.plan.compacted_after.value()) continue;
-        throw Error(ErrorKind::damaged, info.path + ": " + (f.where.empty() ? "" : f.where + ": ") + f.what +
-                                            "; nothing was changed ('kvctl check' names all such rows)");
-    }
-    if (!d.plan.lost_live.empty())
-        throw mvcc::lost_live_error(info.path, d.plan.lost_live.front(), d.plan.compacted_after);
+    check_plan(info.path, *d.index, d.notes.findings, d.plan, "nothing was changed");
 }
 
 }  // namespace kvctl::jobs

@@ -5,6 +5,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/compact_parts.hpp"
 #include "kvctl/jobs/compact_target.hpp"
@@ -32,9 +33,10 @@ CompactRequest for_space(const CompactRequest& request) {
 }
 
 std::string how_far(const store::LiveCompaction::State& state, const mvcc::CompactionPlan& plan) {
-    return "compacted to revision " + std::to_string(state.compacted.value()) + " of " +
-           std::to_string(plan.compacted_after.value()) + ", " + group_digits(state.deleted) + " of " +
-           group_digits(plan.removed.revisions) + " revisions deleted; the same command goes on from there";
+    return fmt::format(
+        "compacted to revision {} of {}, {} of {} revisions deleted; the same command goes on from there",
+        state.compacted, plan.compacted_after, group_digits(state.deleted),
+        group_digits(plan.removed.revisions));
 }
 
 report::LiveWork work_of(const store::LiveCompaction::State& state) {
@@ -90,18 +92,21 @@ void plan_what_was_done(const store::LiveCompaction& run, Decision& d) {
 void note_others(const store::LiveCompaction::State& state, const store::LiveCompaction::Difference& found,
                  std::vector<std::string>& w) {
     if (state.foreign > 0) {
-        w.push_back("another compaction was at work meanwhile, " + many(state.foreign, "time") +
-                    ": its revision was taken over");
+        w.push_back(fmt::format("another compaction was at work meanwhile, {}: its revision was taken over",
+                                many(state.foreign, "time")));
     }
-    if (state.gone_before > 0)
-        w.push_back(many(state.gone_before, "revision") + " of those removed went by another compaction");
+    if (state.gone_before > 0) {
+        w.push_back(fmt::format("{} of those removed went by another compaction",
+                                many(state.gone_before, "revision")));
+    }
     if (state.complete && found.left > 0)
-        w.push_back(many(found.left, "revision") + " that can go stayed behind that compaction");
+        w.push_back(
+            fmt::format("{} that can go stayed behind that compaction", many(found.left, "revision")));
     if (found.gone > 0) {
         w.push_back(
-            many(found.gone, "revision") +
-            " that stay for readers are gone, and no compact revision says so: kine 0.11.9 to 0.13.15 "
-            "compacts like that when it is asked to; with any other, see 'kvctl check'");
+            fmt::format("{} that stay for readers are gone, and no compact revision says so: kine 0.11.9 to "
+                        "0.13.15 compacts like that when it is asked to; with any other, see 'kvctl check'",
+                        many(found.gone, "revision")));
     }
 }
 
@@ -112,11 +117,10 @@ bool vacuum(store::LiveStore& live, const Decision& d, Progress* progress, repor
     const std::uint64_t used = d.shrunk_bytes.value_or((info.pages - info.free_pages) * info.page_size);
     const std::uint64_t seconds = used / k_vacuum_bytes_per_second;
     if (seconds >= k_vacuum_seconds) {
-        notes.warnings.push_back(
-            "--vacuum was left out: it would keep the server's writers waiting for about " +
-            std::to_string(seconds) +
-            " s ('kvctl vacuum' while the server is stopped; kine since 0.14.15 does it at "
-            "its start)");
+        notes.warnings.push_back(fmt::format(
+            "--vacuum was left out: it would keep the server's writers waiting for about {} s ('kvctl "
+            "vacuum' while the server is stopped; kine since 0.14.15 does it at its start)",
+            seconds));
         return false;
     }
     if (progress != nullptr) progress->update("vacuum", 0, 0);
@@ -166,7 +170,7 @@ class Work {
         plan_what_was_done(run, d_);
         write_list(request_, d_, made);
         made.keep();
-        throw Error(e.kind(), std::string(e.what()) + "; " + far);
+        throw Error(e.kind(), fmt::format("{}; {}", e.what(), far));
     }
 
     store::LiveStore& live_;
@@ -182,8 +186,8 @@ bool vacuum_behind(store::LiveStore& live, const Decision& d, Progress* progress
         return vacuum(live, d, progress, notes);
     } catch (const Error& e) {
         if (d.kind != Decision::Kind::compact) throw;
-        throw Error(e.kind(), "compacted to revision " + std::to_string(d.plan.compacted_after.value()) +
-                                  "; the file is not shrunk: " + e.what());
+        throw Error(e.kind(), fmt::format("compacted to revision {}; the file is not shrunk: {}",
+                                          d.plan.compacted_after, e.what()));
     }
 }
 

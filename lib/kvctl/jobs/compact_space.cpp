@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 
 namespace kvctl::jobs {
@@ -50,9 +51,10 @@ class WaysOut {
         way.needs = needs;
         way.elsewhere = elsewhere;
         ways_.push_back(std::move(way));
-        text_ += (text_.empty() ? "; ways out: '" : ", '") + instead +
-                 (elsewhere ? "' on another disk needs " : "' needs ") + format_bytes(needs) +
-                 (elsewhere ? " on it" : "");
+        const char* const lead = text_.empty() ? "; ways out:" : ",";
+        text_ += elsewhere ? fmt::format("{} '{}' on another disk needs {} on it", lead, instead,
+                                         format_bytes(needs))
+                           : fmt::format("{} '{}' needs {}", lead, instead, format_bytes(needs));
     }
     // Of the work beside a backup, which can go elsewhere: what it needs here, if that is there.
     [[nodiscard]] std::optional<std::uint64_t> fits(const store::DiskWork& work) const {
@@ -76,7 +78,7 @@ class WaysOut {
             work.batch = n;
             const auto needs = fits(work);
             if (!needs) continue;
-            add("--batch " + std::to_string(n) + backup(), *needs, false);
+            add(fmt::format("--batch {}{}", n, backup()), *needs, false);
             return;
         }
     }
@@ -98,8 +100,8 @@ class WaysOut {
 }  // namespace
 
 std::string shortage_text(const store::Shortage& s) {
-    return "needs " + format_bytes_exact(s.needs) + " free in " + s.folder + ", which has " +
-           format_bytes_exact(s.has);
+    return fmt::format("needs {} free in {}, which has {}", format_bytes_exact(s.needs), s.folder,
+                       format_bytes_exact(s.has));
 }
 
 std::optional<SpaceRefusal> look_for_space(const store::StoreInfo& info, const Decision& d,
@@ -109,8 +111,9 @@ std::optional<SpaceRefusal> look_for_space(const store::StoreInfo& info, const D
     if (!shortage) return std::nullopt;
     WaysOut ways(info, d, work);
     ways.find();
-    return SpaceRefusal{request.output.value_or(info.path) + ": " + shortage_text(*shortage) + ways.text(),
-                        ways.ways()};
+    return SpaceRefusal{
+        fmt::format("{}: {}{}", request.output.value_or(info.path), shortage_text(*shortage), ways.text()),
+        ways.ways()};
 }
 
 bool needs_room_of_wal(const store::StoreInfo& info, const Decision& d, const CompactRequest& request,

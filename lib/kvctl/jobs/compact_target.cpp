@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/mvcc/refusals.hpp"
@@ -17,15 +18,15 @@ mvcc::CompactionInput input_of(const store::StoreHead& head) {
 MainRevision target_of(const store::StoreInfo& info, const CompactRequest& request,
                        const store::StoreHead& head) {
     if (!request.rev && !request.keep_last && !request.target_size) {
-        throw usage_error(info.path + ": no target given; the current revision is " +
-                          std::to_string(head.current.value()) +
-                          "; say --rev N, --keep-last N, --keep-within TIME or --target-size SIZE");
+        throw usage_error(
+            fmt::format("{}: no target given; the current revision is {}; say --rev N, --keep-last N, "
+                        "--keep-within TIME or --target-size SIZE",
+                        info.path, head.current));
     }
     if (request.target_size) return head.compacted;
     if (request.rev) {
         if (*request.rev > head.current)
-            throw mvcc::future_revision(info.path + ": --rev " + std::to_string(request.rev->value()),
-                                        head.current);
+            throw mvcc::future_revision(fmt::format("{}: --rev {}", info.path, *request.rev), head.current);
         return *request.rev;
     }
     const auto span = static_cast<std::uint64_t>(head.current.value() - head.compacted.value());
@@ -59,7 +60,9 @@ void plan_for_size(const store::StoreInfo& info, const CompactRequest& request, 
     };
     d.plan = plan_at(d.head.compacted.value());
     const auto now = shrunk_bytes(d, request, d.plan);
-    if (!now) throw Error(ErrorKind::refused, info.path + ": --target-size needs an SQLite store");
+    if (!now)
+        throw Error(ErrorKind::refused,
+                    info.path + ": --target-size needs a store whose size can be foretold");
     if (info.bytes_with_wal() <= wanted || *now <= wanted) {
         // A compaction that was cut short is finished all the same.
         d.kind = d.head.pending() ? Decision::Kind::compact : Decision::Kind::already_fits;
@@ -69,11 +72,12 @@ void plan_for_size(const store::StoreInfo& info, const CompactRequest& request, 
     mvcc::CompactionPlan best = plan_at(highest.value());
     const std::uint64_t least = *shrunk_bytes(d, request, best);
     if (least > wanted) {
-        throw Error(ErrorKind::refused,
-                    info.path + ": cannot fit into " + format_bytes_exact(wanted) + "; compacted to " +
-                        (request.live ? "revision " : "the current revision ") +
-                        std::to_string(highest.value()) + " it would take " + format_bytes_exact(least) +
-                        (request.live ? " (--live keeps the newest 1000)" : ""));
+        throw Error(
+            ErrorKind::refused,
+            fmt::format("{}: cannot fit into {}; compacted to {} {} it would take {}{}", info.path,
+                        format_bytes_exact(wanted), request.live ? "revision" : "the current revision",
+                        highest, format_bytes_exact(least),
+                        request.live ? " (--live keeps the newest 1000)" : ""));
     }
     std::int64_t too_low = d.head.compacted.value();
     std::int64_t fits = highest.value();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/kube/compare.hpp"
@@ -41,16 +42,16 @@ class Reading {
     // Valid until the next call.
     [[nodiscard]] mvcc::Record record(const At& at) {
         if (const auto record = store_->record(at.found.modified)) return *record;
-        throw Error(ErrorKind::damaged, store_->info().path + ": revision " +
-                                            std::to_string(at.found.modified.main) +
-                                            " is gone: the store changed while it was read");
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: revision {} is gone: the store changed while it was read",
+                                store_->info().path, at.found.modified.main));
     }
 
   private:
     void refuse(MainRevision at) const {
-        const std::string revision = store_->info().path + ": revision " + std::to_string(at.value());
+        const std::string revision = fmt::format("{}: revision {}", store_->info().path, at);
         if (at > head_.current) throw mvcc::future_revision(revision, head_.current);
-        const MainRevision limit = head_.pending() ? *head_.scheduled : head_.compacted;
+        const MainRevision limit = head_.compaction_asked();
         if (at >= limit) return;
         throw Error(ErrorKind::compacted, mvcc::compacted_revision(revision, limit).what() +
                                               std::string("; --rev-a and --rev-b choose one for each store"));

@@ -1,6 +1,7 @@
 #include "kvctl/jobs/hash.hpp"
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 
 namespace kvctl::jobs {
@@ -13,7 +14,7 @@ mvcc::KvHash::Request request_of(const OpenedStore& opened, const HashRequest& a
     request.rules = opened.rules;
     request.current = opened.head.current;
     // A server that opens the store takes up a compaction that was cut short before it answers.
-    request.compacted = opened.head.pending() ? *opened.head.scheduled : opened.head.compacted;
+    request.compacted = opened.head.compaction_asked();
     request.per_key = asked.per_key;
     return request;
 }
@@ -24,9 +25,10 @@ HashResult hash(OpenedStore& opened, const HashRequest& asked) {
     store::Store& store = *opened.store;
     const std::string& path = store.info().path;
     if (!store.traits().versions) {
-        throw Error(ErrorKind::refused, path + ": HashKV covers versions and sub-revisions, which a " +
-                                            std::string(name_of(store.info().layout)) +
-                                            " store does not keep");
+        throw Error(
+            ErrorKind::refused,
+            fmt::format("{}: HashKV covers versions and sub-revisions, which a {} store does not keep", path,
+                        name_of(store.info().layout)));
     }
     HashResult result;
     report::HashReport& report = result.report;
@@ -49,7 +51,7 @@ HashResult hash(OpenedStore& opened, const HashRequest& asked) {
                          report.notes);
     } catch (const Error& e) {
         if (e.kind() != ErrorKind::compacted && e.kind() != ErrorKind::future_revision) throw;
-        throw Error(e.kind(), path + ": " + e.what());
+        throw Error(e.kind(), fmt::format("{}: {}", path, e.what()));
     }
     return result;
 }

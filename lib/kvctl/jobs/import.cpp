@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/base/text.hpp"
@@ -64,9 +65,9 @@ raft::SnapshotMeta log_start(const raftlog::Header& header, raftlog::Release rel
     const raft::SnapshotMeta oldest{header.snapshot.index, header.snapshot.term.value_or(Term{0})};
     const raft::SnapshotMeta newest = raftlog::loaded_snapshot(header, release).value_or(oldest);
     if (!head.consistent_index || newest.index <= *head.consistent_index) return newest;
-    std::string warning = "the snapshot at raft index " + std::to_string(newest.index.value()) +
-                          " is ahead of the db, whose consistent index is " +
-                          std::to_string(head.consistent_index->value());
+    std::string warning =
+        fmt::format("the snapshot at raft index {} is ahead of the db, whose consistent index is {}",
+                    newest.index, *head.consistent_index);
     const std::vector<LogIndex> received =
         header.start_up ? header.start_up->received : std::vector<LogIndex>{};
     if (std::find(received.begin(), received.end(), newest.index) != received.end()) {
@@ -79,8 +80,8 @@ raft::SnapshotMeta log_start(const raftlog::Header& header, raftlog::Release rel
         report.notes.warnings.push_back(warning + ", and the entries between are not in the log");
         return newest;
     }
-    report.notes.warnings.push_back(warning + "; 'kvctl replay " + shell_quoted(header.path) + " " +
-                                    shell_quoted(o.output) + "' brings back what the db lacks");
+    report.notes.warnings.push_back(fmt::format("{}; 'kvctl replay {} {}' brings back what the db lacks",
+                                                warning, shell_quoted(header.path), shell_quoted(o.output)));
     return oldest;
 }
 
@@ -135,7 +136,7 @@ void finish(store::Target& target, report::ImportReport& report) {
 }
 
 void import_history(const ImportRequest& o, Progress* progress, report::ImportReport& report) {
-    if (o.open.layout) throw usage_error("--layout: " + o.source + " is a history file");
+    if (o.open.layout) throw usage_error(fmt::format("--layout: {} is a history file", o.source));
     store::HistoryReader reader(o.source);
     const store::HistoryHeader& header = reader.header();
     report.source_kind = "history";
@@ -153,9 +154,9 @@ void import_history(const ImportRequest& o, Progress* progress, report::ImportRe
         }
     });
     if (header.current && *header.current > report.current) {
-        report.notes.warnings.push_back("the history's current revision is " +
-                                        std::to_string(header.current->value()) +
-                                        ", but no row and no counter of it reaches that");
+        report.notes.warnings.push_back(
+            fmt::format("the history's current revision is {}, but no row and no counter of it reaches that",
+                        *header.current));
     }
     finish(writer, report);
 }
@@ -164,7 +165,7 @@ void import_history(const ImportRequest& o, Progress* progress, report::ImportRe
 void import_buckets(const ImportRequest& o, store::Store& source, Progress* progress,
                     report::ImportReport& report) {
     for (const Finding& f : source.structure_faults(progress))
-        throw Error(ErrorKind::damaged, source.info().path + ": " + f.where + ": " + f.what);
+        throw Error(ErrorKind::damaged, fmt::format("{}: {}: {}", source.info().path, f.where, f.what));
     store::copy_buckets(source, target_of(o, false), progress);
     const mvcc::TreeIndex index =
         source.load(rules_of(source, std::nullopt, o.wal_dir).rules, report.notes.findings, progress);
@@ -222,7 +223,7 @@ void import_any(const ImportRequest& o, Progress* progress, report::ImportReport
     if (source->traits().names_cluster) {
         for (const Finding& f : source->structure_faults(progress))
             throw Error(ErrorKind::damaged,
-                        o.source + ": " + (f.where.empty() ? "" : f.where + ": ") + f.what);
+                        fmt::format("{}: {}{}", o.source, f.where.empty() ? "" : f.where + ": ", f.what));
     }
     if (store::keeps_database(*source, o.to)) {
         import_database(o, *source, progress, report);
@@ -244,12 +245,13 @@ void take(store::Salvaged&& salvaged, report::ImportReport& report) {
 }
 
 // What a salvage has no use for must not look as if it had.
-void check_salvage(const ImportRequest& o, bool archive, bool dqlite) {
+void check_salvage(const ImportRequest& o, bool archive, bool has_states) {
     const auto refuse = [&](bool given, const char* option, const char* why) {
-        if (given) throw usage_error(o.source + ": " + option + ": " + why);
+        if (given) throw usage_error(fmt::format("{}: {}: {}", o.source, option, why));
     };
-    refuse(o.open.member && !archive && !dqlite, "--member", "is no archive");
-    refuse(o.open.raft_index && !dqlite, "--raft-index", "only a dqlite directory has states to choose from");
+    refuse(o.open.member && !archive && !has_states, "--member", "is no archive");
+    refuse(o.open.raft_index && !has_states, "--raft-index",
+           "only a dqlite directory has states to choose from");
     refuse(o.wal_dir.has_value(), "--wal-dir", "--salvage takes rows alone, no log");
 }
 
@@ -260,22 +262,20 @@ void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportR
     std::optional<store::Unpacked> unpacked;
     std::string file = store::resolve_path(o.source);
     const bool archive = store::is_archive(file);
-    check_salvage(o, archive, store::is_dqlite_directory(file));
+    check_salvage(o, archive, !archive && store::salvage_of(o.source, file, o.open).has_states);
     if (archive) file = unpacked.emplace(file, o.open.member).path();
+    const store::Salvage ways = store::salvage_of(o.source, file, o.open);
     struct stat st {};
     if (::stat(file.c_str(), &st) == 0) report.source_bytes = static_cast<std::uint64_t>(st.st_size);
-    if (store::is_bbolt(file)) {
-        report.source_kind = "bbolt";
+    if (ways.into_target != nullptr) {
+        report.source_kind = ways.kind;
         const std::unique_ptr<store::Target> target = store::make_target(target_of(o, false), {});
-        take(store::salvage_bbolt(o.source, file, *target, progress), report);
+        take(ways.into_target(o.source, file, *target, progress), report);
         finish(*target, report);
         return;
     }
     store::TempFile copy(o.output);
-    take(store::is_dqlite_directory(file)
-             ? store::salvage_dqlite(o.source, o.open, copy, progress)
-             : store::salvage_sqlite(o.source, file, o.open.layout, copy, progress),
-         report);
+    take(ways.into_copy(o.source, file, o.open, copy, progress), report);
     {
         const std::unique_ptr<store::Store> made = store::open_store(copy.path(), {});
         report.source_kind = name_of(made->info().layout);
@@ -303,7 +303,7 @@ report::ImportReport import_store(const ImportRequest& request, Progress* progre
     if (history && ::stat(request.source.c_str(), &st) == 0 && S_ISREG(st.st_mode))
         r.source_bytes = static_cast<std::uint64_t>(st.st_size);
     if (request.salvage) {
-        if (history) throw usage_error("--salvage: " + request.source + " is a history file");
+        if (history) throw usage_error(fmt::format("--salvage: {} is a history file", request.source));
         import_salvaged(request, progress, r);
     } else {
         (history ? import_history : import_any)(request, progress, r);

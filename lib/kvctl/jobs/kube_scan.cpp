@@ -3,17 +3,11 @@
 #include <limits>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/report/spans.hpp"
 
 namespace kvctl::jobs {
-namespace {
-
-std::string revision_text(MainRevision r) {
-    return "revision " + std::to_string(r.value());
-}
-
-}  // namespace
 
 void scan(store::Store& store, MainRevision to, Progress* progress,
           const std::function<void(const mvcc::Record&)>& f) {
@@ -66,40 +60,40 @@ kube::Timeline require_timeline(store::Store& store, Progress* progress) {
 void note_clock(const kube::Timeline& timeline, const store::StoreHead& head, report::Notes& notes) {
     if (const auto worst = timeline.worst()) {
         notes.warnings.push_back(
-            "clocks differ, or were set: " + std::to_string(timeline.dropped()) + " of " +
-            std::to_string(timeline.samples()) + " times do not fit the others; the one of " +
-            revision_text(worst->revision) + " is " + report::span_text(timeline.worst_distance()) + " off");
+            fmt::format("clocks differ, or were set: {} of {} times do not fit the others; the one of "
+                        "revision {} is {} off",
+                        timeline.dropped(), timeline.samples(), worst->revision,
+                        report::span_text(timeline.worst_distance())));
     }
     const auto jumps = timeline.jumps();
     constexpr std::size_t k_named = 5;
     for (std::size_t i = 0; i < jumps.size() && i < k_named; ++i) {
-        notes.warnings.push_back("the clock jumps by " +
-                                 report::span_text(jumps[i].to.time.value() - jumps[i].from.time.value()) +
-                                 " between " + revision_text(jumps[i].from.revision) + " and " +
-                                 std::to_string(jumps[i].to.revision.value()));
+        notes.warnings.push_back(
+            fmt::format("the clock jumps by {} between revision {} and {}",
+                        report::span_text(jumps[i].to.time.value() - jumps[i].from.time.value()),
+                        jumps[i].from.revision, jumps[i].to.revision));
     }
     if (jumps.size() > k_named)
-        notes.warnings.push_back("the clock jumps " + std::to_string(jumps.size() - k_named) + " more times");
+        notes.warnings.push_back(fmt::format("the clock jumps {} more times", jumps.size() - k_named));
     const auto& points = timeline.points();
     std::int64_t widest = 0;
     for (std::size_t i = 1; i < points.size() && points[i].revision <= head.compacted; ++i)
         widest = std::max(widest, points[i].time.value() - points[i - 1].time.value());
     if (widest > 10 * timeline.median_step() && widest > 60 * kube::k_second) {
         notes.warnings.push_back(
-            "at and below " + revision_text(head.compacted) +
-            ", to which the store is compacted, the clock is coarse: its times are up to " +
-            report::span_text(widest) + " apart");
+            fmt::format("at and below revision {}, to which the store is compacted, the clock is coarse: its "
+                        "times are up to {} apart",
+                        head.compacted, report::span_text(widest)));
     }
 }
 
 void check_window(const store::Store& store, const store::StoreHead& head, MainRevision from,
                   MainRevision to) {
     if (from > to) {
-        throw usage_error("--from " + std::to_string(from.value()) + " lies behind --to " +
-                          std::to_string(to.value()));
+        throw usage_error(fmt::format("--from {} lies behind --to {}", from, to));
     }
     if (to <= head.current) return;
-    throw mvcc::future_revision(store.info().path + ": revision " + std::to_string(to.value()), head.current);
+    throw mvcc::future_revision(fmt::format("{}: revision {}", store.info().path, to), head.current);
 }
 
 }  // namespace kvctl::jobs

@@ -1,6 +1,7 @@
 #include "kvctl/jobs/opened_store.hpp"
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 
@@ -37,9 +38,9 @@ mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>&
     mvcc::TreeIndex tree = opened.store->load(opened.rules, notes.findings, progress);
     for (const Finding& f : notes.findings) {
         if (f.code != "malformed-row" || (at && f.revision && *f.revision > at->value())) continue;
-        throw Error(ErrorKind::damaged, f.where + ": " + f.what +
-                                            ": what is asked for may be in it ('kvctl check' names all such "
-                                            "rows)");
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: {}: what is asked for may be in it ('kvctl check' names all such rows)",
+                                f.where, f.what));
     }
     return tree;
 }
@@ -60,24 +61,22 @@ report::RecordReader record_reader(OpenedStore& opened) {
     return [&opened](mvcc::Revision r) {
         const auto record = opened.store->record(r);
         if (record) return *record;
-        throw Error(ErrorKind::damaged, opened.store->info().path + ": revision " + std::to_string(r.main) +
-                                            "." + std::to_string(r.sub) +
-                                            " is gone: the store changed while it was read");
+        throw Error(ErrorKind::damaged, fmt::format("{}: {} is gone: the store changed while it was read",
+                                                    opened.store->info().path, mvcc::revision_text(r)));
     };
 }
 
 void refuse_future(const OpenedStore& opened, MainRevision at) {
     if (at <= opened.head.current) return;
-    throw mvcc::future_revision(opened.store->info().path + ": revision " + std::to_string(at.value()),
+    throw mvcc::future_revision(fmt::format("{}: revision {}", opened.store->info().path, at),
                                 opened.head.current);
 }
 
 void refuse_compacted(const OpenedStore& opened, MainRevision at) {
     const store::StoreHead& head = opened.head;
-    const MainRevision limit = head.pending() ? *head.scheduled : head.compacted;
+    const MainRevision limit = head.compaction_asked();
     if (at >= limit) return;
-    throw mvcc::compacted_revision(opened.store->info().path + ": revision " + std::to_string(at.value()),
-                                   limit);
+    throw mvcc::compacted_revision(fmt::format("{}: revision {}", opened.store->info().path, at), limit);
 }
 
 }  // namespace kvctl::jobs

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::jobs {
 
@@ -12,7 +13,7 @@ Provisional::~Provisional() {
 
 std::string Provisional::note() const {
     std::string text;
-    for (const std::string& path : paths_) text += "; " + path + " was kept";
+    for (const std::string& path : paths_) text += fmt::format("; {} was kept", path);
     return text;
 }
 

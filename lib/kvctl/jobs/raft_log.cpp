@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/raft/audit.hpp"
 #include "kvctl/raft/request.hpp"
@@ -110,8 +111,9 @@ LogReading read_once(raftlog::Source& source, const std::string& name, const Log
             raft::auto_compact_index(applied, target.keep, header.snapshot.index, layout.layout().last_index);
         if (!at) {
             reading.warnings.push_back(
-                applied ? "raft log: nothing to spare beyond the " + std::to_string(target.keep) +
-                              " entries to keep; it stays as it is"
+                applied ? fmt::format(
+                              "raft log: nothing to spare beyond the {} entries to keep; it stays as it is",
+                              target.keep)
                         : "raft log: no consistent index says what is applied; it stays as it is");
         }
     }
@@ -119,8 +121,8 @@ LogReading read_once(raftlog::Source& source, const std::string& name, const Log
     reading.facts.compacted = true;
     if (raft::check_compaction(*at, header.snapshot.index, layout.layout().last_index, marks) ==
         raft::CompactVerdict::already_compacted) {
-        reading.warnings.push_back("raft log: already compacted to index " +
-                                   std::to_string(header.snapshot.index.value()));
+        reading.warnings.push_back(
+            fmt::format("raft log: already compacted to index {}", header.snapshot.index));
         return reading;
     }
     raft::CompactionBuilder compaction(header.snapshot, *at);
@@ -198,7 +200,7 @@ void refuse_corrupt(const Findings& findings, const std::string& log, const std:
     for (const Finding& f : findings) {
         if (f.code != "crc-mismatch") continue;
         throw Error(ErrorKind::damaged,
-                    (f.where.empty() ? log : f.where) + ": " + f.what + "; " + consequence);
+                    fmt::format("{}: {}; {}", f.where.empty() ? log : f.where, f.what, consequence));
     }
 }
 

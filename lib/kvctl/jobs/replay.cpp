@@ -6,6 +6,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/raft_log.hpp"
@@ -24,7 +25,7 @@ namespace {
 raft::ApplyState restore(store::Store& store, const store::StoreHead& head) {
     raft::ApplyState state;
     state.current = head.current;
-    state.compacted = head.pending() ? *head.scheduled : head.compacted;
+    state.compacted = head.compaction_asked();
     for (const store::Lease& lease : store.leases()) state.leases[lease.id].ttl = lease.ttl;
     std::uint64_t n = 0;
     store::replay_rows(store)->each([&](const mvcc::Record& r, std::uint64_t) {
@@ -38,7 +39,7 @@ raft::ApplyState restore(store::Store& store, const store::StoreHead& head) {
 // Of a log that begins with its first entry: every revision of the store must be one that it made.
 void refuse_other_rows(store::Store& store, const store::StoreHead& head, raftlog::Source& log,
                        const std::string& name) {
-    const MainRevision compacted = head.pending() ? *head.scheduled : head.compacted;
+    const MainRevision compacted = head.compaction_asked();
     const LogIndex applied = head.consistent_index.value_or(LogIndex{0});
     if (applied == LogIndex{0} || head.current == MainRevision(1)) return;
     raft::RevisionMatch match(std::max(compacted, MainRevision(1)), head.current);
@@ -55,9 +56,9 @@ void refuse_other_rows(store::Store& store, const store::StoreHead& head, raftlo
     });
     match.finish();
     if (const auto revision = match.unexplained()) {
-        throw Error(ErrorKind::refused,
-                    name + ": another history: no entry of it can have made the store's revision " +
-                        std::to_string(revision->value()) + "; nothing was changed");
+        throw Error(ErrorKind::refused, fmt::format("{}: another history: no entry of it can have made the "
+                                                    "store's revision {}; nothing was changed",
+                                                    name, *revision));
     }
 }
 
@@ -88,13 +89,11 @@ void replay_into(
     state.alarm_rule = o.alarm_rule.value_or(survey.alarm_rule);
     if (survey.both_alarms_from) {
         const bool by_set = state.alarm_rule == raft::AlarmRule::by_set;
-        r.notes.warnings.push_back(
-            "both alarms, NOSPACE and CORRUPT, are on from entry " +
-            std::to_string(survey.both_alarms_from->value()) +
-            " on: etcd up to 3.5 goes by the last alarm request alone, 3.6 by both alarms; this run goes "
-            "by " +
-            (by_set ? "both" : "the last request") +
-            " (--etcd-version chooses; a server up to 3.5 that was started again meanwhile went by both)");
+        r.notes.warnings.push_back(fmt::format(
+            "both alarms, NOSPACE and CORRUPT, are on from entry {} on: etcd up to 3.5 goes by the last "
+            "alarm request alone, 3.6 by both alarms; this run goes by {} (--etcd-version chooses; a server "
+            "up to 3.5 that was started again meanwhile went by both)",
+            *survey.both_alarms_from, by_set ? "both" : "the last request"));
     }
     const std::unique_ptr<ReplaySink> sink = make_sink(survey, survey.compacts || head.pending());
     if (head.pending()) {
@@ -131,6 +130,7 @@ report::ReplayReport forecast_replay(const ReplayRequest& request, Progress* pro
     report::ReplayReport r = start_report(request, false);
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     store::check_replayable(*store);
+    store->check_executable(r.notes.findings);
     const mvcc::CompactionRules rules = store::choose_rules(*store, request.rules).rules;
     const auto log = raftlog::open(request.log, request.open.timeout_ms, request.wal_dir);
     refuse_dqlite(log->header());
@@ -152,7 +152,6 @@ report::ReplayReport replay(const ReplayRequest& request, Progress* progress) {
     open.waiting = progress;
     const std::unique_ptr<store::WritableStore> writable = store::open_writable(request.path, open);
     store::Store& store = writable->store();
-    store::check_replayable(store);
     store.check_executable(r.notes.findings);
     const bool shared = same_file(request.log, request.path);
     const std::unique_ptr<raftlog::Source> log =

@@ -1,6 +1,7 @@
 #include "kvctl/jobs/replay_run.hpp"
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 
 namespace kvctl::jobs {
@@ -43,8 +44,7 @@ std::optional<MainRevision> ReplayRun::apply(const raftlog::Item& item) {
     try {
         applied = applier_.apply(request);
     } catch (const Error& e) {
-        throw Error(e.kind(),
-                    report_.log + ": entry " + std::to_string(item.facts.index.value()) + ": " + e.what());
+        throw Error(e.kind(), fmt::format("{}: entry {}: {}", report_.log, item.facts.index, e.what()));
     }
     count(request, applied, item.facts.index);
     if (applied.compaction && open_entries_ > 0) commit();
@@ -78,7 +78,7 @@ void ReplayRun::count(const raft::Request& request, const raft::Applied& applied
     if (applied.granted) ++report_.leases_granted;
     if (applied.revoked) ++report_.leases_revoked;
     if (applied.failed_by_range_alone) {
-        stripped_.add({Finding::Severity::warning, "range-revision", "entry " + std::to_string(index.value()),
+        stripped_.add({Finding::Severity::warning, "range-revision", fmt::format("entry {}", index),
                        "the transaction fails only for the revision of a range; a server up to 3.6 that "
                        "applied it without a waiting client went through with it",
                        std::nullopt});

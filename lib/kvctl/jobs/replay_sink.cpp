@@ -3,40 +3,25 @@
 #include <algorithm>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
+#include "kvctl/jobs/plan_check.hpp"
 #include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::jobs {
 namespace {
 
-// As for `compact`: damage that the plan touches and live revisions that etcd's rule would lose stop it.
-void check_plan(const store::StoreInfo& info, const mvcc::TreeIndex& index, const Findings& findings,
-                const mvcc::CompactionPlan& plan) {
-    const auto damaged = [&](const std::string& what) {
-        throw Error(ErrorKind::damaged, info.path + ": " + what + "; the compaction to revision " +
-                                            std::to_string(plan.compacted_after.value()) +
-                                            " was not carried out ('kvctl check' names all such rows)");
-    };
-    for (const Finding& f : findings) {
-        if (f.severity != Finding::Severity::error) continue;
-        if (f.revision && *f.revision > plan.compacted_after.value()) continue;
-        damaged((f.where.empty() ? "" : f.where + ": ") + f.what);
-    }
-    for (const mvcc::Slot s : index.version_breaks()) {
-        if (index.revision(s).main > plan.compacted_after.value()) continue;
-        damaged(mvcc::revision_text(index.revision(s)) +
-                ": its version does not follow from the key's revision before it");
-    }
-    if (!plan.lost_live.empty())
-        throw mvcc::lost_live_error(info.path, plan.lost_live.front(), plan.compacted_after);
+// What a compaction of the log's that cannot be had ends with.
+std::string not_carried_out(const mvcc::CompactionPlan& plan) {
+    return fmt::format("the compaction to revision {} was not carried out", plan.compacted_after);
 }
 
 std::string stored_value(const std::string& path, store::ReplayRows& rows, std::string_view key,
                          const raft::LiveKey& row) {
     auto value = rows.value_at({row.main, row.sub});
     if (value) return std::move(*value);
-    throw Error(ErrorKind::damaged, path + ": " + mvcc::revision_text({row.main, row.sub}) + " of a key of " +
-                                        std::to_string(key.size()) + " bytes is gone");
+    throw Error(ErrorKind::damaged, fmt::format("{}: {} of a key of {} bytes is gone", path,
+                                                mvcc::revision_text({row.main, row.sub}), key.size()));
 }
 
 }  // namespace
@@ -65,7 +50,7 @@ void StoreSink::run(MainRevision at, Schedule schedule) {
     const mvcc::TreeIndex index = store.load(rules_, findings, progress_);
     const mvcc::CompactionPlan plan =
         mvcc::plan_compaction(index, {head.current, head.compacted, std::nullopt}, at);
-    check_plan(store.info(), index, findings, plan);
+    check_plan(store.info().path, index, findings, plan, not_carried_out(plan));
     schedule();
     store::Execution execution;
     execution.progress = progress_;
@@ -152,7 +137,7 @@ std::vector<std::uint64_t> ForecastSink::removed() {
     for (const MainRevision at : compactions_) {
         const mvcc::CompactionPlan plan = mvcc::plan_compaction(
             index, {std::max({current, stored_.current, at}), stored_.compacted, std::nullopt}, at);
-        check_plan(store_.info(), index, {}, plan);
+        check_plan(store_.info().path, index, {}, plan, not_carried_out(plan));
         counts.push_back(plan.removed.revisions - before);
         before = plan.removed.revisions;
     }

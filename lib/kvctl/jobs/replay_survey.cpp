@@ -4,6 +4,7 @@
 #include <set>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/raft/auth_watch.hpp"
@@ -11,10 +12,6 @@
 
 namespace kvctl::jobs {
 namespace {
-
-std::string number(LogIndex index) {
-    return std::to_string(index.value());
-}
 
 raft::Belonging belonging(const ReplayBase& base, const raftlog::Header& header) {
     raft::Belonging::Store store;
@@ -47,13 +44,13 @@ class Survey {
         if (!committed || (until_ && index > *until_)) return true;
         if (!auth_) auth_.emplace(index.value() == 1);
         if (last_seen_ && index.value() != last_seen_->value() + 1 && index > applied_) {
-            fail(ErrorKind::damaged, "entry " + number(index) + " follows entry " + number(*last_seen_));
+            fail(ErrorKind::damaged, fmt::format("entry {} follows entry {}", index, *last_seen_));
         }
         if (!last_seen_ && index.value() > applied_.value() + 1) {
             fail(ErrorKind::refused,
-                 "begins at entry " + number(index) + ", but the store has applied only " +
-                     (applied_.value() == 0 ? "none" : "up to entry " + number(applied_)) +
-                     ": the entries between are missing");
+                 fmt::format(
+                     "begins at entry {}, but the store has applied only {}: the entries between are missing",
+                     index, applied_.value() == 0 ? "none" : fmt::format("up to entry {}", applied_)));
         }
         last_seen_ = index;
         follow_alarms(index, request);
@@ -81,21 +78,22 @@ class Survey {
             out.notes.warnings.emplace_back("the log has no hard state: every entry is taken as committed");
         }
         if (out.committed && until_ && *until_ > *out.committed) {
-            out.notes.warnings.push_back("--until-index " + number(*until_) +
-                                         " lies above the last committed entry " + number(*out.committed));
+            out.notes.warnings.push_back(fmt::format(
+                "--until-index {} lies above the last committed entry {}", *until_, *out.committed));
         }
         if (last_seen_ && *last_seen_ < applied_ && (!until_ || *last_seen_ < *until_)) {
-            out.notes.warnings.push_back("the log ends at entry " + number(*last_seen_) +
-                                         ", below the store's consistent index " + number(applied_));
+            out.notes.warnings.push_back(fmt::format(
+                "the log ends at entry {}, below the store's consistent index {}", *last_seen_, applied_));
         }
         if (uncommitted_ > 0 && out.committed) {
+            const bool one = uncommitted_ == 1;
             out.notes.warnings.push_back(
-                std::to_string(uncommitted_) + (uncommitted_ == 1 ? " entry" : " entries") +
-                " behind entry " + number(*out.committed) + (uncommitted_ == 1 ? " is" : " are") +
-                " not known to be committed and left out: only the other members can tell");
+                fmt::format("{} {} behind entry {} {} not known to be committed and left out: only the other "
+                            "members can tell",
+                            uncommitted_, one ? "entry" : "entries", *out.committed, one ? "is" : "are"));
         } else if (out.committed && !until_ && out.last < *out.committed && out.last >= applied_) {
-            out.notes.warnings.push_back("the log ends at entry " + number(out.last) +
-                                         ", but entries up to " + number(*out.committed) + " are committed");
+            out.notes.warnings.push_back(fmt::format(
+                "the log ends at entry {}, but entries up to {} are committed", out.last, *out.committed));
         }
         for (Finding& f : unknown_.take()) out.notes.findings.push_back(std::move(f));
     }
@@ -104,16 +102,15 @@ class Survey {
 
   private:
     [[noreturn]] void fail(ErrorKind kind, const std::string& what) const {
-        throw Error(kind, log_ + ": " + what + "; nothing was changed");
+        throw Error(kind, fmt::format("{}: {}; nothing was changed", log_, what));
     }
 
     // Authentication that was on and off again among applied entries is history.
     void refuse_auth() const {
         if (!auth_ || !auth_->enabled_by()) return;
-        fail(ErrorKind::refused,
-             "entry " + number(*auth_->enabled_by()) +
-                 " shows that authentication is on: permissions, which a native store does not hold, then "
-                 "decide what is applied");
+        fail(ErrorKind::refused, fmt::format("entry {} shows that authentication is on: permissions, which a "
+                                             "native store does not hold, then decide what is applied",
+                                             *auth_->enabled_by()));
     }
 
     // Which requests two alarms hold up depends on the release. Up to 3.5 a server publishes its attributes
@@ -130,9 +127,9 @@ class Survey {
         auth_->see(item.entry(), request);
         if (const auto* alarm = std::get_if<raft::Alarm>(&request.body)) alarms_.apply(*alarm);
         if (item.facts.index == applied_ && term_ && *term_ != item.facts.term) {
-            fail(ErrorKind::refused, "is of another history: entry " + number(applied_) + " has term " +
-                                         std::to_string(item.facts.term.value()) +
-                                         ", the store applied it in term " + std::to_string(term_->value()));
+            fail(ErrorKind::refused,
+                 fmt::format("is of another history: entry {} has term {}, the store applied it in term {}",
+                             applied_, item.facts.term, *term_));
         }
     }
 
@@ -142,11 +139,11 @@ class Survey {
         auth_->see(item.entry(), request);
         refuse_auth();
         if (request.kind == raft::RequestKind::undecodable) {
-            fail(ErrorKind::damaged, "entry " + number(index) + " does not decode");
+            fail(ErrorKind::damaged, fmt::format("entry {} does not decode", index));
         }
         if (request.kind == raft::RequestKind::unknown) {
             unknown_.add(
-                {Finding::Severity::warning, "unknown-request", "entry " + number(index),
+                {Finding::Severity::warning, "unknown-request", fmt::format("entry {}", index),
                  "asks for something this kvctl does not know; it is taken to have no effect on keys"});
         }
         compacts_ = compacts_ || request.kind == raft::RequestKind::compaction;

@@ -1,6 +1,7 @@
 #include "kvctl/jobs/store_report.hpp"
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/check.hpp"
 #include "kvctl/jobs/churn.hpp"
@@ -24,11 +25,10 @@ bool is_of_the_data(const Error& e) noexcept {
 
 // The line for a terminal, without what only looks.
 std::string command_of(const StoreReportRequest& request, const CompactRequest& compaction) {
-    std::string line = "kvctl compact ";
-    line += compaction.rev ? "--rev " + std::to_string(compaction.rev->value())
-                           : "--keep-last " + std::to_string(*compaction.keep_last);
-    return line + " --vacuum --dry-run" + (request.path.starts_with('-') ? " -- " : " ") +
-           shell_quoted(request.path);
+    const std::string target = compaction.rev ? fmt::format("--rev {}", *compaction.rev)
+                                              : fmt::format("--keep-last {}", *compaction.keep_last);
+    return fmt::format("kvctl compact {} --vacuum --dry-run{}{}", target,
+                       request.path.starts_with('-') ? " -- " : " ", shell_quoted(request.path));
 }
 
 void add_notes(const report::Notes& notes, report::StoreReport& r) {

@@ -1,16 +1,14 @@
 #include "kvctl/jobs/store_view.hpp"
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/jobs/raft_log.hpp"
+#include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::jobs {
 namespace {
 
 using Severity = Finding::Severity;
-
-std::string text(MainRevision r) {
-    return std::to_string(r.value());
-}
 
 }  // namespace
 
@@ -21,8 +19,8 @@ StoreView::StoreView(const std::string& path, const store::OpenOptions& options,
     if (choice.known && !choice.left_open) rules_ = choice.rules;
     for (Finding& f : store_->notices()) findings_.add(std::move(f));
     if (!store_->traits().etcd_log) {
-        throw Error(ErrorKind::refused, path + ": a " + std::string(name_of(store_->info().layout)) +
-                                            " store has no raft log behind it");
+        throw Error(ErrorKind::refused, fmt::format("{}: a {} store has no raft log behind it", path,
+                                                    name_of(store_->info().layout)));
     }
 }
 
@@ -57,15 +55,18 @@ void StoreView::check_compactions(const raftlog::Header& log) {
     const MainRevision reached =
         head_.scheduled ? std::max(head_.compacted, *head_.scheduled) : head_.compacted;
     if (asked && *asked > reached) {
-        findings_.add({Severity::error, "compaction-missing", store_->info().path,
-                       "the log holds an applied compaction to revision " + text(*asked) +
-                           ", but the store is compacted to " + text(reached)});
+        findings_.add(
+            {Severity::error, "compaction-missing", store_->info().path,
+             fmt::format(
+                 "the log holds an applied compaction to revision {}, but the store is compacted to {}",
+                 *asked, reached)});
     }
     const bool whole_log = log.snapshot.index == LogIndex{0} && !log.filtered;
     if (whole_log && head_.compacted.value() > 0 && (!asked || *asked < head_.compacted)) {
         findings_.add({Severity::info, "compaction-not-in-log", store_->info().path,
-                       "the store is compacted to revision " + text(head_.compacted) +
-                           ", which no applied entry of the log asked for: it was compacted offline"});
+                       fmt::format("the store is compacted to revision {}, which no applied entry of the log "
+                                   "asked for: it was compacted offline",
+                                   head_.compacted)});
     }
 }
 
@@ -78,8 +79,7 @@ void StoreView::check_tombstones() {
     }
     store_->each_record(head_.compacted, head_.compacted, [&](const mvcc::Record& r) {
         if (!r.tombstone) return;
-        findings_.add({Severity::warning, "tombstone-at-compact-revision",
-                       "revision " + std::to_string(r.revision.main) + "." + std::to_string(r.revision.sub),
+        findings_.add({Severity::warning, "tombstone-at-compact-revision", mvcc::revision_text(r.revision),
                        "under the classic rule the compaction would have removed this tombstone",
                        r.revision.main});
     });

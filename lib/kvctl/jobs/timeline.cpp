@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/kube_scan.hpp"
 
@@ -19,11 +20,11 @@ Answer answer_at(const store::Store& store, const store::StoreHead& head, const 
                  kube::Time time) {
     const auto found = timeline.revision_at(time);
     if (!found) {
-        throw Error(ErrorKind::refused, store.info().path + ": " + kube::format_time(time) +
-                                            " lies before the oldest time in the store, " +
-                                            kube::format_time(timeline.points().front().time) +
-                                            " at revision " +
-                                            std::to_string(timeline.points().front().revision.value()));
+        throw Error(ErrorKind::refused,
+                    fmt::format("{}: {} lies before the oldest time in the store, {} at revision {}",
+                                store.info().path, kube::format_time(time),
+                                kube::format_time(timeline.points().front().time),
+                                timeline.points().front().revision));
     }
     if (found->revision == timeline.points().back().revision && found->revision < head.current)
         return {head.current, found->time, std::nullopt};

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/row_groups.hpp"
 
@@ -13,9 +14,8 @@ namespace {
 std::vector<report::DuReport::Bucket> buckets_of(store::Store& store) {
     const auto facts = store.etcd_facts();
     if (!facts) {
-        throw usage_error(store.info().path + ": --by bucket: a " +
-                          std::string(name_of(store.info().layout)) +
-                          " store has no buckets; an etcd db has");
+        throw usage_error(fmt::format("{}: --by bucket: a {} store has no buckets; an etcd db has",
+                                      store.info().path, name_of(store.info().layout)));
     }
     std::vector<report::DuReport::Bucket> all;
     for (const store::EtcdFacts::Bucket& b : facts->buckets)

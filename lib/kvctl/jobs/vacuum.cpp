@@ -5,6 +5,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/compact_space.hpp"
 #include "kvctl/jobs/facts.hpp"
@@ -29,7 +30,7 @@ struct Prediction {
 void refuse_damage(store::Store& store, Progress* progress) {
     for (const Finding& f : store.structure_faults(progress)) {
         throw Error(ErrorKind::damaged,
-                    store.info().path + ": " + f.where + ": " + f.what + "; nothing was changed");
+                    fmt::format("{}: {}: {}; nothing was changed", store.info().path, f.where, f.what));
     }
 }
 
@@ -78,11 +79,11 @@ report::Refusal space_refusal(store::Store& store, const Prediction& p, bool in_
     if (!shortage) return r;
     const std::string& path = store.info().path;
     const std::int64_t compacted = std::max<std::int64_t>(0, store.head().compacted.value());
-    const std::string copy = "kvctl compact --rev " + std::to_string(compacted) + " -o FILE";
+    const std::string copy = fmt::format("kvctl compact --rev {} -o FILE", compacted);
     r.kind = kind_name(ErrorKind::no_space);
-    r.reason = path + ": " + shortage_text(*shortage) + "; ways out: '" + copy +
-               "', which copies it without its free pages, needs " + format_bytes(p.bytes) +
-               " on another disk";
+    r.reason = fmt::format(
+        "{}: {}; ways out: '{}', which copies it without its free pages, needs {} on another disk", path,
+        shortage_text(*shortage), copy, format_bytes(p.bytes));
     r.ways.push_back({{}, copy + (path.starts_with('-') ? " -- " : " ") + shell_quoted(path), p.bytes, true});
     return r;
 }

@@ -64,8 +64,7 @@ CompactionPlan plan_compaction(const TreeIndex& index, const CompactionInput& in
     plan.compacted_before = input.compacted;
     plan.target = at;
     const MainRevision target = effective_target(input, at);
-    if (target != at || (input.scheduled && *input.scheduled > input.compacted))
-        plan.finishes = input.scheduled;
+    if (input.scheduled && *input.scheduled > input.compacted) plan.finishes = input.scheduled;
     plan.kind =
         target > input.compacted ? CompactionPlan::Kind::compact : CompactionPlan::Kind::already_compacted;
     plan.compacted_after = std::max(target, input.compacted);

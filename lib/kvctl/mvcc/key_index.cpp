@@ -86,7 +86,7 @@ std::vector<Revision> KeyIndex::since(MainRevision from) const {
 }
 
 // Chooses the generation that a reader at the bound is in, and its newest revision at or below the bound.
-KeyIndex::Choice KeyIndex::do_compact(CompactionBound bound) const {
+KeyIndex::Choice KeyIndex::choose(CompactionBound bound) const {
     // A closed generation is over for such a reader once its tombstone lies at or below the bound
     // (keep-at-rev: below).
     const Slot over = bound.rule == CompactionRules::Tombstones::keep_at_rev ? bound.at : bound.slot_end;
@@ -104,7 +104,7 @@ KeyIndex::Choice KeyIndex::do_compact(CompactionBound bound) const {
 }
 
 Slot KeyIndex::compact(CompactionBound bound) {
-    Choice c = do_compact(bound);
+    Choice c = choose(bound);
     Slot available = k_no_slot;
     std::size_t first = c.begin;
     if (c.begin > 0) {
@@ -128,7 +128,7 @@ Slot KeyIndex::compact(CompactionBound bound) {
 }
 
 Slot KeyIndex::keep(CompactionBound bound) const {
-    const Choice c = do_compact(bound);
+    const Choice c = choose(bound);
     return c.found && !tombstone(c.position) ? slot(c.position) : k_no_slot;
 }
 

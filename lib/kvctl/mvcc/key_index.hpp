@@ -121,7 +121,7 @@ class KeyIndex {
         bool found = false;
     };
     [[nodiscard]] std::size_t generation_end(std::size_t begin) const noexcept;
-    [[nodiscard]] Choice do_compact(CompactionBound bound) const;
+    [[nodiscard]] Choice choose(CompactionBound bound) const;
 
     const TreeIndex* tree_;
     KeyId id_;

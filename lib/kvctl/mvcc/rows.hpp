@@ -47,7 +47,7 @@ class RowBatch {
   public:
     static constexpr std::size_t k_capacity = block_sizes::k_batch_rows;
 
-    /// False when the batch is full afterwards: hand it over and clear() it.
+    /// False when the batch is full afterwards: hand it to TreeIndex::add(), which clears it.
     bool push(const IndexRow& row);
     void clear() noexcept {
         rows_.clear();

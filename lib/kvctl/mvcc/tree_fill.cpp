@@ -108,7 +108,8 @@ bool TreeIndex::seal() {
         for (auto& b : s.blocks) all.blocks.push_back(std::move(b));
     }
     segments_ = std::move(one);
-    // Views outlive this call only through blocks_; the segment keeps ownership while more rows may come.
+    // Views outlive this call only through blocks_; until now the segment had them, while more rows could
+    // come.
     blocks_ = std::move(segments_.front().blocks);
     segments_.front().blocks.clear();
     place_by_key();

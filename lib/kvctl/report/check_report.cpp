@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/table.hpp"
 
@@ -31,12 +32,12 @@ std::uint64_t count(const CheckReport& r, Severity severity) {
 }
 
 std::string counted(std::uint64_t n, const char* one, const char* many) {
-    return grouped(n) + " " + (n == 1 ? one : many);
+    return fmt::format("{} {}", grouped(n), n == 1 ? one : many);
 }
 
 // "0.4 s"; tenths are as much as anybody compares.
 std::string seconds_text(std::int64_t ms) {
-    return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 / 100) + " s";
+    return fmt::format("{}.{} s", ms / 1000, ms % 1000 / 100);
 }
 
 // Each with every field: what does not exist is null.
@@ -88,8 +89,8 @@ void write_text(std::ostream& out, const CheckReport& r, const TextStyle& style)
         out << paint(style, Meaning::good, "sound");
     } else {
         out << paint(style, Meaning::bad,
-                     counted(count(r, Severity::error), "error", "errors") + ", " +
-                         counted(count(r, Severity::warning), "warning", "warnings"));
+                     fmt::format("{}, {}", counted(count(r, Severity::error), "error", "errors"),
+                                 counted(count(r, Severity::warning), "warning", "warnings")));
     }
     if (const std::uint64_t n = count(r, Severity::info); n > 0) out << "; " << counted(n, "note", "notes");
     out << "\n  checked " << counted(r.pages, "page", "pages") << ", " << counted(r.rows, "row", "rows");

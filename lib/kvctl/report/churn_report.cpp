@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/spans.hpp"
 #include "kvctl/report/table.hpp"
@@ -55,7 +56,7 @@ std::string rate_text(const std::optional<double>& rate) {
     if (!rate) return "-";
     if (*rate >= 10) return grouped(static_cast<std::uint64_t>(std::llround(*rate)));
     const auto tenths = static_cast<std::uint64_t>(std::llround(*rate * 10));
-    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
+    return fmt::format("{}.{}", tenths / 10, tenths % 10);
 }
 
 }  // namespace
@@ -74,14 +75,11 @@ void write_text(std::ostream& out, const ChurnReport& r, const TextStyle& style)
             << span_text(r.to_time->value() - r.from_time->value()) << ")";
     }
     out << "\n\n";
-    const auto bytes = [&](std::uint64_t n) {
-        return style.raw_bytes ? std::to_string(n) : style.format_bytes(n);
-    };
     Table table(0);
     table.row({r.by, "writes", "an hour", "bytes", "keys", "no-ops", "heartbeats"});
     const auto row = [&](const std::string& name, const kube::ChurnRow& c) {
-        table.row({name, grouped(c.writes), rate_text(r.per_hour(c.writes)), bytes(c.bytes), grouped(c.keys),
-                   grouped(c.no_ops), grouped(c.heartbeats)});
+        table.row({name, grouped(c.writes), rate_text(r.per_hour(c.writes)), style.bytes(c.bytes),
+                   grouped(c.keys), grouped(c.no_ops), grouped(c.heartbeats)});
     };
     for (const kube::ChurnRow& c : r.rows) row(escape(c.name), c);
     row(r.under.empty() ? "total" : "total under " + escape(r.under), r.total);

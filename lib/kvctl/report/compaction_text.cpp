@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/report/compaction_report.hpp"
 #include "kvctl/report/spans.hpp"
@@ -28,43 +29,45 @@ std::string gain_of(const CompactionReport& r, const TextStyle& style) {
         const auto after = r.file_after ? r.file_after : r.file_after_vacuum;
         const std::string less = after ? gain(style, r.file_before, *after, r.executed) : std::string();
         if (less.empty()) return {};
-        return (r.executed ? "shrunk " : "would shrink ") + less + " in " + escape(r.output);
+        return fmt::format("{} {} in {}", r.executed ? "shrunk" : "would shrink", less, escape(r.output));
     }
     const std::string now = r.file_after ? gain(style, r.file_before, *r.file_after, r.executed) : "";
     if (!now.empty()) return (r.executed ? "shrunk " : "would shrink ") + now;
     if (!r.file_after_vacuum || *r.file_after_vacuum >= r.file_before || !does_something(r)) return {};
     const std::uint64_t freed = r.file_before - *r.file_after_vacuum;
-    return std::string(r.executed ? "freed " : "would free ") + style.bytes(freed) + " (" +
-           percent(freed, r.file_before) + ") in the file; " +
-           (r.executed ? "'kvctl vacuum " + shell_quoted(r.store.path) + "'" : "--vacuum") +
-           " shrinks it to " + style.bytes(*r.file_after_vacuum);
+    return fmt::format("{} {} ({}) in the file; {} shrinks it to {}", r.executed ? "freed" : "would free",
+                       style.bytes(freed), percent(freed, r.file_before),
+                       r.executed ? fmt::format("'kvctl vacuum {}'", shell_quoted(r.store.path)) : "--vacuum",
+                       style.bytes(*r.file_after_vacuum));
 }
 
-std::string headline(const CompactionReport& r, const TextStyle& style) {
+std::string outcome(const CompactionReport& r, const TextStyle& style) {
     const mvcc::CompactionPlan& p = *r.plan;
-    const std::string start = (r.executed ? "" : "dry run: ") + escape(r.store.path) + ": ";
-    const std::string at = std::to_string(p.compacted_after.value());
+    const MainRevision at = p.compacted_after;
     const std::string gained = gain_of(r, style);
     if (r.result == "would-compact")
-        return start + (gained.empty() ? "would be compacted to revision " + at : gained);
+        return gained.empty() ? fmt::format("would be compacted to revision {}", at) : gained;
     if (r.result == "compacted") {
         const std::string where = r.output.empty() || !gained.empty() ? "" : " into " + escape(r.output);
-        return start + "compacted to revision " + at + where + (gained.empty() ? "" : ", " + gained);
+        return fmt::format("compacted to revision {}{}{}", at, where, gained.empty() ? "" : ", " + gained);
     }
     std::string also = gained.empty() ? "" : "; " + gained;
     if (also.empty() && !r.output.empty()) also = "; copied to " + escape(r.output);
-    if (r.result == "partly") return start + "compacted to revision " + at + " when time was up";
-    if (r.result == "already-fits") return start + "already fits, nothing to compact" + also;
+    if (r.result == "partly") return fmt::format("compacted to revision {} when time was up", at);
+    if (r.result == "already-fits") return "already fits, nothing to compact" + also;
     if (r.result == "below-min-gain")
-        return start + "too little to gain, nothing " + (r.executed ? "done" : "would be done");
+        return r.executed ? "too little to gain, nothing done" : "too little to gain, nothing would be done";
     const std::uint64_t entries = raft_entries_that_go(r);
-    const std::string log =
-        entries > 0
-            ? "; " + grouped(entries) + (r.executed ? " raft entries removed" : " raft entries would go")
-            : "";
-    if (p.compacted_before.value() < 0) return start + "nothing to compact yet" + log + also;
-    return start + "already compacted to revision " + revision_text(p.compacted_before) + log +
-           (log.empty() && also.empty() ? ", nothing to do" : also);
+    const std::string log = entries > 0 ? fmt::format("; {} raft entries {}", grouped(entries),
+                                                      r.executed ? "removed" : "would go")
+                                        : "";
+    if (p.compacted_before.value() < 0) return fmt::format("nothing to compact yet{}{}", log, also);
+    return fmt::format("already compacted to revision {}{}{}", p.compacted_before, log,
+                       log.empty() && also.empty() ? ", nothing to do" : also);
+}
+
+std::string headline(const CompactionReport& r, const TextStyle& style) {
+    return fmt::format("{}{}: {}", r.executed ? "" : "dry run: ", escape(r.store.path), outcome(r, style));
 }
 
 // Whether the run changes, or would change, anything but what the first line says.

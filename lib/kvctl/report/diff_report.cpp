@@ -51,17 +51,14 @@ std::string joined(const std::vector<std::string>& words) {
 }  // namespace
 
 void write_text(std::ostream& out, const DiffReport& r, const TextStyle& style) {
-    const auto bytes = [&](std::uint64_t n) {
-        return style.raw_bytes ? std::to_string(n) : style.format_bytes(n);
-    };
     for (const DiffKey& k : r.keys) {
         if (!out) return;
         out << (k.side == Side::a ? "< " : k.side == Side::b ? "> " : "! ") << escape(k.key);
         if (k.side == Side::both) out << "  " << joined(k.what);
         if (r.values && k.side == Side::both) {
-            out << "  " << bytes(k.bytes_a) << " / " << bytes(k.bytes_b);
+            out << "  " << style.bytes(k.bytes_a) << " / " << style.bytes(k.bytes_b);
         } else if (r.values) {
-            out << "  " << bytes(k.side == Side::a ? k.bytes_a : k.bytes_b);
+            out << "  " << style.bytes(k.side == Side::a ? k.bytes_a : k.bytes_b);
         }
         out << '\n';
         for (const std::string& path : k.fields) out << "    " << escape(path) << '\n';

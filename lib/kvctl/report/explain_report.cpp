@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/table.hpp"
 #include "kvctl/report/times_text.hpp"
@@ -17,7 +18,7 @@ using Reason = mvcc::Explained::Reason;
 std::string key_of(const ExplainReport& r, mvcc::Slot slot) {
     const mvcc::KeyId id = r.index->key_of(slot);
     if (id < mvcc::k_gap_key) return std::string(r.index->key(id));
-    return id == mvcc::k_gap_key ? "gap-" + std::to_string(r.index->revision(slot).main) : "";
+    return id == mvcc::k_gap_key ? fmt::format("gap-{}", r.index->revision(slot).main) : "";
 }
 
 std::optional<kube::Timeline::At> time_of(const ExplainReport& r, std::size_t row) {
@@ -50,30 +51,30 @@ Json head_json(const ExplainReport& r) {
 }
 
 std::string because(const mvcc::Explained& e, const mvcc::CompactionPlan& plan) {
-    const std::string target = std::to_string(plan.compacted_after.value());
+    const MainRevision target = plan.compacted_after;
     const std::string by = e.by ? to_string(*e.by) : "";
     switch (e.reason) {
         case Reason::superseded:
             return "superseded by " + by;
         case Reason::tombstone:
-            return "a tombstone at or below " + target;
+            return fmt::format("a tombstone at or below {}", target);
         case Reason::orphan:
             return by.empty() ? "an orphan: no later row points at it"
-                              : "an orphan: no later row points at it, and " + by + " is newer";
+                              : fmt::format("an orphan: no later row points at it, and {} is newer", by);
         case Reason::gap:
-            return "a gap row at or below " + target;
+            return fmt::format("a gap row at or below {}", target);
         case Reason::newer:
-            return "newer than " + target;
+            return fmt::format("newer than {}", target);
         case Reason::latest:
-            return "the latest at " + target;
+            return fmt::format("the latest at {}", target);
         case Reason::tombstone_at_target:
-            return "a tombstone exactly at " + target;
+            return fmt::format("a tombstone exactly at {}", target);
         case Reason::current:
             return "the row of the current revision";
         case Reason::unplaced:
             return "the row cannot be read well enough to be judged";
         case Reason::already_compacted:
-            return "the store is compacted to " + target + " already: nothing would go";
+            return fmt::format("the store is compacted to {} already: nothing would go", target);
     }
     return "";
 }
@@ -103,13 +104,12 @@ void write_text(std::ostream& out, const ExplainReport& r, const TextStyle& styl
     for (std::size_t i = 0; i < r.rows.size(); ++i) {
         const mvcc::Explained& e = r.rows[i];
         const auto at = time_of(r, i);
-        const std::uint64_t bytes = r.index->bytes_of(e.slot);
         std::vector<std::string> cells{to_string(r.index->revision(e.slot)),
                                        r.index->is_tombstone(e.slot) ? "tombstone" : "put",
                                        e.removed ? "remove" : "keep",
                                        because(e, plan),
                                        at ? time_text(at->time, at->error) : "-",
-                                       style.raw_bytes ? std::to_string(bytes) : style.format_bytes(bytes)};
+                                       style.bytes(r.index->bytes_of(e.slot))};
         if (!times) cells.erase(cells.begin() + 4);
         if (r.at) cells.insert(cells.begin() + 1, escape(key_of(r, e.slot)));
         table.row(cells);

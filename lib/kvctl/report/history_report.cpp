@@ -145,8 +145,7 @@ void rows_text(std::ostream& out, const HistoryReport& h, const std::vector<Hist
         const mvcc::Record& r = t.record;
         times = times || t.when.time;
         lines.push_back({to_string(row.revision), r.tombstone ? "tombstone" : "put",
-                         r.tombstone ? "-" : std::to_string(r.version),
-                         style.raw_bytes ? std::to_string(row.bytes) : style.format_bytes(row.bytes),
+                         r.tombstone ? "-" : std::to_string(r.version), style.bytes(row.bytes),
                          r.lease == 0 ? "-" : hex(static_cast<std::uint64_t>(r.lease)),
                          time_text(t.when.time, t.when.error)});
     }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/table.hpp"
 
@@ -23,10 +24,10 @@ Json lost_json(const ImportReport::Lost& lost) {
 }
 
 std::string range_text(const ImportReport::Lost& lost) {
-    if (lost.from && lost.from == lost.to) return "revision " + std::to_string(*lost.from);
+    if (lost.from && lost.from == lost.to) return fmt::format("revision {}", *lost.from);
     if (!lost.from && !lost.to) return "revisions that are not known";
-    return "revisions " + (lost.from ? std::to_string(*lost.from) : std::string("from the first")) + " to " +
-           (lost.to ? std::to_string(*lost.to) : std::string("the last"));
+    return fmt::format("revisions {} to {}", lost.from ? std::to_string(*lost.from) : "from the first",
+                       lost.to ? std::to_string(*lost.to) : "the last");
 }
 
 void lost_text(std::ostream& out, const ImportReport& r) {
@@ -68,25 +69,22 @@ Json document(const ImportReport& r) {
 }  // namespace
 
 void write_text(std::ostream& out, const ImportReport& r, const TextStyle& style) {
-    const auto bytes = [&](std::uint64_t n) {
-        return style.raw_bytes ? std::to_string(n) : style.format_bytes(n);
-    };
     out << escape(r.store.path) << ": built from " << escape(r.source) << " (" << r.source_kind << ")\n";
     Table t(2);
     t.left_columns(2);
-    t.row({"revisions", grouped(r.revisions) + ", of them " + grouped(r.tombstones) + " tombstones, " +
-                            bytes(r.bytes) + " of keys and values"});
-    t.row(
-        {"current", std::to_string(r.current.value()) +
-                        (r.compacted.value() < 0 ? ", never compacted"
-                                                 : ", compacted to " + std::to_string(r.compacted.value()))});
+    t.row({"revisions", fmt::format("{}, of them {} tombstones, {} of keys and values", grouped(r.revisions),
+                                    grouped(r.tombstones), style.bytes(r.bytes))});
+    t.row({"current", fmt::format("{}, {}", r.current,
+                                  r.compacted.value() < 0 ? "never compacted"
+                                                          : fmt::format("compacted to {}", r.compacted))});
     if (r.leases > 0) t.row({"leases", grouped(r.leases)});
     if (r.log) {
-        t.row({"raft log", grouped(r.log->entries) + " entries behind index " +
-                               std::to_string(r.log->snapshot.index.value())});
+        t.row({"raft log",
+               fmt::format("{} entries behind index {}", grouped(r.log->entries), r.log->snapshot.index)});
     }
-    t.row({"file", bytes(r.source_bytes) + " before, " + bytes(r.store.file_bytes) + " after"});
-    if (style.verbose) t.row({"took", std::to_string(r.duration_ms) + " ms"});
+    t.row({"file",
+           fmt::format("{} before, {} after", style.bytes(r.source_bytes), style.bytes(r.store.file_bytes))});
+    if (style.verbose) t.row({"took", fmt::format("{} ms", r.duration_ms)});
     t.write(out);
     lost_text(out, r);
 }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::report {
 namespace {
@@ -75,7 +76,7 @@ Json findings_json(const Findings& findings) {
 }
 
 std::string sentence(const Finding& f) {
-    return f.code + ": " + (f.where.empty() ? "" : f.where + ": ") + f.what;
+    return fmt::format("{}: {}{}", f.code, f.where.empty() ? "" : f.where + ": ", f.what);
 }
 
 Json log_json(const LogFacts& log) {

@@ -33,8 +33,7 @@ PageWritten page_written(const StoreReport& r, const std::string& output) {
 }
 
 void write_text(std::ostream& out, const PageWritten& p, const TextStyle& style) {
-    out << escape(p.store.path) << ": wrote " << escape(p.output) << " ("
-        << (style.raw_bytes ? std::to_string(p.bytes) : style.format_bytes(p.bytes)) << ")\n";
+    out << escape(p.store.path) << ": wrote " << escape(p.output) << " (" << style.bytes(p.bytes) << ")\n";
     if (p.errors + p.warnings > 0) {
         out << "  a check found " << many(p.errors, "error") << " and " << many(p.warnings, "warning")
             << ", which it names\n";

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::report {
 namespace {
@@ -71,7 +72,7 @@ class Writer {
                 const auto& on = status->etcd->alarms;
                 const bool raised = std::any_of(on.begin(), on.end(),
                                                 [&](const EtcdStatus::Alarm& a) { return a.type == type; });
-                sample("alarm", s, ",type=\"" + std::string(type) + '"', raised ? 1 : 0);
+                sample("alarm", s, fmt::format(",type=\"{}\"", type), raised ? 1 : 0);
             }
         }
     }
@@ -125,7 +126,7 @@ void write_prometheus(std::ostream& out, const std::vector<Scraped>& stores, std
     w.of_status(
         "predicted_bytes", "Size of the file behind a compaction that keeps so many revisions, and a vacuum.",
         [](Status s) { return s.predicted_bytes ? std::optional(number(*s.predicted_bytes)) : std::nullopt; },
-        ",keep_last=\"" + std::to_string(keep_last) + '"');
+        fmt::format(",keep_last=\"{}\"", keep_last));
     w.alarms();
     w.gauge("scrape_timestamp_seconds", "When kvctl looked, in seconds since 1970.",
             [now](const Scraped&) { return now; });

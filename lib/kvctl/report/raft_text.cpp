@@ -1,6 +1,7 @@
 #include <iomanip>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/raft_report.hpp"
 #include "kvctl/report/table.hpp"
 
@@ -9,20 +10,19 @@ namespace {
 
 std::string bytes_text(const std::optional<std::uint64_t>& n, const TextStyle& style) {
     if (!n) return "unknown size";
-    return style.raw_bytes || style.format_bytes == nullptr ? std::to_string(*n) + " bytes"
+    return style.raw_bytes || style.format_bytes == nullptr ? fmt::format("{} bytes", *n)
                                                             : style.format_bytes(*n);
 }
 
 std::string position(const raft::Dummy& d) {
-    return "index " + std::to_string(d.index.value()) +
-           (d.term ? ", term " + std::to_string(d.term->value()) : std::string(", term unknown"));
+    return d.term ? fmt::format("index {}, term {}", d.index, *d.term)
+                  : fmt::format("index {}, term unknown", d.index);
 }
 
 std::string start_text(const std::optional<raft::SnapshotMeta>& start) {
     if (!start) return "does not start";
     if (start->index == LogIndex{0}) return "would begin at index 0";
-    return "would load the snapshot at index " + std::to_string(start->index.value()) + ", term " +
-           std::to_string(start->term.value());
+    return fmt::format("would load the snapshot at index {}, term {}", start->index, start->term);
 }
 
 void write_layout(std::ostream& out, const raft::Layout& l, const TextStyle& style) {
@@ -103,8 +103,7 @@ void write_text(std::ostream& out, const RaftReport& r, const TextStyle& style) 
     if (r.store) {
         out << "  store       " << escape(r.store->path) << ", revision " << r.store->current
             << ", compacted ";
-        out << (r.store->compacted.value() < 0 ? "never"
-                                               : "to " + std::to_string(r.store->compacted.value()));
+        out << (r.store->compacted.value() < 0 ? "never" : fmt::format("to {}", r.store->compacted));
         if (r.store->logged_compaction) out << "; the log asked for " << *r.store->logged_compaction;
         out << '\n';
     }

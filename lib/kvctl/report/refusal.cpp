@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/compaction_report.hpp"
 
 namespace kvctl::report {
@@ -37,7 +38,7 @@ void write_end(std::ostream& out, const Refusal& refusal, const std::string& com
     for (const WayOut& w : refusal.ways) width = std::max(width, w.command.size());
     for (const WayOut& w : refusal.ways) {
         const std::string bytes =
-            style.raw_bytes ? std::to_string(w.needs) + " bytes" : style.format_bytes(w.needs);
+            style.raw_bytes ? fmt::format("{} bytes", w.needs) : style.format_bytes(w.needs);
         out << "  " << w.command << std::string(width - w.command.size(), ' ') << "  # needs " << bytes
             << (w.elsewhere ? " there" : "") << '\n';
     }

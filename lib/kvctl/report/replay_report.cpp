@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/table.hpp"
 
@@ -12,10 +14,6 @@ namespace {
 std::string result_of(const ReplayReport& r) {
     if (r.entries == 0 && r.compactions.empty()) return "nothing-to-apply";
     return r.executed ? "replayed" : "would-replay";
-}
-
-std::string many(std::uint64_t n, const std::string& what) {
-    return grouped(n) + " " + what + (n == 1 ? "" : "s");
 }
 
 Json document(const ReplayReport& r) {
@@ -68,31 +66,30 @@ void write_text(std::ostream& out, const ReplayReport& r, const TextStyle& style
     out << '\n';
     Table t(2);
     t.left_columns(2);
-    t.row({"revisions", many(r.revisions, "revision") + " made, current " +
-                            std::to_string(r.current_before.value()) + " -> " +
-                            std::to_string(r.current_after.value())});
-    t.row({"rows", many(r.puts, "put") + ", " + many(r.tombstones, "tombstone")});
-    if (r.leases_granted + r.leases_revoked + r.leases > 0)
-        t.row({"leases", grouped(r.leases_granted) + " granted, " + grouped(r.leases_revoked) + " revoked, " +
-                             grouped(r.leases) + " after"});
+    t.row({"revisions", fmt::format("{} made, current {} -> {}", many(r.revisions, "revision"),
+                                    r.current_before, r.current_after)});
+    t.row({"rows", fmt::format("{}, {}", many(r.puts, "put"), many(r.tombstones, "tombstone"))});
+    if (r.leases_granted + r.leases_revoked + r.leases > 0) {
+        t.row({"leases", fmt::format("{} granted, {} revoked, {} after", grouped(r.leases_granted),
+                                     grouped(r.leases_revoked), grouped(r.leases))});
+    }
     for (const ReplayReport::Compaction& c : r.compactions) {
+        const std::string cause = c.index ? fmt::format("raft index {}", *c.index) : "pending in the store";
         t.row({"compaction",
-               "revision " + std::to_string(c.revision.value()) + " (" +
-                   (c.index ? "raft index " + std::to_string(c.index->value()) : "pending in the store") +
-                   "): " + many(c.removed, "row") + " freed"});
+               fmt::format("revision {} ({}): {} freed", c.revision, cause, many(c.removed, "row"))});
     }
     std::string refused;
     for (const auto& [reason, count] : r.refused) {
-        refused += (refused.empty() ? "" : ", ") + grouped(count) + " " + reason;
+        refused += fmt::format("{}{} {}", refused.empty() ? "" : ", ", grouped(count), reason);
     }
     if (!refused.empty()) t.row({"refused", refused});
     if (style.verbose) {
-        for (const auto& [kind, count] : r.requests) t.row({"request", grouped(count) + " " + kind});
-        t.row({"took", std::to_string(r.duration_ms) + " ms"});
+        for (const auto& [kind, count] : r.requests)
+            t.row({"request", fmt::format("{} {}", grouped(count), kind)});
+        t.row({"took", fmt::format("{} ms", r.duration_ms)});
     }
-    t.row({"consistent index", std::to_string(r.index_before.value()) + " -> " +
-                                   std::to_string(r.index_after.value()) +
-                                   (r.term ? ", term " + std::to_string(r.term->value()) : "")});
+    t.row({"consistent index", fmt::format("{} -> {}{}", r.index_before, r.index_after,
+                                           r.term ? fmt::format(", term {}", *r.term) : "")});
     t.write(out);
     if (!r.command.empty()) out << "\nTo do it:\n  " << r.command << '\n';
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl::report {
 namespace {
 
@@ -64,13 +66,14 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
     if (part == 0 || whole == 0) return "0 %";
     if (part >= whole) return "100 %";
     const auto share = static_cast<unsigned>(static_cast<double>(part) / static_cast<double>(whole) * 100);
-    return share == 0 ? "under 1 %" : std::to_string(share) + " %";
+    return share == 0 ? "under 1 %" : fmt::format("{} %", share);
 }
 
 std::string gain(const TextStyle& style, std::uint64_t before, std::uint64_t after, bool executed) {
     if (after >= before) return {};
-    return style.bytes(before) + " to " + style.bytes(after) + (executed ? ": freed " : ": frees ") +
-           style.bytes(before - after) + " (" + percent(before - after, before) + ")";
+    return fmt::format("{} to {}: {} {} ({})", style.bytes(before), style.bytes(after),
+                       executed ? "freed" : "frees", style.bytes(before - after),
+                       percent(before - after, before));
 }
 
 }  // namespace kvctl::report

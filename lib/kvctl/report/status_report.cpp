@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/table.hpp"
 
@@ -122,9 +124,8 @@ Json status_json(const StatusReport& r) {
 
 std::string seconds(const EtcdStatus& e) {
     if (!e.ttl_min) return {};
-    std::string text = ", TTL " + std::to_string(*e.ttl_min);
-    if (*e.ttl_max != *e.ttl_min) text += " to " + std::to_string(*e.ttl_max);
-    return text + " s";
+    if (*e.ttl_max == *e.ttl_min) return fmt::format(", TTL {} s", *e.ttl_min);
+    return fmt::format(", TTL {} to {} s", *e.ttl_min, *e.ttl_max);
 }
 
 // Where the space is: buckets by their pages, those that are inline last by their bytes.
@@ -140,10 +141,8 @@ std::vector<std::string> bucket_lines(const EtcdStatus& e, const Bytes& bytes) {
     std::vector<std::string> lines;
     lines.reserve(order.size());
     for (const EtcdStatus::Bucket* b : order) {
-        lines.push_back(escape(b->name) + ": " + grouped(b->keys) + (b->keys == 1 ? " key, " : " keys, ") +
-                        bytes(b->bytes) +
-                        (b->pages == 0 ? std::string(", inline")
-                                       : " in " + grouped(b->pages) + (b->pages == 1 ? " page" : " pages")));
+        lines.push_back(fmt::format("{}: {}, {}{}", escape(b->name), many(b->keys, "key"), bytes(b->bytes),
+                                    b->pages == 0 ? ", inline" : " in " + many(b->pages, "page")));
     }
     return lines;
 }
@@ -157,8 +156,9 @@ void write_etcd(const EtcdStatus& e, const Row& row, const Bytes& bytes) {
     if (!versions.empty()) row("etcd", versions);
     for (std::size_t i = 0; i < e.members.size(); ++i) {
         const EtcdStatus::Member& m = e.members[i];
-        row(i == 0 ? "members" : "", (m.name.empty() ? "without a name" : escape(m.name)) + " (" + hex(m.id) +
-                                         ")" + (m.learner ? ", a learner" : ""));
+        row(i == 0 ? "members" : "",
+            fmt::format("{} ({}){}", m.name.empty() ? "without a name" : escape(m.name), hex(m.id),
+                        m.learner ? ", a learner" : ""));
     }
     for (const EtcdStatus::Alarm& a : e.alarms) row("alarm", escape(a.text));
     const std::vector<std::string> buckets = bucket_lines(e, bytes);
@@ -219,76 +219,69 @@ void write_dqlite(const DqliteStatus& d, const Row& row, const Bytes& bytes) {
         all += n;
         std::string words = kind;
         std::replace(words.begin(), words.end(), '_', ' ');
-        if (n > 0) folder += ", " + words + " " + bytes(n);
+        if (n > 0) folder += fmt::format(", {} {}", words, bytes(n));
     }
     row("directory", bytes(all) + folder);
     std::string names;
     for (const std::string& name : d.databases) names += (names.empty() ? "" : ", ") + escape(name);
     row("name", escape(d.database) + (d.databases.size() > 1 ? ", of " + names : ""));
-    row("term", !d.term ? std::string("unknown: no metadata can be read")
-                        : std::to_string(*d.term) +
-                              (d.voted_for == 0 ? ", no vote in it" : ", voted for " + hex(d.voted_for)));
+    row("term", !d.term            ? "unknown: no metadata can be read"
+                : d.voted_for == 0 ? fmt::format("{}, no vote in it", *d.term)
+                                   : fmt::format("{}, voted for {}", *d.term, hex(d.voted_for)));
     for (std::size_t i = 0; i < d.members.size(); ++i) {
         const DqliteStatus::Member& m = d.members[i];
         row(i == 0 ? "members" : "",
-            std::to_string(m.id) + " (" + hex(m.id) + "), " + escape(m.address) + ", " + m.role);
+            fmt::format("{} ({}), {}, {}", m.id, hex(m.id), escape(m.address), m.role));
     }
     for (std::size_t i = 0; i < d.snapshots.size(); ++i) {
         const DqliteStatus::Snapshot& s = d.snapshots[i];
         row(i == 0 ? "snapshots" : "",
-            "index " + std::to_string(s.index) + " of term " + std::to_string(s.term) + ", " +
-                bytes(s.bytes) +
-                (s.used ? ", " + bytes(d.snapshot_unpacked_bytes) + " unpacked" : ", not used"));
+            fmt::format("index {} of term {}, {}, {}", s.index, s.term, bytes(s.bytes),
+                        s.used ? bytes(d.snapshot_unpacked_bytes) + " unpacked" : "not used"));
     }
     if (d.snapshots.empty()) row("snapshots", "none");
-    row("applied", "raft index " + std::to_string(d.applied) +
-                       (d.tail_may_be_uncommitted ? ", the tail may be uncommitted" : ""));
-    if (d.first_index > 0)
-        row("raft log", "entries " + std::to_string(d.first_index) + " to " + std::to_string(d.last_index));
+    row("applied", fmt::format("raft index {}{}", d.applied,
+                               d.tail_may_be_uncommitted ? ", the tail may be uncommitted" : ""));
+    if (d.first_index > 0) row("raft log", fmt::format("entries {} to {}", d.first_index, d.last_index));
 }
 
 }  // namespace
 
 void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style) {
-    const auto bytes = [&](std::uint64_t n) {
-        return style.raw_bytes ? std::to_string(n) : style.format_bytes(n);
-    };
+    const auto bytes = [&](std::uint64_t n) { return style.bytes(n); };
     out << escape(r.store.path) << '\n';
     Table t(2);
     t.left_columns(2);
     const auto row = [&](const char* name, std::string value) { t.row({name, std::move(value)}); };
-    row("layout", r.store.layout + (r.journal_mode.empty() ? "" : ", " + r.journal_mode + " journal"));
+    row("layout",
+        r.store.layout + (r.journal_mode.empty() ? "" : fmt::format(", {} journal", r.journal_mode)));
     std::string file = bytes(r.store.file_bytes);
     if (!style.raw_bytes && r.store.file_bytes >= 1024)
-        file += " (" + grouped(r.store.file_bytes) + " bytes)";
-    file += ", pages of " + std::to_string(r.store.page_size);
+        file += fmt::format(" ({} bytes)", grouped(r.store.file_bytes));
+    file += fmt::format(", pages of {}", r.store.page_size);
     if (r.wal_bytes > 0) file += ", -wal " + bytes(r.wal_bytes);
     if (r.journal_bytes > 0) file += ", -journal " + bytes(r.journal_bytes);
     row(r.dqlite ? "database" : "file", file);
-    std::string revisions = "current " + std::to_string(r.current);
-    revisions += r.compacted < 0 ? ", never compacted" : ", compacted to " + std::to_string(r.compacted);
-    if (r.oldest) revisions += ", oldest stored " + std::to_string(*r.oldest);
-    row("revisions", revisions);
-    std::string counts =
-        grouped(r.revisions) + " revisions, " + grouped(r.tombstones) + " of them tombstones";
-    if (r.gaps.value_or(0) > 0) counts += ", " + grouped(*r.gaps) + (r.gaps == 1 ? " gap" : " gaps");
-    row("rows", counts);
-    row("keys", grouped(r.keys) + ", " + grouped(r.live_keys) + " of them live");
+    row("revisions",
+        fmt::format("current {}, {}{}", r.current,
+                    r.compacted < 0 ? "never compacted" : fmt::format("compacted to {}", r.compacted),
+                    r.oldest ? fmt::format(", oldest stored {}", *r.oldest) : ""));
+    row("rows",
+        fmt::format("{} revisions, {} of them tombstones{}", grouped(r.revisions), grouped(r.tombstones),
+                    r.gaps.value_or(0) > 0 ? ", " + many(*r.gaps, "gap") : ""));
+    row("keys", fmt::format("{}, {} of them live", grouped(r.keys), grouped(r.live_keys)));
     if (r.leases > 0) row("leases", grouped(r.leases) + (r.etcd ? seconds(*r.etcd) : std::string()));
     if (r.etcd) write_etcd(*r.etcd, row, bytes);
     if (r.dqlite) write_dqlite(*r.dqlite, row, bytes);
-    if (r.consistent_index) row("applied", "raft index " + std::to_string(*r.consistent_index));
+    if (r.consistent_index) row("applied", fmt::format("raft index {}", *r.consistent_index));
     if (r.raft_log && !r.dqlite) {
         const raft::Layout& l = r.raft_log->after.after;
-        row("raft log", grouped(l.entries) + " entries" +
-                            (l.entries > 0 ? ", " + std::to_string(l.first_index.value()) + " to " +
-                                                 std::to_string(l.last_index.value())
-                                           : std::string()) +
-                            ", behind " + std::to_string(l.snapshot.index.value()));
+        const std::string span = l.entries > 0 ? fmt::format(", {} to {}", l.first_index, l.last_index) : "";
+        row("raft log", fmt::format("{} entries{}, behind {}", grouped(l.entries), span, l.snapshot.index));
     }
     if (r.pending) row("pending", r.pending_text);
     for (const auto& [pid, command] : r.in_use_by)
-        row("in use by", "pid " + std::to_string(pid) + " " + escape(command));
+        row("in use by", fmt::format("pid {} {}", pid, escape(command)));
     t.write(out);
     write_space(out, r, style);
     for (const Hint& h : r.hints) write_hint(out, h, style);

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/spans.hpp"
 
 namespace kvctl::report {
@@ -19,7 +20,8 @@ void put_time(Json& j, std::optional<kube::Time> time, std::optional<std::int64_
 std::string time_text(std::optional<kube::Time> time, std::optional<std::int64_t> error) {
     if (!time) return "-";
     if (error && *error < kube::k_second) return kube::format_time(*time);
-    return "about " + kube::format_time(*time) + (error ? " (" + span_text(*error) + ")" : "");
+    return fmt::format("about {}{}", kube::format_time(*time),
+                       error ? fmt::format(" ({})", span_text(*error)) : "");
 }
 
 }  // namespace kvctl::report

@@ -16,6 +16,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/fd.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/bbolt/format.hpp"
@@ -58,19 +59,19 @@ class Pass {
         if (names_.size() > 1) {
             std::string list;
             for (const std::string& name : names_) list += (list.empty() ? "" : ", ") + escape(name);
-            throw usage_error(path_ + ": holds several stores; say which with --member NAME: " + list);
+            throw usage_error(
+                fmt::format("{}: holds several stores; say which with --member NAME: {}", path_, list));
         }
         if (names_.empty()) {
             throw Error(ErrorKind::not_a_store,
-                        path_ + (member_ ? ": holds no store of the name " + escape(*member_)
-                                         : std::string(": an archive that holds no store")));
+                        member_ ? fmt::format("{}: holds no store of the name {}", path_, escape(*member_))
+                                : path_ + ": an archive that holds no store");
         }
         for (const std::string& part : parts_) {
             if (part != names_.front() + "-wal" && part != names_.front() + "-journal") continue;
-            throw Error(ErrorKind::refused,
-                        path_ + ": holds " + escape(part) +
-                            " beside the store, which is a part of it: unpack the archive "
-                            "into a folder and name that");
+            throw Error(ErrorKind::refused, fmt::format("{}: holds {} beside the store, which is a part of "
+                                                        "it: unpack the archive into a folder and name that",
+                                                        path_, escape(part)));
         }
         return std::move(file_);
     }
@@ -82,8 +83,8 @@ class Pass {
 
     [[noreturn]] void fail() const {
         const char* const what = ::archive_error_string(reader_.get());
-        throw Error(ErrorKind::damaged, path_ + ": the archive is broken: " +
-                                            (what != nullptr ? printable(what) : "it cannot be read"));
+        throw Error(ErrorKind::damaged, fmt::format("{}: the archive is broken: {}", path_,
+                                                    what != nullptr ? printable(what) : "it cannot be read"));
     }
 
     // The content of the current entry, `begin` first; false at its end.
@@ -154,9 +155,9 @@ class Pass {
 
     void write(std::string_view bytes, std::uint64_t at) {
         if (at + bytes.size() > room_) {
-            throw Error(ErrorKind::no_space, path_ + ": unpacked it needs more than the " +
-                                                 std::to_string(room_) + " bytes that are free in " +
-                                                 folder_ + " (TMPDIR names another folder)");
+            throw Error(ErrorKind::no_space, fmt::format("{}: unpacked it needs more than the {} bytes that "
+                                                         "are free in {} (TMPDIR names another folder)",
+                                                         path_, room_, folder_));
         }
         if (const int error = write_all(file_.get(), bytes, at); error != 0)
             throw io_error(folder_, "cannot write a temporary file", error);
@@ -180,10 +181,6 @@ std::string begin_of(int fd) {
 }
 
 }  // namespace
-
-bool looks_like_store(std::string_view first) noexcept {
-    return first.starts_with(k_sqlite_magic) || bbolt::looks_like_bbolt(first);
-}
 
 bool looks_like_archive(std::string_view first) noexcept {
     constexpr std::array<std::string_view, 6> k_magic{

@@ -12,9 +12,9 @@ namespace kvctl::store {
 
 /// How much of a file tells a store: bbolt's second meta may stand as far as 64 KiB in.
 inline constexpr std::size_t k_store_start = std::size_t{128} * 1024;
-/// Whether a file that begins with these bytes (k_store_start of them, or all there is) is an SQLite database
-/// or an etcd db.
-[[nodiscard]] bool looks_like_store(std::string_view first_bytes) noexcept;
+/// Whether a file that begins with these bytes (k_store_start of them, or all there is) is one of a layout
+/// that is a single file.
+[[nodiscard]] bool looks_like_store(std::string_view first_bytes);
 
 /// Whether a file that begins with these bytes (512 of them, or all there is) is compressed or an archive:
 /// gzip, zstd, xz, bzip2, lz4, zip, tar.

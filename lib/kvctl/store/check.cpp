@@ -6,6 +6,8 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
+#include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/store/check_parts.hpp"
 
 namespace kvctl::store {
@@ -40,10 +42,9 @@ void note_missing_leases(const mvcc::RevisionAudit& audit, const std::unordered_
     });
     std::sort(missing.begin(), missing.end());
     for (const auto& [r, lease] : missing) {
-        Finding f = finding(
-            Finding::Severity::info, "lease-missing",
-            "revision " + std::to_string(r.main) + "." + std::to_string(r.sub),
-            "its lease " + hex(static_cast<std::uint64_t>(lease)) + " is not stored, so it never runs out");
+        Finding f = finding(Finding::Severity::info, "lease-missing", mvcc::revision_text(r),
+                            fmt::format("its lease {} is not stored, so it never runs out",
+                                        hex(static_cast<std::uint64_t>(lease))));
         f.revision = r.main;
         log.add(std::move(f));
     }

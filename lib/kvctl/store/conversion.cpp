@@ -1,6 +1,7 @@
 #include "kvctl/store/conversion.hpp"
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/slot_cursor.hpp"
@@ -13,7 +14,7 @@ Conversion::Conversion(Store& store, TargetKind to)
 }
 
 std::string Conversion::rows_text(std::uint64_t n) {
-    return std::to_string(n) + (n == 1 ? " row" : " rows");
+    return fmt::format("{} row{}", n, n == 1 ? "" : "s");
 }
 
 mvcc::TreeIndex Conversion::survey(Damage damage, Progress* progress) {
@@ -23,19 +24,19 @@ mvcc::TreeIndex Conversion::survey(Damage damage, Progress* progress) {
     if (damage == Damage::refused) {
         for (const Finding& f : findings_) {
             if (f.severity != Finding::Severity::error) continue;
-            throw Error(ErrorKind::damaged, store_.info().path + ": " +
-                                                (f.where.empty() ? "" : f.where + ": ") + f.what +
-                                                " ('kvctl check' names all such rows)");
+            throw Error(ErrorKind::damaged,
+                        fmt::format("{}: {}{} ('kvctl check' names all such rows)", store_.info().path,
+                                    f.where.empty() ? "" : f.where + ": ", f.what));
         }
     }
     if (index.duplicates() > 0) {
-        throw Error(ErrorKind::damaged, store_.info().path + ": " + rows_text(index.duplicates()) +
-                                            " with the revision of another row");
+        throw Error(ErrorKind::damaged, fmt::format("{}: {} with the revision of another row",
+                                                    store_.info().path, rows_text(index.duplicates())));
     }
     if (index.version_break_count() > 0) {
         warnings_.push_back(
-            rows_text(index.version_break_count()) +
-            " with a version that does not follow from the key's row before; kept as they are");
+            fmt::format("{} with a version that does not follow from the key's row before; kept as they are",
+                        rows_text(index.version_break_count())));
     }
     if (findings_.empty()) rows_ = total.revisions - total.gaps;
     if (to_ == TargetKind::kine) limits_ = KineLimits::of(index, nullptr);
@@ -72,9 +73,9 @@ void Conversion::each(const std::function<void(const mvcc::Record&)>& f, Progres
     };
     each_row(counted);
     if (rows_ && n != *rows_) {
-        throw Error(ErrorKind::damaged, store_.info().path + ": " + rows_text(n) + " read where " +
-                                            std::to_string(*rows_) +
-                                            " were counted: 'kvctl check' tells what is wrong");
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: {} read where {} were counted: 'kvctl check' tells what is wrong",
+                                store_.info().path, rows_text(n), *rows_));
     }
 }
 

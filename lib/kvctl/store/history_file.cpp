@@ -11,6 +11,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 
 namespace kvctl::store {
@@ -35,7 +36,7 @@ class HistoryLines {
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
-    [[nodiscard]] std::string place() const { return path_ + ": line " + std::to_string(number_); }
+    [[nodiscard]] std::string place() const { return fmt::format("{}: line {}", path_, number_); }
 
     // The next line that is not blank; the view lives until the next call.
     bool next(std::string_view& line) {
@@ -60,8 +61,8 @@ class HistoryLines {
         searched_ = buffer_.size();
         if (searched_ > HistoryReader::k_longest_line) {
             ++number_;
-            throw Error(ErrorKind::damaged, place() + ": longer than " +
-                                                std::to_string(HistoryReader::k_longest_line) + " bytes");
+            throw Error(ErrorKind::damaged,
+                        fmt::format("{}: longer than {} bytes", place(), HistoryReader::k_longest_line));
         }
         buffer_.resize(searched_ + k_block);
         ssize_t n = 0;
@@ -119,7 +120,7 @@ class LineSax final : public nlohmann::json_sax<Json> {
     bool number_integer(number_integer_t n) override { return scalar(&n, nullptr); }
     bool number_unsigned(number_unsigned_t n) override {
         if (n > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-            return known_here() ? fail("'" + name_ + "' is above 2^63-1") : true;
+            return known_here() ? fail(fmt::format("'{}' is above 2^63-1", name_)) : true;
         }
         const auto integer = static_cast<std::int64_t>(n);
         return scalar(&integer, nullptr);
@@ -139,7 +140,7 @@ class LineSax final : public nlohmann::json_sax<Json> {
             return push(Place::lease);
         }
         if (place() == Place::root && name_ == "meta") return push(Place::meta);
-        return known_here() ? fail("'" + name_ + "' is an object") : push(Place::skipped);
+        return known_here() ? fail(fmt::format("'{}' is an object", name_)) : push(Place::skipped);
     }
     bool end_object() override { return pop(); }
     bool start_array(std::size_t) override {
@@ -149,7 +150,7 @@ class LineSax final : public nlohmann::json_sax<Json> {
         }
         if (place() == Place::root && name_ == "leases") return push(Place::leases);
         if (stack_.empty()) return fail("not an object");
-        return known_here() ? fail("'" + name_ + "' is a list") : push(Place::skipped);
+        return known_here() ? fail(fmt::format("'{}' is a list", name_)) : push(Place::skipped);
     }
     bool end_array() override { return pop(); }
     bool key(string_t& name) override {
@@ -157,7 +158,7 @@ class LineSax final : public nlohmann::json_sax<Json> {
         return true;
     }
     bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
-        return fail("not JSON at column " + std::to_string(position));
+        return fail(fmt::format("not JSON at column {}", position));
     }
 
   private:
@@ -201,19 +202,19 @@ class LineSax final : public nlohmann::json_sax<Json> {
 
     template <class T>
     bool take(const std::int64_t* number, T& out) {
-        if (number == nullptr) return fail("'" + name_ + "' is not an integer");
+        if (number == nullptr) return fail(fmt::format("'{}' is not an integer", name_));
         out = *number;
         return true;
     }
     bool take_text(std::string* text, std::optional<std::string>& out) {
-        if (text == nullptr) return fail("'" + name_ + "' is not a string");
+        if (text == nullptr) return fail(fmt::format("'{}' is not a string", name_));
         out = std::move(*text);
         return true;
     }
     bool take_bytes(std::string* text, std::optional<std::string>& out) {
-        if (text == nullptr) return fail("'" + name_ + "' is not a string");
+        if (text == nullptr) return fail(fmt::format("'{}' is not a string", name_));
         out = base64_decode(*text);
-        return out ? true : fail("'" + name_ + "' is not base64");
+        return out ? true : fail(fmt::format("'{}' is not base64", name_));
     }
 
     bool scalar(const std::int64_t* number, std::string* text) {
@@ -227,7 +228,7 @@ class LineSax final : public nlohmann::json_sax<Json> {
                 if (name_ == "format") return take_text(text, line_.format);
                 if (name_ == "layout" && text != nullptr) line_.layout = *text;
                 return name_ == "ops" || name_ == "leases" || name_ == "meta"
-                           ? fail("'" + name_ + "' is neither an object nor a list")
+                           ? fail(fmt::format("'{}' is neither an object nor a list", name_))
                            : true;
             case Place::meta:
                 line_.meta.emplace_back(name_, 0);
@@ -295,13 +296,13 @@ HistoryReader::HistoryReader(const std::string& path) : parts_(std::make_unique<
     std::string_view text;
     if (!lines.next(text)) throw Error(ErrorKind::not_a_store, path + ": an empty file");
     if (!looks_like_history(text)) {
-        throw Error(ErrorKind::not_a_store,
-                    path + ": no history file: its first line does not say " + std::string(k_history_format));
+        throw Error(ErrorKind::not_a_store, fmt::format("{}: no history file: its first line does not say {}",
+                                                        path, k_history_format));
     }
     Line line = parse(text, lines);
     if (line.format != k_history_format) {
         throw Error(ErrorKind::not_a_store,
-                    lines.place() + ": format is not " + std::string(k_history_format));
+                    fmt::format("{}: format is not {}", lines.place(), k_history_format));
     }
     HistoryHeader& h = parts_->header;
     h.layout = std::move(line.layout);
@@ -350,9 +351,10 @@ void HistoryReader::each(const std::function<void(const mvcc::Record&)>& f) {
         }
     }
     if (header().rows && *header().rows != rows) {
-        throw Error(ErrorKind::damaged,
-                    lines.path() + ": holds " + std::to_string(rows) + " rows where its first line says " +
-                        std::to_string(*header().rows) + ": it was cut short or pieced together");
+        throw Error(
+            ErrorKind::damaged,
+            fmt::format("{}: holds {} rows where its first line says {}: it was cut short or pieced together",
+                        lines.path(), rows, *header().rows));
     }
 }
 

@@ -5,6 +5,8 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
+#include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -27,7 +29,8 @@ HistoryWriter::HistoryWriter(std::ostream& out, const HistoryHeader& header) : o
     j["meta"] = Json::object();
     for (const auto& [name, value] : header.meta) {
         if (!is_utf8(name)) {
-            throw Error(ErrorKind::refused, "meta row '" + escape(name) + "' has a name that is not UTF-8");
+            throw Error(ErrorKind::refused,
+                        fmt::format("meta row '{}' has a name that is not UTF-8", escape(name)));
         }
         j["meta"][name] = value;
     }
@@ -49,9 +52,8 @@ void HistoryWriter::add(const mvcc::Record& r) {
     append_number(op, ",\"version\":", r.version);
     op += '}';
     if (op.size() + k_split_line > HistoryReader::k_longest_line) {
-        throw Error(ErrorKind::refused, "revision " + std::to_string(r.revision.main) + "." +
-                                            std::to_string(r.revision.sub) +
-                                            ": its value is too long for a line");
+        throw Error(ErrorKind::refused,
+                    mvcc::revision_text(r.revision) + ": its value is too long for a line");
     }
     out_ << op;
     open_ = r.revision.main;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/sqlite/holders.hpp"
 #include "kvctl/store/open.hpp"
 
@@ -46,7 +47,7 @@ std::vector<Holder> holders_of(const std::string& path) {
     }
     std::vector<Holder> all;
     for (const pid_t pid : pids) {
-        std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
+        std::ifstream comm(fmt::format("/proc/{}/comm", pid));
         Holder holder{pid, {}};
         std::getline(comm, holder.command);
         all.push_back(std::move(holder));
@@ -78,8 +79,8 @@ std::string why_in_place(const Surroundings& around, const StoreInfo& info) {
 }
 
 std::string in_use_by(const std::string& path, const std::vector<int>& pids) {
-    return path + ": in use by " + sqlite::describe(pids) +
-           ": stop it first (a k3s or kine server keeps its store open)";
+    return fmt::format("{}: in use by {}: stop it first (a k3s or kine server keeps its store open)", path,
+                       sqlite::describe(pids));
 }
 
 std::string how_to_stop(int pid) {

@@ -15,9 +15,6 @@ namespace kvctl::store {
 /// Revisions that stay beside a running server, the newest one counted: kine itself keeps as many.
 inline constexpr std::int64_t k_kept_beside_server = 1000;
 
-/// Whether stores of this one's layout can be compacted beside their server.
-[[nodiscard]] bool goes_live(const Store& store) noexcept;
-
 /// How a compaction beside a server goes about it.
 struct LiveTerms {
     std::optional<std::int64_t> size{};                ///< revisions a transaction; nullopt: by measure
@@ -93,7 +90,10 @@ class LiveStore {
 /// another's (Store::check_executable) and for another kvctl.
 void refuse_unless_live(Store& store);
 
-/// Throws usage for a layout that is not compacted so; refused on a network file system, for a table that is
+/// Throws usage: the layout is none that is compacted so.
+[[noreturn]] void refuse_live(const std::string& path);
+
+/// Throws as refuse_live(); refused on a network file system, for a table that is
 /// not the layout's own, and where not exactly one row holds the compact revision; in_use where another kvctl
 /// is at the same work. A lock is waited for up to `timeout_ms`: then busy.
 [[nodiscard]] std::unique_ptr<LiveStore> open_live(const std::string& path, const OpenOptions& options,

@@ -8,10 +8,11 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/bbolt/format.hpp"
-#include "kvctl/dqlite/folder.hpp"
 #include "kvctl/store/archive.hpp"
+#include "kvctl/store/layout_case.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -41,7 +42,7 @@ std::vector<std::string> entries_of(const std::string& folder) {
 }  // namespace
 
 std::string locate_store(const std::string& path) {
-    if (!is_folder(path) || dqlite::is_dqlite(path)) return path;
+    if (!is_folder(path) || is_store_folder(path)) return path;
     const std::string folder = path + (path.ends_with('/') ? "" : "/");
     for (const char* const db : {"member/snap/db", "snap/db"}) {
         if (is_file(folder + db)) return folder + db;
@@ -71,7 +72,7 @@ std::string locate_store(const std::string& path) {
     std::string list;
     for (const std::string& name : found)
         list += (list.empty() ? "" : ", ") + escape(std::string_view(name).substr(folder.size()));
-    throw usage_error(path + ": is a folder with several stores, name one of them: " + list);
+    throw usage_error(fmt::format("{}: is a folder with several stores, name one of them: {}", path, list));
 }
 
 }  // namespace kvctl::store

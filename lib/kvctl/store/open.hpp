@@ -30,18 +30,9 @@ struct OpenOptions {
 /// not_a_store, damaged, busy or refused, naming the path as given.
 [[nodiscard]] std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options);
 
-class SqliteStore;
-struct Connection;
-/// The store that an open SQLite database holds. Throws not_a_store when it is none of ours, or both at once.
-[[nodiscard]] std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,
-                                                             const OpenOptions& options);
-
-/// Throws usage for an archive and read_only_layout for a dqlite directory, which are only read, and usage
-/// for a member of anything else. Reads no row.
+/// Throws usage for an archive, and what a layout says that is only read (read_only_layout for a dqlite
+/// directory); usage for a member of anything else. Reads no row.
 void refuse_in_place(const std::string& path, const OpenOptions& options);
-
-/// A bbolt file. Looks at the first bytes alone.
-[[nodiscard]] bool is_bbolt(const std::string& real_path);
 
 /// Whether a transaction was cut short and waits in a -journal to be rolled back, which only a writer does: a
 /// reader is refused. Throws io when there is no such file.

@@ -10,6 +10,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/fd.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/openers.hpp"
 #include "kvctl/base/read_start.hpp"
@@ -75,9 +76,10 @@ void Replacement::give_way_to_openers() const {
     std::vector<pid_t> pids = find_openers(st);
     if (pids.empty()) pids = find_lockers(st, true);
     if (pids.empty()) return;
-    throw Error(ErrorKind::in_use, old_.path + ": " + describe_processes(pids) +
-                                       " opened it while it was copied and would go on with a file without "
-                                       "a name: the new one was thrown away; stop it first");
+    throw Error(ErrorKind::in_use,
+                fmt::format("{}: {} opened it while it was copied and would go on with a file without a "
+                            "name: the new one was thrown away; stop it first",
+                            old_.path, describe_processes(pids)));
 }
 
 // Of flock a TempFile has it from its beginning.

@@ -29,6 +29,22 @@ struct Salvaged {
     std::uint64_t bytes = 0;
 };
 
+/// How what can be read is taken out of a damaged store: one of the two.
+struct Salvage {
+    /// Row by row.
+    Salvaged (*into_target)(const std::string& path, const std::string& file, Target& target,
+                            Progress* progress) = nullptr;
+    /// As a sound SQLite store in an empty file.
+    Salvaged (*into_copy)(const std::string& path, const std::string& file, const OpenOptions& options,
+                          const TempFile& made, Progress* progress) = nullptr;
+    std::string_view kind{};  ///< the layout's name, the first of several
+    bool has_states = false;  ///< --raft-index and --member choose what is salvaged
+};
+
+/// Of what lies at `file`, or of the layout asked for. Throws usage where there is nothing of the kind.
+[[nodiscard]] Salvage salvage_of(const std::string& path, const std::string& file,
+                                 const OpenOptions& options);
+
 /// Takes from the etcd db at `file` every row that can be read, past broken pages, into `target`, which is
 /// not finished. A row is only taken when its key and value agree on what it is.
 [[nodiscard]] Salvaged salvage_bbolt(const std::string& path, const std::string& file, Target& target,
@@ -39,9 +55,6 @@ struct Salvaged {
 /// not even the schema can be read.
 [[nodiscard]] Salvaged salvage_sqlite(const std::string& path, const std::string& file,
                                       std::optional<Layout> layout, const TempFile& made, Progress* progress);
-
-/// Whether salvage_dqlite() is the one to ask.
-[[nodiscard]] bool is_dqlite_directory(const std::string& real_path);
 
 /// Copies every row that can be had of a dqlite directory into the empty file `made`, a kine store: those of
 /// the state that its log comes to, and, from pages that were written behind damage or lie in files that

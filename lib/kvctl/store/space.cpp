@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::store {
@@ -36,8 +37,8 @@ std::optional<Shortage> find_shortage(const std::vector<SpaceNeeds>& needs, cons
 void check_space(const SpaceNeeds& needs, const std::string& path) {
     const std::uint64_t have = free_bytes(needs.folder);
     if (have >= needs.bytes) return;
-    throw Error(ErrorKind::no_space, path + ": needs " + std::to_string(needs.bytes) + " bytes free in " +
-                                         needs.folder + ", which has " + std::to_string(have));
+    throw Error(ErrorKind::no_space, fmt::format("{}: needs {} bytes free in {}, which has {}", path,
+                                                 needs.bytes, needs.folder, have));
 }
 
 }  // namespace kvctl::store

@@ -20,6 +20,7 @@
 #include "kvctl/store/cluster.hpp"
 #include "kvctl/store/dqlite_facts.hpp"
 #include "kvctl/store/etcd_facts.hpp"
+#include "kvctl/store/layout.hpp"
 #include "kvctl/store/page_map.hpp"
 
 namespace kvctl::mvcc {
@@ -39,23 +40,22 @@ struct CheckRequest;
 struct CheckResult;
 struct Execution;
 
-enum class Layout { native, kine, bbolt, dqlite };
-/// The words of --layout.
-inline constexpr std::string_view k_layout_words = "auto|native|kine|bbolt|dqlite";
-[[nodiscard]] std::string_view name_of(Layout layout) noexcept;
+/// The words of --layout: "auto|native|...".
+[[nodiscard]] const std::string& layout_words();
 /// nullopt for "auto", and for what is none of the words.
 [[nodiscard]] std::optional<Layout> layout_named(std::string_view word) noexcept;
 
 /// What a layout can hold, and who decides over it: the same for every store of the layout.
 struct Traits {
     std::optional<mvcc::CompactionRules>
-        own_rules{};       ///< nobody chooses others; nullopt: etcd's, as asked for
-    bool versions = true;  ///< versions and sub-revisions are stored: history tells them, HashKV covers them
+        own_rules{};        ///< nobody chooses others; nullopt: etcd's, as asked for
+    bool versions = false;  ///< versions and sub-revisions are stored: history tells them, HashKV covers them
     bool old_values = false;  ///< a row also holds the value before it
-    bool in_place = true;  ///< rows can be changed where they stand; else the file is only ever written anew
+    bool in_place = false;  ///< rows can be changed where they stand; else the file is only ever written anew
     bool lease_is_ttl = false;  ///< the lease of a row is its time to live in seconds, no id of one
     bool journal = false;       ///< written through a journal or a -wal
-    bool etcd_log = true;       ///< the writes came through a raft log of etcd's
+    bool etcd_log = false;      ///< the writes came through a raft log of etcd's
+    bool live = false;          ///< can be compacted beside its server
     /// The db of an etcd member: it may hold alarms, and have others like it.
     bool member = false;
     /// A dqlite directory: its members are in it, and a new one may have others.
@@ -119,6 +119,10 @@ struct StoreHead {
     /// scheduled above finished: a compaction was cut short, or a restore marked the revision, which the
     /// server carries out at its first start.
     [[nodiscard]] bool pending() const noexcept { return scheduled && *scheduled > compacted; }
+    /// What the server holds to once it has started: revisions below it are refused.
+    [[nodiscard]] MainRevision compaction_asked() const noexcept {
+        return pending() ? *scheduled : compacted;
+    }
     /// Pending, and said as what it is: a sentence without an end mark.
     [[nodiscard]] std::string pending_text() const;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/report/html/text.hpp"
 #include "kvctl/report/html/treemap.hpp"
@@ -45,7 +46,7 @@ void write_bar(std::ostream& out, std::string_view label, const std::vector<Part
 void write_columns(std::ostream& out, std::string_view label, const std::vector<double>& heights,
                    const std::vector<std::string>& names) {
     const double highest = heights.empty() ? 0 : *std::max_element(heights.begin(), heights.end());
-    open_picture(out, label, "plot", "0 0 " + std::to_string(heights.size() * 10) + " 100", true);
+    open_picture(out, label, "plot", fmt::format("0 0 {} 100", heights.size() * 10), true);
     for (std::size_t i = 0; i < heights.size(); ++i) {
         const double height = highest > 0 ? 98 * heights[i] / highest : 0;
         out << R"(<rect class="index" x=")" << i * 10 + 1 << "\" y=\"" << decimal(100 - height)
@@ -91,8 +92,7 @@ void write_pages(std::ostream& out, std::string_view label, const PagePicture& p
     const auto wide = static_cast<std::size_t>(std::sqrt(2.5 * static_cast<double>(picture.cells.size())));
     const std::size_t columns = std::max<std::size_t>(wide, 10);
     const std::size_t rows = (picture.cells.size() + columns - 1) / columns;
-    open_picture(out, label, "pages",
-                 "0 0 " + std::to_string(columns) + ' ' + std::to_string(std::max<std::size_t>(rows, 1)),
+    open_picture(out, label, "pages", fmt::format("0 0 {} {}", columns, std::max<std::size_t>(rows, 1)),
                  false);
     // One path a kind, in which a run of cells in a row is one box.
     for (std::size_t kind = 0; kind < k_page_kinds; ++kind) {
@@ -107,8 +107,7 @@ void write_pages(std::ostream& out, std::string_view label, const PagePicture& p
             }
             std::size_t end = i + 1;
             while (end < picture.cells.size() && end % columns != 0 && is_kind(end)) ++end;
-            path += 'M' + std::to_string(i % columns) + ' ' + std::to_string(i / columns) + 'h' +
-                    std::to_string(end - i) + "v1h-" + std::to_string(end - i) + 'z';
+            path += fmt::format("M{0} {1}h{2}v1h-{2}z", i % columns, i / columns, end - i);
             i = end;
         }
         if (!path.empty())

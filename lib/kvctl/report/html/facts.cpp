@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl::report::html {
 namespace {
 
@@ -23,10 +25,9 @@ void write_findings(std::ostream& out, const StoreReport& r) {
                             shortened(f.what, k_said_shown)});
         }
         write_table(out, "t-findings",
-                    "What a check found" + (all.size() > k_most_findings
-                                                ? ", the first " + std::to_string(k_most_findings) + " of " +
-                                                      std::to_string(all.size())
-                                                : ""),
+                    all.size() > k_most_findings
+                        ? fmt::format("What a check found, the first {} of {}", k_most_findings, all.size())
+                        : "What a check found",
                     {{"severity"}, {"code", Kind::code}, {"where", Kind::code}, {"what"}}, rows);
     }
     if (!r.warnings.empty()) {
@@ -50,32 +51,32 @@ void write_facts(std::ostream& out, const StoreReport& r) {
     Rows rows{{"layout", s.store.layout},
               {"file", format_bytes_exact(s.store.file_bytes)},
               {"page size", format_bytes(s.store.page_size)},
-              {"current revision", number(s.current)},
-              {"compact revision", s.compacted < 0 ? "never compacted" : number(s.compacted)},
-              {"oldest revision stored", s.oldest ? number(*s.oldest) : "none"},
-              {"revisions", number(s.revisions)},
-              {"tombstones", number(s.tombstones)},
-              {"keys", number(s.keys) + ", " + number(s.live_keys) + " live"},
-              {"leases", number(s.leases)}};
-    if (s.gaps.value_or(0) > 0) rows.push_back({"gap rows", number(*s.gaps)});
+              {"current revision", group_digits(s.current)},
+              {"compact revision", s.compacted < 0 ? "never compacted" : group_digits(s.compacted)},
+              {"oldest revision stored", s.oldest ? group_digits(*s.oldest) : "none"},
+              {"revisions", group_digits(s.revisions)},
+              {"tombstones", group_digits(s.tombstones)},
+              {"keys", fmt::format("{}, {} live", group_digits(s.keys), group_digits(s.live_keys))},
+              {"leases", group_digits(s.leases)}};
+    if (s.gaps.value_or(0) > 0) rows.push_back({"gap rows", group_digits(*s.gaps)});
     if (!s.journal_mode.empty()) rows.push_back({"journal mode", s.journal_mode});
     if (s.wal_bytes > 0) rows.push_back({"-wal beside it", format_bytes(s.wal_bytes)});
     if (s.pending) rows.push_back({"pending", shortened(s.pending_text, k_said_shown)});
     if (s.raft_log) {
         const raft::Layout& log = s.raft_log->before;
-        rows.push_back({"raft log", number(log.entries) + " entries" +
-                                        (log.bytes ? ", " + format_bytes(*log.bytes) : std::string())});
+        rows.push_back({"raft log", fmt::format("{} entries{}", group_digits(log.entries),
+                                                log.bytes ? ", " + format_bytes(*log.bytes) : "")});
     }
     if (s.etcd) {
         std::string alarms;
         for (const EtcdStatus::Alarm& a : s.etcd->alarms) alarms += (alarms.empty() ? "" : ", ") + a.type;
         rows.push_back({"alarms", alarms.empty() ? "none" : alarms});
-        rows.push_back({"members", number(static_cast<std::uint64_t>(s.etcd->members.size()))});
+        rows.push_back({"members", group_digits(static_cast<std::uint64_t>(s.etcd->members.size()))});
     }
     std::string holders;
     for (std::size_t i = 0; i < std::min<std::size_t>(s.in_use_by.size(), 5); ++i)
-        holders += (holders.empty() ? "" : ", ") + s.in_use_by[i].second + " (" +
-                   std::to_string(s.in_use_by[i].first) + ")";
+        holders += fmt::format("{}{} ({})", holders.empty() ? "" : ", ", s.in_use_by[i].second,
+                               s.in_use_by[i].first);
     rows.push_back({"open in", holders.empty() ? "no process that could be seen" : holders});
     write_table(out, "t-store", "Facts", {{"what"}, {""}}, rows);
     out << "</section>\n";

@@ -1,3 +1,4 @@
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/html/sections.hpp"
 #include "kvctl/report/html/style.hpp"
 
@@ -14,12 +15,13 @@ std::string file_name(std::string_view path) {
 std::string lead(const StoreReport& r) {
     std::string s = format_bytes(r.status.store.file_bytes);
     if (!r.forecast || r.forecast->nothing_to_do || !r.forecast->file_after)
-        return s + " in " + number(r.status.revisions) + " revisions of " + number(r.status.keys) + " keys.";
+        return fmt::format("{} in {} revisions of {} keys.", s, group_digits(r.status.revisions),
+                           group_digits(r.status.keys));
     const Forecast& f = *r.forecast;
     const std::uint64_t freed = f.file_before > *f.file_after ? f.file_before - *f.file_after : 0;
-    return s + ". A compaction at revision " + number(f.target) + " would shrink it to " +
-           format_bytes(*f.file_after) + ": frees " + format_bytes(freed) + " (" +
-           percent(static_cast<double>(freed), static_cast<double>(f.file_before)) + ").";
+    return fmt::format("{}. A compaction at revision {} would shrink it to {}: frees {} ({}).", s,
+                       group_digits(f.target), format_bytes(*f.file_after), format_bytes(freed),
+                       percent(static_cast<double>(freed), static_cast<double>(f.file_before)));
 }
 
 }  // namespace

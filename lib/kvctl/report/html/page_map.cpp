@@ -1,3 +1,4 @@
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/html/sections.hpp"
 
 #include "kvctl/report/html/charts.hpp"
@@ -33,11 +34,13 @@ void write_page_map(std::ostream& out, const StoreReport& r) {
     }
     const PagePicture& p = *r.pages;
     out << "<div class=\"pair\"><div>\n";
-    const std::string each = p.pages_per_cell == 1 ? "a square a page"
-                                                   : "a square for " + number(p.pages_per_cell) +
-                                                         " pages, in the colour of what most of them hold";
+    const std::string each =
+        p.pages_per_cell == 1 ? "a square a page"
+                              : fmt::format("a square for {} pages, in the colour of what most of them hold",
+                                            group_digits(p.pages_per_cell));
     write_figure(out,
-                 number(p.pages) + " pages of " + format_bytes(p.page_size) + ", from the beginning: " + each,
+                 fmt::format("{} pages of {}, from the beginning: {}", group_digits(p.pages),
+                             format_bytes(p.page_size), each),
                  [&] { write_pages(out, "Pages of the file by what they hold", p); });
     std::vector<std::pair<std::string_view, std::string>> legend;
     Rows rows;

@@ -19,13 +19,6 @@ using Kind = Column::Kind;
 inline constexpr std::size_t k_key_shown = 160;   // characters of a key or prefix
 inline constexpr std::size_t k_said_shown = 400;  // of a message
 
-inline std::string number(std::uint64_t n) {
-    return group_digits(n);
-}
-inline std::string number(std::int64_t n) {
-    return group_digits(n);
-}
-
 /// To be closed with `</section>`.
 void open_section(std::ostream& out, std::string_view id, std::string_view heading);
 void write_figure(std::ostream& out, std::string_view caption, const std::function<void()>& picture);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/html/charts.hpp"
 
 namespace kvctl::report::html {
@@ -86,9 +87,11 @@ void write_size(std::ostream& out, const StoreReport& r) {
         const Forecast& f = *r.forecast;
         const auto counts = [](const char* name, std::uint64_t before, std::uint64_t removed,
                                std::uint64_t kept) {
-            return std::vector<std::string>{name, number(before), number(removed), number(kept)};
+            return std::vector<std::string>{name, group_digits(before), group_digits(removed),
+                                            group_digits(kept)};
         };
-        write_table(out, "t-counts", "What a compaction at revision " + number(f.target) + " would remove",
+        write_table(out, "t-counts",
+                    fmt::format("What a compaction at revision {} would remove", group_digits(f.target)),
                     {{""}, {"before", Kind::number}, {"freed", Kind::number}, {"kept", Kind::number}},
                     {counts("revisions", f.before.revisions, f.removed.revisions, f.kept.revisions),
                      counts("tombstones", f.before.tombstones, f.removed.tombstones, f.kept.tombstones),

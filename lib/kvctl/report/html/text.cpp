@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::report::html {
 namespace {
@@ -77,7 +78,7 @@ std::string decimal(double value) {
 std::string percent(double part, double whole) {
     if (whole <= 0) return "0 %";
     const double share = 100 * part / whole;
-    if (share >= 10 || share == 0) return std::to_string(std::llround(share)) + " %";
+    if (share >= 10 || share == 0) return fmt::format("{} %", std::llround(share));
     return decimal(std::max(std::round(share * 10) / 10, 0.1)) + " %";
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/html/charts.hpp"
 
 namespace kvctl::report::html {
@@ -9,8 +10,8 @@ namespace {
 
 std::vector<std::string> usage_row(const mvcc::NamedUsage& n, bool with_keys) {
     std::vector<std::string> cells{n.name.empty() ? "\"\"" : shortened(n.name, k_key_shown)};
-    if (with_keys) cells.push_back(number(n.usage.keys));
-    cells.push_back(number(n.usage.revisions));
+    if (with_keys) cells.push_back(group_digits(n.usage.keys));
+    cells.push_back(group_digits(n.usage.revisions));
     cells.push_back(format_bytes(n.usage.live_bytes));
     cells.push_back(format_bytes(n.usage.history_bytes));
     cells.push_back(format_bytes(n.usage.freed_bytes));
@@ -37,7 +38,7 @@ void write_prefixes(std::ostream& out, const StoreReport& r) {
         rest.usage.freed_bytes -= std::min(rest.usage.freed_bytes, p.usage.freed_bytes);
     }
     if (parts.size() < u.all_prefixes) {
-        rest.name = number(u.all_prefixes - parts.size()) + " more prefixes";
+        rest.name = fmt::format("{} more prefixes", group_digits(u.all_prefixes - parts.size()));
         parts.push_back(rest);
     }
     out << "<div class=\"pair\"><div>\n";
@@ -67,15 +68,16 @@ void write_keys(std::ostream& out, const StoreReport& r) {
     }
     Rows rows;
     for (const mvcc::NamedUsage& k : r.usage->keys) rows.push_back(usage_row(k, false));
-    write_table(out, "t-keys",
-                number(static_cast<std::uint64_t>(rows.size())) + " of " + number(r.usage->all_keys) +
-                    " keys, by live and history bytes",
-                {{"key", Kind::code},
-                 {"revisions", Kind::number},
-                 {"live", Kind::number},
-                 {"history", Kind::number},
-                 {"freed", Kind::number}},
-                rows);
+    write_table(
+        out, "t-keys",
+        fmt::format("{} of {} keys, by live and history bytes",
+                    group_digits(static_cast<std::uint64_t>(rows.size())), group_digits(r.usage->all_keys)),
+        {{"key", Kind::code},
+         {"revisions", Kind::number},
+         {"live", Kind::number},
+         {"history", Kind::number},
+         {"freed", Kind::number}},
+        rows);
     out << "</section>\n";
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/html/charts.hpp"
 
 namespace kvctl::report::html {
@@ -20,8 +21,8 @@ void write_plot(std::ostream& out, const TimelineReport& t) {
     for (const TimelineReport::Stretch& s : t.stretches) {
         const double per_hour = static_cast<double>(s.writes) * k_hour / static_cast<double>(t.stretch);
         heights.push_back(per_hour);
-        names.push_back(kube::format_time(s.begin) + ": " + rounded(per_hour) + " writes an hour");
-        rows.push_back({kube::format_time(s.begin), number(s.writes), rounded(per_hour)});
+        names.push_back(fmt::format("{}: {} writes an hour", kube::format_time(s.begin), rounded(per_hour)));
+        rows.push_back({kube::format_time(s.begin), group_digits(s.writes), rounded(per_hour)});
     }
     out << "<div class=\"pair\"><div>\n";
     const double highest = heights.empty() ? 0 : *std::max_element(heights.begin(), heights.end());
@@ -44,9 +45,9 @@ void write_writers(std::ostream& out, const ChurnReport& c) {
     for (std::size_t i = 0; i < std::min(c.rows.size(), k_most); ++i) {
         const kube::ChurnRow& row = c.rows[i];
         const auto per_hour = c.per_hour(row.writes);
-        rows.push_back({shortened(row.name, k_key_shown), number(row.writes),
-                        per_hour ? rounded(*per_hour) : "", number(row.no_ops), number(row.heartbeats),
-                        format_bytes(row.bytes), number(row.keys)});
+        rows.push_back({shortened(row.name, k_key_shown), group_digits(row.writes),
+                        per_hour ? rounded(*per_hour) : "", group_digits(row.no_ops),
+                        group_digits(row.heartbeats), format_bytes(row.bytes), group_digits(row.keys)});
     }
     write_table(out, "t-writers", "Who writes, by the managers in the objects",
                 {{"manager", Kind::code},
@@ -59,7 +60,7 @@ void write_writers(std::ostream& out, const ChurnReport& c) {
                 rows);
     rows.clear();
     for (const kube::ChurnField& f : c.fields)
-        rows.push_back({shortened(f.path, k_key_shown), number(f.writes)});
+        rows.push_back({shortened(f.path, k_key_shown), group_digits(f.writes)});
     if (rows.empty()) return;
     write_table(out, "t-fields", "Fields that change most", {{"field", Kind::code}, {"writes", Kind::number}},
                 rows);

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/compaction_model.hpp"
@@ -46,10 +47,6 @@ std::optional<std::int64_t> row_main(std::string_view row_key) {
 
 }  // namespace
 
-bool looks_like_bbolt(std::string_view first_bytes) {
-    return bbolt::looks_like_bbolt(first_bytes);
-}
-
 BboltStore::BboltStore(const std::string& path, bbolt::File::Lock lock)
     : BboltStore(path, resolved(locate_store(path)), lock) {}
 
@@ -74,7 +71,7 @@ bool BboltStore::changed() const {
 }
 
 const Traits& BboltStore::traits() const noexcept {
-    static const Traits k_traits{.own_rules = {}, .in_place = false, .member = true};
+    static const Traits k_traits{.own_rules = {}, .versions = true, .etcd_log = true, .member = true};
     return k_traits;
 }
 
@@ -126,8 +123,8 @@ std::optional<mvcc::Record> BboltStore::decode(std::string_view row_key, std::st
 
 Error BboltStore::damaged(std::string_view row_key, std::string_view fault) const {
     file_.check_readable();  // zeros in place of a lost page are no damage
-    return {ErrorKind::damaged, file_.path() + ": " + row_name(row_key) + ": " + std::string(fault) +
-                                    " ('kvctl check' names all such rows)"};
+    return {ErrorKind::damaged, fmt::format("{}: {}: {} ('kvctl check' names all such rows)", file_.path(),
+                                            row_name(row_key), fault)};
 }
 
 namespace {
@@ -195,8 +192,8 @@ void BboltStore::measure_buckets(const EtcdFacts::Bucket& rows, FindingLog& log)
             }
             use.pages = other.pages_entered();
         } catch (const bbolt::PageError& e) {
-            log.add({Severity::error, "bbolt-bucket",
-                     file_.path() + ": page " + std::to_string(e.page().value()), e.fault()});
+            log.add({Severity::error, "bbolt-bucket", fmt::format("{}: page {}", file_.path(), e.page()),
+                     e.fault()});
         }
         used += use.pages;
         buckets_.push_back(std::move(use));
@@ -266,7 +263,7 @@ mvcc::TreeIndex BboltStore::load(const mvcc::CompactionRules& rules, Findings& f
     }
     if (index.duplicates() != 0) {
         findings.push_back({Severity::error, "duplicate-revision", file_.path(),
-                            std::to_string(index.duplicates()) + " rows repeat the revision of another"});
+                            fmt::format("{} rows repeat the revision of another", index.duplicates())});
     }
     check_meta(findings);
     check_received(findings);

@@ -12,8 +12,8 @@
 
 namespace kvctl::store {
 
-/// Whether a file that begins with these bytes (128 KiB of them, or all there is) is a bbolt file.
-[[nodiscard]] bool looks_like_bbolt(std::string_view first_bytes);
+struct LayoutCase;
+extern const LayoutCase k_bbolt_case;
 
 /// A row of bucket "lease"; nullopt when it is none.
 [[nodiscard]] std::optional<Lease> decode_lease(std::string_view key, std::string_view value);

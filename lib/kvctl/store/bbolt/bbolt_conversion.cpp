@@ -1,4 +1,5 @@
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
 #include "kvctl/store/conversion.hpp"
@@ -39,12 +40,12 @@ class BboltConversion final : public Conversion {
             return cursor.seek(key) && cursor.key() == key && cursor.value() == std::string_view("\x01");
         };
         if (is_on("auth", "authEnabled")) {
-            warn("authentication is on in this db; a " + std::string(name_of(target())) +
-                 " store holds no users and roles");
+            warn(fmt::format("authentication is on in this db; a {} store holds no users and roles",
+                             name_of(target())));
         }
         for (const EtcdFacts::Alarm& alarm : db_.alarms())
-            warn("an alarm is on in this db, " + alarm.text() + "; a " + std::string(name_of(target())) +
-                 " store holds none");
+            warn(fmt::format("an alarm is on in this db, {}; a {} store holds none", alarm.text(),
+                             name_of(target())));
         take_versions();
     }
 
@@ -69,8 +70,8 @@ class BboltConversion final : public Conversion {
             f(r);
         });
         if (altered > 0) {
-            warn(rows_text(altered) + " hold more than a " + std::string(name_of(target())) +
-                 " store can; hashes differ from those of the source");
+            warn(fmt::format("{} hold more than a {} store can; hashes differ from those of the source",
+                             rows_text(altered), name_of(target())));
         }
     }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/proto.hpp"
 #include "kvctl/bbolt/check.hpp"
@@ -73,7 +74,8 @@ void BboltWriter::finish() {
         Findings findings;
         (void)bbolt::check_structure(made, findings, nullptr);
         if (!findings.empty())
-            throw Error(ErrorKind::internal, path_ + ": was not written whole: " + findings.front().what);
+            throw Error(ErrorKind::internal,
+                        fmt::format("{}: was not written whole: {}", path_, findings.front().what));
     }
     if (snapshot_) append_digest(file_.descriptor(), file_.path(), bytes);
     file_.sync();

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/bbolt/check.hpp"
 #include "kvctl/bbolt/cursor.hpp"
@@ -114,8 +115,8 @@ void check_bbolt(BboltStore& store, const CheckRequest& request, CheckResult& re
         for (const Lease& lease : store.leases()) {
             leases.insert(lease.id);
             if (lease.ttl <= 0) {
-                log.add(finding(Severity::warning, "lease-ttl", "lease " + std::to_string(lease.id),
-                                "a time to live of " + std::to_string(lease.ttl) + " seconds"));
+                log.add(finding(Severity::warning, "lease-ttl", fmt::format("lease {}", lease.id),
+                                fmt::format("a time to live of {} seconds", lease.ttl)));
             }
         }
     });

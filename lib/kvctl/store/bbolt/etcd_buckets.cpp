@@ -3,6 +3,7 @@
 #include <set>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/proto.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
@@ -23,7 +24,7 @@ std::string text_of(std::string_view bytes) {
 void expect_value(const bbolt::File& file, const bbolt::Cursor& cursor) {
     if (!cursor.is_bucket()) return;
     throw bbolt::PageError(file.path(), cursor.page(),
-                           "element " + std::to_string(cursor.position()) + " is marked as a bucket");
+                           fmt::format("element {} is marked as a bucket", cursor.position()));
 }
 
 }  // namespace
@@ -62,7 +63,7 @@ void BboltStore::check_meta(Findings& findings) const {
     const auto check = [&](std::string_view name, bool sound, const char* what) {
         if (!sound) {
             findings.push_back({Severity::error, "malformed-meta",
-                                file_.path() + ": bucket meta, " + std::string(name), what});
+                                fmt::format("{}: bucket meta, {}", file_.path(), name), what});
         }
     };
     for (const std::string_view name : {"scheduledCompactRev", "finishedCompactRev"}) {
@@ -89,9 +90,9 @@ void BboltStore::check_received(Findings& findings) const {
         const auto index = parse_hex(std::string_view(name).substr(0, k_index_digits));
         if (!index || *index <= applied) continue;
         findings.push_back({Severity::warning, "newer-snapshot-db", name,
-                            "a db received from a leader, at raft index " + std::to_string(*index) +
-                                "; this one is at " + std::to_string(applied) +
-                                ", and a server that starts from that snapshot replaces it"});
+                            fmt::format("a db received from a leader, at raft index {}; this one is at {}, "
+                                        "and a server that starts from that snapshot replaces it",
+                                        *index, applied)});
     }
 }
 
@@ -114,12 +115,12 @@ std::optional<Finding> BboltStore::missing_snapshot_db() const {
         }
     }
     if (newest <= applied || received.contains(newest)) return std::nullopt;
-    return Finding{Severity::error, "snap-db-missing", info_.real_path,
-                   "it is at raft index " + std::to_string(applied) + ", the newest raft snapshot at " +
-                       std::to_string(newest) +
-                       ", and the .snap.db that belongs to that is not there: no server starts on it; as far "
-                       "as the WAL reaches back, 'kvctl import' of this db and 'kvctl replay' of the WAL "
-                       "bring everything back"};
+    return Finding{
+        Severity::error, "snap-db-missing", info_.real_path,
+        fmt::format("it is at raft index {}, the newest raft snapshot at {}, and the .snap.db that belongs "
+                    "to that is not there: no server starts on it; as far as the WAL reaches back, 'kvctl "
+                    "import' of this db and 'kvctl replay' of the WAL bring everything back",
+                    applied, newest)};
 }
 
 StoreHead BboltStore::head() {
@@ -165,9 +166,8 @@ std::vector<Lease> BboltStore::leases() {
     for (bool more = cursor.first(); more; more = cursor.next()) {
         const auto lease = cursor.is_bucket() ? std::nullopt : decode_lease(cursor.key(), cursor.value());
         if (!lease) {
-            throw Error(ErrorKind::damaged, file_.path() + ": page " + std::to_string(cursor.page().value()) +
-                                                ", element " + std::to_string(cursor.position()) +
-                                                ": is no lease");
+            throw Error(ErrorKind::damaged, fmt::format("{}: page {}, element {}: is no lease", file_.path(),
+                                                        cursor.page(), cursor.position()));
         }
         leases.push_back(*lease);
     }
@@ -230,11 +230,11 @@ std::vector<EtcdFacts::Alarm> BboltStore::alarms() const {
             if (r.field() == 2) type = r.number();
         }
         if (r.bad()) {
-            throw Error(ErrorKind::damaged, file_.path() + ": bucket alarm, element " +
-                                                std::to_string(cursor.position()) + ": is no alarm");
+            throw Error(ErrorKind::damaged, fmt::format("{}: bucket alarm, element {}: is no alarm",
+                                                        file_.path(), cursor.position()));
         }
         if (type == 0) continue;  // NONE
-        alarm.type = type == 1 ? "NOSPACE" : type == 2 ? "CORRUPT" : "alarm " + std::to_string(type);
+        alarm.type = type == 1 ? "NOSPACE" : type == 2 ? "CORRUPT" : fmt::format("alarm {}", type);
         const auto member = std::find_if(cluster.begin(), cluster.end(),
                                          [&](const EtcdFacts::Member& m) { return m.id == alarm.member; });
         if (member != cluster.end()) alarm.name = member->name;

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/openers.hpp"
 
@@ -50,13 +51,13 @@ BboltHold::BboltHold(const std::string& path, const std::string& real_path, Kind
         ::close(fd_);
         fd_ = -1;
         if (locked && Clock::now() >= deadline) {
-            throw Error(ErrorKind::in_use,
-                        path + ": in use by " +
-                            describe_processes(known ? find_lockers(st, false) : std::vector<pid_t>{}) +
-                            ": stop it first (an etcd server keeps its db locked)" +
-                            (options.waits_for_idle
-                                 ? "; waited " + std::to_string(options.timeout_ms) + " ms (--timeout)"
-                                 : ""));
+            throw Error(
+                ErrorKind::in_use,
+                fmt::format("{}: in use by {}: stop it first (an etcd server keeps its db locked){}", path,
+                            describe_processes(known ? find_lockers(st, false) : std::vector<pid_t>{}),
+                            options.waits_for_idle
+                                ? fmt::format("; waited {} ms (--timeout)", options.timeout_ms)
+                                : ""));
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         check_interrupt();

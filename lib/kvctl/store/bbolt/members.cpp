@@ -3,6 +3,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
 #include "kvctl/store/bbolt/bucket_changes.hpp"
@@ -28,8 +29,8 @@ std::vector<EtcdFacts::Member> BboltStore::members() const {
         const auto id = parse_hex(cursor.key());
         const auto json = nlohmann::json::parse(cursor.value(), nullptr, false);
         if (!id || !json.is_object()) {
-            throw Error(ErrorKind::damaged, file_.path() + ": bucket members, element " +
-                                                std::to_string(cursor.position()) + ": is no member");
+            throw Error(ErrorKind::damaged, fmt::format("{}: bucket members, element {}: is no member",
+                                                        file_.path(), cursor.position()));
         }
         EtcdFacts::Member member{*id, {}, false};
         if (const auto name = json.find("name"); name != json.end() && name->is_string())
@@ -73,20 +74,21 @@ void BboltStore::check_member_change(const MemberChange& change) {
     std::size_t members = 0;
     each_row(file_, "members", [&](const bbolt::Cursor&) { ++members; });
     if (members <= 1) return;
-    const std::string who = info_.path + ": is one of " + std::to_string(members) + " members of a cluster; ";
-    if (change.disarms) {
+    const auto refuse = [&](std::string_view why) {
         throw Error(ErrorKind::refused,
-                    who +
-                        "an alarm is part of what all of them hold, and one without it diverges: --disarm is "
-                        "for a cluster of one ('etcdctl alarm disarm' works while the alarm is on, as do "
-                        "'etcdctl compact' and 'etcdctl defrag')");
+                    fmt::format("{}: is one of {} members of a cluster; {}", info_.path, members, why));
+    };
+    if (change.disarms) {
+        refuse(
+            "an alarm is part of what all of them hold, and one without it diverges: --disarm is "
+            "for a cluster of one ('etcdctl alarm disarm' works while the alarm is on, as do "
+            "'etcdctl compact' and 'etcdctl defrag')");
     }
     if (!change.in_place || !change.compacts || change.all_members) return;
-    throw Error(ErrorKind::refused,
-                who +
-                    "members compacted to different revisions answer differently and diverge for ever. Stop "
-                    "them all and compact each to the same revision with --all-members; or write a new file "
-                    "with -o and restore the cluster from it; or compact one, and let the others join anew");
+    refuse(
+        "members compacted to different revisions answer differently and diverge for ever. Stop "
+        "them all and compact each to the same revision with --all-members; or write a new file "
+        "with -o and restore the cluster from it; or compact one, and let the others join anew");
 }
 
 }  // namespace kvctl::store

@@ -7,6 +7,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/fd.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/bbolt/check.hpp"
 #include "kvctl/bbolt/sha256.hpp"
 #include "kvctl/bbolt/writer.hpp"
@@ -84,14 +85,14 @@ class Comparing {
         bucket(file_.root(), copy_.root(), {}, 0);
         if (!changes_.compacts()) return;
         if (rows_ != changes_.plan->kept.revisions) {
-            fail(std::to_string(rows_) + " rows were copied where the plan keeps " +
-                 std::to_string(changes_.plan->kept.revisions));
+            fail(fmt::format("{} rows were copied where the plan keeps {}", rows_,
+                             changes_.plan->kept.revisions));
         }
     }
 
     [[noreturn]] void fail(const std::string& what) const {
-        throw Error(ErrorKind::damaged,
-                    store_.info().path + ": the new file was thrown away: " + what + k_way_out);
+        throw Error(ErrorKind::damaged, fmt::format("{}: the new file was thrown away: {}{}",
+                                                    store_.info().path, what, k_way_out));
     }
 
   private:

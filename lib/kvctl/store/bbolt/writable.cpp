@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/replace.hpp"
@@ -51,9 +52,10 @@ BboltWritable BboltWritable::open(const std::string& path, const OpenOptions& op
     struct stat st {};
     if (::fstat(w.hold_->descriptor(), &st) != 0) throw io_error(path, "cannot stat", errno);
     if (st.st_nlink > 1) {
-        throw Error(ErrorKind::refused, path + ": the file has " + std::to_string(st.st_nlink) +
-                                            " names (hard links), and an etcd db is only ever replaced by a "
-                                            "new file; -o NEW writes one beside it");
+        throw Error(ErrorKind::refused,
+                    fmt::format("{}: the file has {} names (hard links), and an etcd db is only ever "
+                                "replaced by a new file; -o NEW writes one beside it",
+                                path, st.st_nlink));
     }
     TempFile::remove_abandoned(real_path);
     w.store_ = std::make_unique<BboltStore>(path, real_path, bbolt::File::Lock::none);

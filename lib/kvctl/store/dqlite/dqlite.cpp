@@ -10,6 +10,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/dqlite/log.hpp"
 #include "kvctl/sqlite/holders.hpp"
@@ -51,8 +52,8 @@ void DqliteStore::check(const CheckRequest& request, CheckResult& result, Findin
     if (state_->tail_may_be_uncommitted()) log.add(dqlite::uncommitted_tail(state_->configuration));
     if (state_->waiting_pages > 0) {
         log.add({Finding::Severity::info, "waiting-pages", "raft log",
-                 std::to_string(state_->waiting_pages) +
-                     " pages belong to a transaction whose end is not in the log"});
+                 fmt::format("{} pages belong to a transaction whose end is not in the log",
+                             state_->waiting_pages)});
     }
     KineStore::check(request, result, log);
 }
@@ -69,12 +70,11 @@ Findings DqliteStore::notices() {
 
 Findings DqliteStore::structure_faults(Progress* /*progress*/) {
     if (state_->complete) return {};
-    return {
-        {Finding::Severity::error, "log-cut", "raft log",
-         "its entries can only be applied up to index " + std::to_string(state_->applied.value()) +
-             ", and more follow; 'kvctl check' tells where it is damaged, --raft-index " +
-             std::to_string(state_->applied.value()) +
-             " takes the state at that entry, and 'kvctl import --salvage' also what can be read behind it"}};
+    return {{Finding::Severity::error, "log-cut", "raft log",
+             fmt::format("its entries can only be applied up to index {0}, and more follow; 'kvctl check' "
+                         "tells where it is damaged, --raft-index {0} takes the state at that entry, and "
+                         "'kvctl import --salvage' also what can be read behind it",
+                         state_->applied)}};
 }
 
 std::optional<DqliteFacts> DqliteStore::dqlite_facts() {
@@ -114,16 +114,18 @@ std::vector<std::string> DqliteStore::member_notes(const MemberChange& change) {
     std::vector<std::string> notes;
     const dqlite::Configuration& members = state_->configuration;
     if (change.voter) {
-        notes.push_back("member " + std::to_string(*change.voter) +
-                        " will be the only one: put the directory on it alone, and let the others join anew "
-                        "with empty directories (microk8s add-node)");
+        notes.push_back(
+            fmt::format("member {} will be the only one: put the directory on it alone, and let the others "
+                        "join anew with empty directories (microk8s add-node)",
+                        *change.voter));
     } else if (members.size() > 1) {
         std::string ids;
         for (const dqlite::Member& m : members)
-            ids += (ids.empty() ? "" : ", ") + std::to_string(m.id) + " (" + escape(m.address) + ")";
+            ids += fmt::format("{}{} ({})", ids.empty() ? "" : ", ", m.id, escape(m.address));
         notes.push_back(
-            "put the new directory on every member, all stopped, or they diverge without a word: " + ids +
-            "; or write --voter ID, and let the others join anew");
+            fmt::format("put the new directory on every member, all stopped, or they diverge without a word: "
+                        "{}; or write --voter ID, and let the others join anew",
+                        ids));
     }
     if (state_->tail_may_be_uncommitted()) {
         notes.emplace_back(
@@ -160,14 +162,16 @@ std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOpti
         chosen.emplace(Candidate{i, std::move(info), std::move(connection), *std::move(kine)});
     }
     if (several)
-        throw usage_error(path + ": several databases with a table kine: " + names_of(*state) +
-                          "; say which with --member NAME");
+        throw usage_error(
+            fmt::format("{}: several databases with a table kine: {}; say which with --member NAME", path,
+                        names_of(*state)));
     if (!chosen) {
-        throw Error(ErrorKind::not_a_store,
-                    path + ": a dqlite directory, but " +
-                        (options.member ? "database " + escape(*options.member) + " is not in it, or"
-                                        : "none of its databases") +
-                        " has no table kine (its databases: " + names_of(*state) + ")");
+        throw Error(
+            ErrorKind::not_a_store,
+            fmt::format("{}: a dqlite directory, but {} has no table kine (its databases: {})", path,
+                        options.member ? fmt::format("database {} is not in it, or", escape(*options.member))
+                                       : "none of its databases",
+                        names_of(*state)));
     }
     return std::make_unique<DqliteStore>(std::move(state), chosen->database, std::move(chosen->info),
                                          std::move(chosen->connection), std::move(chosen->kine),
@@ -185,8 +189,8 @@ DqliteLock::DqliteLock(const std::string& path, int timeout_ms) {
         if (locks && errno != EWOULDBLOCK && errno != EINTR) throw io_error(lock, "cannot lock", errno);
         if (std::chrono::steady_clock::now() >= deadline) {
             throw Error(ErrorKind::in_use,
-                        path + ": a dqlite node runs on it: " + sqlite::describe(nodes_on(path)) +
-                            "; stop it first (snap stop microk8s)");
+                        fmt::format("{}: a dqlite node runs on it: {}; stop it first (snap stop microk8s)",
+                                    path, sqlite::describe(nodes_on(path))));
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         check_interrupt();

@@ -60,6 +60,9 @@ class DqliteStore final : public KineStore {
 /// Throws read_only_layout, naming the way out.
 [[noreturn]] void refuse_dqlite_in_place(const std::string& path);
 
+struct LayoutCase;
+extern const LayoutCase k_dqlite_case;
+
 /// Throws in_use, naming the process, while a node holds the directory's lock (dqlite from 1.17 on takes one)
 /// beyond the timeout. The lock is held until the result is destroyed, so that no node starts meanwhile.
 class DqliteLock {

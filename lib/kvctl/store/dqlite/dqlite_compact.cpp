@@ -4,6 +4,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/fd.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/dqlite/dqlite.hpp"
 #include "kvctl/store/dqlite/new_folder.hpp"
@@ -64,6 +65,7 @@ const Traits& DqliteStore::traits() const noexcept {
         Traits traits = KineStore::traits();
         traits.in_place = false;
         traits.journal = false;
+        traits.live = false;
         traits.names_cluster = true;
         return traits;
     }();
@@ -79,8 +81,9 @@ void DqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::Comp
     expect_new(output);
     if (state_->databases.size() > 1) {
         throw Error(ErrorKind::refused,
-                    info().path + ": it holds other databases beside " + database() +
-                        ", which a compacted directory would lose; 'kvctl import' takes this one alone");
+                    fmt::format("{}: it holds other databases beside {}, which a compacted directory would "
+                                "lose; 'kvctl import' takes this one alone",
+                                info().path, database()));
     }
     (void)members_of(*state_, execution.voter);  // a wrong --voter before any work
     const DqliteLock lock(info().path, timeout_ms_);

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/dqlite/rescue.hpp"
@@ -185,7 +186,8 @@ std::uint64_t pack(const NewFolderRequest& request, const std::string& path, New
 void verify(const std::string& folder, const NewFolderRequest& request, const NewFolder& made,
             const dqlite::SnapshotMeta& meta) {
     const auto fail = [&](const std::string& what) {
-        throw Error(ErrorKind::damaged, request.target + ": the new directory was thrown away: " + what);
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: the new directory was thrown away: {}", request.target, what));
     };
     dqlite::State back = dqlite::read_state(folder);
     if (!back.findings.empty()) fail(back.findings.front().where + ": " + back.findings.front().what);
@@ -225,10 +227,10 @@ dqlite::Configuration members_of(const dqlite::State& source, std::optional<std:
     std::string ids;
     for (const dqlite::Member& m : source.configuration) {
         if (m.id == *voter) return {{m.id, m.address, dqlite::Role::voter}};
-        ids += (ids.empty() ? "" : ", ") + std::to_string(m.id) + " (" + m.address + ")";
+        ids += fmt::format("{}{} ({})", ids.empty() ? "" : ", ", m.id, m.address);
     }
-    throw usage_error(source.folder.path + ": --voter " + std::to_string(*voter) +
-                      " is none of its members: " + ids);
+    throw usage_error(
+        fmt::format("{}: --voter {} is none of its members: {}", source.folder.path, *voter, ids));
 }
 
 std::vector<std::string> yaml_notes(const dqlite::State& source, std::optional<std::uint64_t> voter) {
@@ -247,9 +249,8 @@ NewFolder write_new_folder(const dqlite::State& source, const NewFolderRequest& 
         extent.unnumbered + 1);
     meta.configuration_index = request.voter ? made.index : source.configuration_index;
     TempFolder folder(request.target);
-    const std::string snapshot = "snapshot-" + std::to_string(made.term.value()) + "-" +
-                                 std::to_string(made.index.value()) + "-" +
-                                 std::to_string(newest_timestamp(source.folder) + 1);
+    const std::string snapshot =
+        fmt::format("snapshot-{}-{}-{}", made.term, made.index, newest_timestamp(source.folder) + 1);
     made.bytes += pack(request, folder.path() + "/" + snapshot, made);
     made.bytes += write_file(folder.path() + "/" + snapshot + ".meta", dqlite::encode(meta), 0644);
     const dqlite::Metadata metadata{largest_version(source.folder) + 1, made.term, 0};

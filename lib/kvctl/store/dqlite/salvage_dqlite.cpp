@@ -9,6 +9,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/dqlite/log.hpp"
 #include "kvctl/dqlite/rescue.hpp"
@@ -140,10 +141,6 @@ void add_lost(std::int64_t current, const std::map<std::int64_t, LeafRow>& rows,
 
 }  // namespace
 
-bool is_dqlite_directory(const std::string& real_path) {
-    return dqlite::is_dqlite(real_path);
-}
-
 Salvaged salvage_dqlite(const std::string& path, const OpenOptions& options, const TempFile& made,
                         Progress* progress) {
     std::string why;
@@ -158,9 +155,10 @@ Salvaged salvage_dqlite(const std::string& path, const OpenOptions& options, con
             [&](std::uint64_t stretch, const dqlite::Frames& f) { rescued.take(stretch, f); });
     }
     if (!store && !options.member && !rescued.other().empty()) {
-        throw usage_error(path + ": no state can be had, and its log is of several databases (" +
-                          escape(rescued.database()) + ", " + escape(rescued.other()) +
-                          "); say which with --member NAME");
+        throw usage_error(
+            fmt::format("{}: no state can be had, and its log is of several databases ({}, {}); say which "
+                        "with --member NAME",
+                        path, escape(rescued.database()), escape(rescued.other())));
     }
     if (!store && rescued.rows().empty()) throw Error(ErrorKind::damaged, why + "; no row can be had of it");
     const TempFile all(made.path());
@@ -177,13 +175,15 @@ Salvaged salvage_dqlite(const std::string& path, const OpenOptions& options, con
     Salvaged salvaged = salvage_sqlite(path, all.path(), Layout::kine, made, progress);
     add_lost(current, rescued.rows(), salvaged.lost);
     if (!store) salvaged.warnings.push_back("no state can be had: " + why);
-    if (!rescued.rows().empty())
-        salvaged.warnings.push_back(many(rescued.rows().size(), "row") +
-                                    " from entries behind damage or in files "
-                                    "that dqlite set aside");
-    if (rescued.incomplete() > 0)
-        salvaged.warnings.push_back(many(rescued.incomplete(), "row") +
-                                    " stand in part on pages that are lost, and are left out");
+    if (!rescued.rows().empty()) {
+        salvaged.warnings.push_back(
+            fmt::format("{} from entries behind damage or in files that dqlite set aside",
+                        many(rescued.rows().size(), "row")));
+    }
+    if (rescued.incomplete() > 0) {
+        salvaged.warnings.push_back(fmt::format("{} stand in part on pages that are lost, and are left out",
+                                                many(rescued.incomplete(), "row")));
+    }
     return salvaged;
 }
 

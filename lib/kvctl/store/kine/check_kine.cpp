@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/check_parts.hpp"
 #include "kvctl/store/kine/kine.hpp"
@@ -19,7 +20,7 @@ using sqlite::Type;
 constexpr std::uint64_t k_gap_run = 1000;
 
 std::string row_name(std::int64_t id) {
-    return "row " + std::to_string(id);
+    return fmt::format("row {}", id);
 }
 
 // k8s-dqlite drops kine's indexes on purpose and has its own.
@@ -50,10 +51,11 @@ void check_indexes(const KineStore& store, FindingLog& log) {
             std::any_of(store.table().indexes.begin(), store.table().indexes.end(),
                         [&](const IndexInfo& i) { return i.is_on(w.columns) && (i.unique || !w.unique); });
         if (there) continue;
-        log.add(finding(w.first_release ? Severity::warning : Severity::info, "missing-index", "table kine",
-                        std::string("the index ") + w.name + " is not there; the next start of " +
-                            (w.first_release ? "kine" : "a newer kine") + " makes it" +
-                            (w.unique ? ", and fails where two rows of a name have one prev_revision" : "")));
+        log.add(finding(
+            w.first_release ? Severity::warning : Severity::info, "missing-index", "table kine",
+            fmt::format("the index {} is not there; the next start of {} makes it{}", w.name,
+                        w.first_release ? "kine" : "a newer kine",
+                        w.unique ? ", and fails where two rows of a name have one prev_revision" : "")));
     }
 }
 
@@ -69,9 +71,10 @@ void check_collisions(KineStore& store, FindingLog& log) {
             "SELECT max(id), prev_revision, count(*) FROM kine WHERE prev_revision IS NOT NULL"
             " GROUP BY name, prev_revision HAVING count(*) > 1 ORDER BY 1");
         while (s.step()) {
-            Finding f = finding(Severity::error, "chain-collision", row_name(s.integer(0)),
-                                std::to_string(s.integer(2)) + " rows of its name have the prev_revision " +
-                                    std::to_string(s.integer(1)) + ": the next start of kine fails");
+            Finding f = finding(
+                Severity::error, "chain-collision", row_name(s.integer(0)),
+                fmt::format("{} rows of its name have the prev_revision {}: the next start of kine fails",
+                            s.integer(2), s.integer(1)));
             f.revision = s.integer(0);
             log.add(std::move(f));
         }
@@ -89,12 +92,12 @@ void check_sequence(KineStore& store, std::int64_t newest, FindingLog& log) {
             store.db().integer("SELECT max(seq) FROM sqlite_sequence WHERE name = 'kine'").value_or(0);
         if (seq > newest) {
             log.add(finding(Severity::warning, "sequence-ahead", "table sqlite_sequence",
-                            "the next row gets id " + std::to_string(seq) + " + 1, but the newest is " +
-                                std::to_string(newest) + ": a server fills the ids between with gap rows"));
+                            fmt::format("the next row gets id {} + 1, but the newest is {}: a server fills "
+                                        "the ids between with gap rows",
+                                        seq, newest)));
         } else if (seq < newest) {
-            log.add(finding(
-                Severity::warning, "sequence-behind", "table sqlite_sequence",
-                "it says " + std::to_string(seq) + ", but the newest row has id " + std::to_string(newest)));
+            log.add(finding(Severity::warning, "sequence-behind", "table sqlite_sequence",
+                            fmt::format("it says {}, but the newest row has id {}", seq, newest)));
         }
     });
 }
@@ -141,14 +144,13 @@ CompactRows check_compact_rows(KineStore& store, std::int64_t newest, FindingLog
                         "no row holds the compact revision: kine's compaction fails until its next start"));
     } else if (rows.ids.size() > 1) {
         log.add(finding(Severity::error, "compact-rows-several", "table kine",
-                        std::to_string(rows.ids.size()) +
-                            " rows hold the compact revision: kine's compaction fails" +
-                            (store.keyed() ? "; kvctl compact leaves one" : "")));
+                        fmt::format("{} rows hold the compact revision: kine's compaction fails{}",
+                                    rows.ids.size(), store.keyed() ? "; kvctl compact leaves one" : "")));
     }
     if (!rows.ids.empty() && rows.compacted > newest) {
-        log.add(finding(Severity::error, "compact-revision-ahead", row_name(rows.ids.front()),
-                        "the compact revision " + std::to_string(rows.compacted) +
-                            " is above the current revision " + std::to_string(newest)));
+        log.add(finding(
+            Severity::error, "compact-revision-ahead", row_name(rows.ids.front()),
+            fmt::format("the compact revision {} is above the current revision {}", rows.compacted, newest)));
     }
     rows.known = sound && !rows.ids.empty() && rows.compacted <= newest;
     return rows;
@@ -194,16 +196,16 @@ class Chains {
     void finish() {
         end_gap_run(newest_);
         if (holes_ > 0 && complete_) {
-            log_.add(finding(Severity::warning, "holes",
-                             "rows " + std::to_string(hole_first_) + " to " + std::to_string(hole_last_),
-                             std::to_string(holes_) + " ids above the compact revision have no row; a server "
-                                                      "fills them with gap rows"));
+            log_.add(finding(
+                Severity::warning, "holes", fmt::format("rows {} to {}", hole_first_, hole_last_),
+                fmt::format(
+                    "{} ids above the compact revision have no row; a server fills them with gap rows",
+                    holes_)));
         }
         if (newer_ != 0) {
             note(Severity::info, "needs-kine-0.17.3", newer_,
                  "this row and others hold no create_revision, as kine writes them since 0.17.3; an older "
-                 "kine does "
-                 "not start on the store");
+                 "kine does not start on the store");
         }
         for (const auto& [name, key] : keys_) {
             if (!key.valueless) continue;
@@ -213,10 +215,9 @@ class Chains {
         for (const auto& [id, by] : unreferenced_) {
             if (jumped_to_.contains(id)) continue;
             note(Severity::warning, "orphan-row", id,
-                 "row " + std::to_string(by) +
-                     " of its key is newer and no row points here: kine keeps it for ever, and it comes back "
-                     "once "
-                     "the newer ones are deleted");
+                 fmt::format("row {} of its key is newer and no row points here: kine keeps it for ever, and "
+                             "it comes back once the newer ones are deleted",
+                             by));
         }
     }
 
@@ -252,11 +253,10 @@ class Chains {
         const std::uint64_t length =
             static_cast<std::uint64_t>(last) - static_cast<std::uint64_t>(gap_first_) + 1;
         if (length >= k_gap_run) {
-            log_.add(
-                finding(Severity::warning, "gap-runs",
-                        "rows " + std::to_string(gap_first_) + " to " + std::to_string(last),
-                        std::to_string(length) +
-                            " gap rows one after another: the sequence jumped; a compaction removes them"));
+            log_.add(finding(
+                Severity::warning, "gap-runs", fmt::format("rows {} to {}", gap_first_, last),
+                fmt::format("{} gap rows one after another: the sequence jumped; a compaction removes them",
+                            length)));
         }
         gap_first_ = 0;
     }
@@ -311,8 +311,8 @@ class Chains {
         } else if (chained && s.integer(3) == 0 && !key.deleted && key.created != 0 &&
                    created != key.created) {
             note(Severity::warning, "create-revision", id,
-                 "its create_revision is " + std::to_string(create_revision) +
-                     " where its key was created at " + std::to_string(key.created));
+                 fmt::format("its create_revision is {} where its key was created at {}", create_revision,
+                             key.created));
         }
         key = {id, created, deleted, !deleted && s.integer(8) != 0};
     }
@@ -329,9 +329,9 @@ class Chains {
     }
 
     void check_pointer(std::int64_t id, std::int64_t prev, std::string_view name) {
-        const std::string points = "prev_revision is " + std::to_string(prev);
+        const auto points = [&](const char* at) { return fmt::format("prev_revision is {}{}", prev, at); };
         if (prev >= id) {
-            note(Severity::error, "forward-pointer", id, points + ", which is no row before this one");
+            note(Severity::error, "forward-pointer", id, points(", which is no row before this one"));
             jumped_to_.insert(prev);
             return;
         }
@@ -346,14 +346,14 @@ class Chains {
             // At or below the compact revision that is how every survivor looks.
             if (complete_ && prev > compact_.compacted)
                 note(Severity::warning, "dangling-pointer", id,
-                     points + ", a row above the compact revision that is not there");
-            if (prev < 0) note(Severity::error, "negative-pointer", id, points);
+                     points(", a row above the compact revision that is not there"));
+            if (prev < 0) note(Severity::error, "negative-pointer", id, points(""));
             return;
         }
         jumped_to_.insert(prev);
         if (target_->bytes(0) != name) {
             note(Severity::warning, "cross-key-pointer", id,
-                 points + ", a row of another key: kine's compaction removes that row for this one's sake");
+                 points(", a row of another key: kine's compaction removes that row for this one's sake"));
         }
     }
 

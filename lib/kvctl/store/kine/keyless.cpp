@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/store/kine/kine.hpp"
@@ -24,14 +25,16 @@ bool KineStore::is_keyed(const sqlite::Database& db, const TableInfo& kine) {
 
 std::string KineStore::why_keyless() const {
     const std::string operand = (info_.path.starts_with('-') ? "-- " : "") + shell_quoted(info_.path);
-    return "id is not its primary key, as after a round trip through CSV or SQL: kine 0.14 serves it, but "
-           "its new rows have id NULL and are not found again; what reads takes the rows by id, nothing "
-           "writes: restore a backup of the file, or 'kvctl import --to kine -o NEW " +
-           operand + "' makes the table anew";
+    return fmt::format(
+        "id is not its primary key, as after a round trip through CSV or SQL: kine 0.14 serves it, but its "
+        "new rows have id NULL and are not found again; what reads takes the rows by id, nothing writes: "
+        "restore a backup of the file, or 'kvctl import --to kine -o NEW {}' makes the table anew",
+        operand);
 }
 
 void KineStore::refuse_keyless() const {
-    if (!keyed_) throw Error(ErrorKind::refused, info_.path + ": table kine: " + why_keyless());
+    if (!keyed_)
+        throw Error(ErrorKind::refused, fmt::format("{}: table kine: {}", info_.path, why_keyless()));
 }
 
 void KineStore::check_executable(Findings& findings) {
@@ -79,7 +82,7 @@ mvcc::TreeIndex KineStore::load(const mvcc::CompactionRules& rules, Findings& fi
         if (!one.step()) {
             check_unchanged();
             throw Error(ErrorKind::damaged,
-                        info_.path + ": row " + std::to_string(p.id) + " cannot be found by its rowid");
+                        fmt::format("{}: row {} cannot be found by its rowid", info_.path, p.id));
         }
         place(sqlite::Row(one), sink);
     }
@@ -95,10 +98,10 @@ std::optional<std::int64_t> KineStore::rowid_of(std::int64_t id) {
     const std::span<const RowsById::Place> rows = rows_by_id().between(id, id);
     if (rows.empty()) return std::nullopt;
     if (rows.size() > 1) {
-        throw Error(ErrorKind::damaged, info_.path + ": row " + std::to_string(id) + ": " +
-                                            std::to_string(rows.size()) +
-                                            " rows have this id: which of them is meant cannot be told "
-                                            "('kvctl check' names all such rows)");
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: row {}: {} rows have this id: which of them is meant cannot be told "
+                                "('kvctl check' names all such rows)",
+                                info_.path, id, rows.size()));
     }
     return rows.front().rowid;
 }

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <limits>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/store/sqlite/size_model.hpp"
 
@@ -85,12 +86,11 @@ KineStore::KineStore(StoreInfo info, Connection connection, std::optional<TableI
     set_table(std::move(*kine));
     name_affinity_ = affinity_of(table().column("name")->type);
     if (legacy_rows() > 0 && !db().integer("SELECT 1 FROM kine LIMIT 1")) {
-        throw Error(
-            ErrorKind::refused,
-            info_.path + ": " + *legacy_table() +
-                ", stand in key_value and none in kine: the store has not been "
-                "migrated; start a kine before 0.17.3, or a k3s with one, once, which does it (a newer "
-                "one starts as an empty cluster beside them)");
+        throw Error(ErrorKind::refused,
+                    fmt::format("{}: {}, stand in key_value and none in kine: the store has not been "
+                                "migrated; start a kine before 0.17.3, or a k3s with one, once, which does "
+                                "it (a newer one starts as an empty cluster beside them)",
+                                info_.path, *legacy_table()));
     }
 }
 
@@ -108,8 +108,8 @@ std::optional<std::string> KineStore::legacy_table() {
         " WHERE m.tbl_name = ?1 AND m.rootpage > 0 AND d.name = m.name AND d.aggregate = TRUE");
     bytes.bind_text(1, legacy->name);
     const std::int64_t size = bytes.step() ? bytes.integer(0) : 0;
-    return many(static_cast<std::uint64_t>(legacy_rows()), "row") + ", " +
-           format_bytes_exact(static_cast<std::uint64_t>(size)) + " of the file";
+    return fmt::format("{}, {} of the file", many(static_cast<std::uint64_t>(legacy_rows()), "row"),
+                       format_bytes_exact(static_cast<std::uint64_t>(size)));
 }
 
 std::vector<std::int64_t> KineStore::compact_rows() {
@@ -121,11 +121,11 @@ std::vector<std::int64_t> KineStore::compact_rows() {
 
 const Traits& KineStore::traits() const noexcept {
     static const Traits k_traits{.own_rules = mvcc::kine_rules(),
-                                 .versions = false,
                                  .old_values = true,
+                                 .in_place = true,
                                  .lease_is_ttl = true,
                                  .journal = true,
-                                 .etcd_log = false};
+                                 .live = true};
     return k_traits;
 }
 
@@ -141,9 +141,11 @@ StoreHead KineStore::head() {
     while (s.step()) {
         ++head.bookkeeping_rows;
         if (s.type(1) != Type::integer) {
-            throw Error(ErrorKind::damaged,
-                        info_.path + ": row " + std::to_string(s.integer(0)) +
-                            ": the compact row's prev_revision, the compact revision, is no integer");
+            throw Error(
+                ErrorKind::damaged,
+                fmt::format(
+                    "{}: row {}: the compact row's prev_revision, the compact revision, is no integer",
+                    info_.path, s.integer(0)));
         }
         head.compacted = std::max(head.compacted, MainRevision(s.integer(1)));
     }
@@ -155,9 +157,10 @@ void KineStore::check_head(const mvcc::TreeIndex& /*index*/) {
     const std::uint64_t seen = compact_rows_seen_;
     const std::uint64_t found = compact_rows().size();
     if (seen == found) return;
-    throw Error(ErrorKind::damaged, info_.path + ": an index by name finds " + std::to_string(found) +
-                                        " rows with the compact revision, the table holds " +
-                                        std::to_string(seen));
+    throw Error(
+        ErrorKind::damaged,
+        fmt::format("{}: an index by name finds {} rows with the compact revision, the table holds {}",
+                    info_.path, found, seen));
 }
 
 std::span<const sqlite::ScanColumn> KineStore::scan_columns() const noexcept {
@@ -198,10 +201,11 @@ std::string KineStore::why_not_copied() const {
     if (!keyed_) return why_keyless();
     const std::uint64_t names = misfit_names_;
     if (names == 0) return {};
-    return many(names, "name") +
-           " that reads as a number: stored as another type than the table's column asks for, as "
-           "KINE_SCHEMA_MIGRATION leaves them; a copy would change them, and two that become the same "
-           "collide in the unique index; --strategy in-place works, and --vacuum with it";
+    return fmt::format(
+        "{} that reads as a number: stored as another type than the table's column asks for, as "
+        "KINE_SCHEMA_MIGRATION leaves them; a copy would change them, and two that become the same collide "
+        "in the unique index; --strategy in-place works, and --vacuum with it",
+        many(names, "name"));
 }
 
 template <class Row>
@@ -244,7 +248,7 @@ void KineStore::place(const Row& row, Sink& sink) const {
         wrong = "prev_revision is not an integer";
     }
     if (wrong != nullptr) {
-        sink.findings.add({Finding::Severity::warning, code, "row " + std::to_string(r.revision.main), wrong,
+        sink.findings.add({Finding::Severity::warning, code, fmt::format("row {}", r.revision.main), wrong,
                            r.revision.main});
     }
     sink.push(r);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/store/kine/kine.hpp"
 
 namespace kvctl::store {
@@ -59,14 +60,16 @@ std::vector<Hint> KineStore::advice(const StoreHead& head, const mvcc::TreeIndex
     if (head.bookkeeping_rows != 1) {
         hints.push_back(
             {"compact-row",
-             std::to_string(head.bookkeeping_rows) +
-                 " rows hold the compact revision; kine needs exactly one, and kvctl compact leaves one",
+             fmt::format(
+                 "{} rows hold the compact revision; kine needs exactly one, and kvctl compact leaves one",
+                 head.bookkeeping_rows),
              {}});
     }
     if (const auto rows = legacy_table()) {
-        hints.push_back({"legacy-table",
-                         "the old table key_value is still there: " + *rows + "; kine no longer reads it",
-                         {}});
+        hints.push_back(
+            {"legacy-table",
+             fmt::format("the old table key_value is still there: {}; kine no longer reads it", *rows),
+             {}});
     }
     std::uint64_t above = 0;
     index.for_each_row(index.upper_bound(head.compacted), index.slot_end(), [&](mvcc::Slot) { ++above; });
@@ -77,8 +80,9 @@ std::vector<Hint> KineStore::advice(const StoreHead& head, const mvcc::TreeIndex
     if (span > above + bookkeeping) {
         hints.push_back(
             {"holes",
-             std::to_string(span - above - bookkeeping) +
-                 " revisions above the compact revision have no row; a server fills them with gap rows",
+             fmt::format(
+                 "{} revisions above the compact revision have no row; a server fills them with gap rows",
+                 span - above - bookkeeping),
              {}});
     }
     if (kept_by_server() == 1000 && table().indexes.size() < 5) {

@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/store/conversion.hpp"
 #include "kvctl/store/kine/kine.hpp"
 
@@ -21,8 +22,8 @@ class KineConversion final : public Conversion {
         });
         const std::uint64_t gaps = index.total().gaps;
         if (gaps > 0) {
-            warn(rows_text(gaps) +
-                 (gaps == 1 ? " that only fills a gap left out" : " that only fill gaps left out"));
+            warn(fmt::format("{} that only {} left out", rows_text(gaps),
+                             gaps == 1 ? "fills a gap" : "fill gaps"));
         }
         take_counters(MainRevision(last));
     }
@@ -35,15 +36,17 @@ class KineConversion final : public Conversion {
         MainRevision recorded = compacted;
         const MainRevision lowered = std::max({last_row, compacted, MainRevision(1)});
         if (to_etcd() && current() > lowered) {
-            warn("the current revision " + std::to_string(current().value()) +
-                 " is that of a row that is left out; the new store's is " + std::to_string(lowered.value()));
+            warn(fmt::format(
+                "the current revision {} is that of a row that is left out; the new store's is {}", current(),
+                lowered));
             set_current(lowered);
         }
         if (current() > std::max({last_row, compacted, MainRevision(1)})) {
             recorded = current();
-            warn("the current revision " + std::to_string(current().value()) +
-                 " is that of a row that is left out; it is kept as the compact revision, which was " +
-                 std::to_string(compacted.value()));
+            warn(
+                fmt::format("the current revision {} is that of a row that is left out; it is kept as the "
+                            "compact revision, which was {}",
+                            current(), compacted));
         }
         if (recorded > MainRevision(0)) {
             add_meta("finished_compact_rev", recorded.value());

@@ -2,6 +2,8 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
+#include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::store {
 
@@ -29,16 +31,15 @@ KineLimits KineLimits::of(const mvcc::TreeIndex& index, const mvcc::SlotSet* wit
 
 void KineLimits::check(const std::string& path, bool renumber) const {
     if (gap_key) {
-        throw Error(ErrorKind::refused, path + ": the key '" + escape(*gap_key) +
-                                            "' begins as kine's rows for missing revisions do: a kine table "
-                                            "cannot hold it");
+        throw Error(ErrorKind::refused, fmt::format("{}: the key '{}' begins as kine's rows for missing "
+                                                    "revisions do: a kine table cannot hold it",
+                                                    path, escape(*gap_key)));
     }
     if (!first_shared || renumber) return;
     throw Error(ErrorKind::refused,
-                path + ": revision " + std::to_string(first_shared->main) + "." +
-                    std::to_string(first_shared->sub) + ": is one of several keys written in one revision (" +
-                    std::to_string(shared) +
-                    " such rows in all), and kine holds one row a revision; --renumber gives each its own");
+                fmt::format("{}: {}: is one of several keys written in one revision ({} such rows in all), "
+                            "and kine holds one row a revision; --renumber gives each its own",
+                            path, mvcc::revision_text(*first_shared), shared));
 }
 
 }  // namespace kvctl::store

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/sqlite/model.hpp"
@@ -10,10 +11,6 @@ namespace kvctl::store {
 namespace {
 
 constexpr std::int64_t k_last_revision = std::numeric_limits<std::int64_t>::max();
-
-std::string number(std::int64_t n) {
-    return std::to_string(n);
-}
 
 class KineModel final : public SqliteModel {
   public:
@@ -46,25 +43,26 @@ class KineModel final : public SqliteModel {
   private:
     void tell_rows(const StoreHead& head, bool works, std::vector<std::string>& w) {
         if (head.bookkeeping_row_missing) {
-            w.push_back(std::string("the row that holds the compact revision is missing; ") +
-                        (works ? "" : "a compaction that has something to do ") +
-                        (works ? "one is inserted and takes the next revision" : "inserts one"));
+            w.push_back(fmt::format("the row that holds the compact revision is missing; {}",
+                                    works ? "one is inserted and takes the next revision"
+                                          : "a compaction that has something to do inserts one"));
         } else if (head.bookkeeping_rows > 1) {
-            w.push_back(many(head.bookkeeping_rows, "row") + " hold the compact revision; " +
-                        (works ? "one is kept" : "a compaction that has something to do keeps one"));
+            w.push_back(
+                fmt::format("{} hold the compact revision; {}", many(head.bookkeeping_rows, "row"),
+                            works ? "one is kept" : "a compaction that has something to do keeps one"));
         }
         if (const auto rows = kine_.legacy_table())
-            w.push_back("the old table key_value holds " + *rows + "; it is never touched");
+            w.push_back(fmt::format("the old table key_value holds {}; it is never touched", *rows));
     }
 
     static void tell_pointers(const mvcc::CompactionPlan& plan, std::vector<std::string>& w) {
         if (plan.cross_key_pointers > 0) {
-            w.push_back(many(plan.cross_key_pointers, "row") +
-                        " point at a row of another key; such pointers are not followed");
+            w.push_back(fmt::format("{} point at a row of another key; such pointers are not followed",
+                                    many(plan.cross_key_pointers, "row")));
         }
         if (plan.dangling_pointers > 0) {
-            w.push_back(many(plan.dangling_pointers, "row") +
-                        " point above the compact revision at a row that is not there");
+            w.push_back(fmt::format("{} point above the compact revision at a row that is not there",
+                                    many(plan.dangling_pointers, "row")));
         }
     }
 
@@ -80,15 +78,16 @@ class KineModel final : public SqliteModel {
         if (const std::string why = kine_.why_not_copied(); !why.empty() && kine_.keyed())
             w.push_back("its rows are deleted in place: " + why);
         if (plan.kept_current) {
-            w.push_back(
-                "row " + number(plan.kept_current->main) +
-                " is kept although it is a tombstone or gap: it holds the current revision (kine since "
-                "0.16.5 does not look at it again; a later run of kvctl compact removes it)");
+            w.push_back(fmt::format(
+                "row {} is kept although it is a tombstone or gap: it holds the current revision (kine since "
+                "0.16.5 does not look at it again; a later run of kvctl compact removes it)",
+                plan.kept_current->main));
         }
         const std::int64_t keeps = kine_.kept_by_server();
         if (plan.compacted_after.value() > plan.current.value() - keeps) {
-            w.push_back("revision " + number(plan.compacted_after.value()) + " is among the last " +
-                        number(keeps) + ", which kine itself keeps: running clients must list again");
+            w.push_back(fmt::format(
+                "revision {} is among the last {}, which kine itself keeps: running clients must list again",
+                plan.compacted_after, keeps));
         }
         if (kine_.info().layout == Layout::dqlite) return;
         // kine before 0.15 begins to watch for expiry at a revision that must lie above the compact revision.
@@ -115,9 +114,9 @@ std::unique_ptr<CompactionModel> KineStore::model(const mvcc::TreeIndex& index) 
 
 void KineStore::check_compactable(const StoreHead& head) const {
     if (head.current != MainRevision(k_last_revision)) return;
-    throw Error(ErrorKind::damaged, info_.path + ": row " + number(k_last_revision) +
-                                        " has the largest id there can be: kine can never write to this "
-                                        "store again; remove that row first");
+    throw Error(ErrorKind::damaged, fmt::format("{}: row {} has the largest id there can be: kine can never "
+                                                "write to this store again; remove that row first",
+                                                info_.path, k_last_revision));
 }
 
 }  // namespace kvctl::store

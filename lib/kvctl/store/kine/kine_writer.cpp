@@ -4,6 +4,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/text.hpp"
 
@@ -77,8 +78,9 @@ std::int64_t KineWriter::ttl_of(std::int64_t lease) {
 std::int64_t KineWriter::id_for(mvcc::Revision revision) {
     if (main_ == revision.main) {
         if (!options_.renumber) {
-            throw Error(ErrorKind::refused, path_ + ": revision " + std::to_string(revision.main) +
-                                                " holds several keys, and kine one a revision");
+            throw Error(ErrorKind::refused,
+                        fmt::format("{}: revision {} holds several keys, and kine one a revision", path_,
+                                    revision.main));
         }
         ++ahead_;
         if (moves_.empty() || moves_.back().first != revision.main) moves_.emplace_back(revision.main, 0);
@@ -112,9 +114,9 @@ void KineWriter::add(const mvcc::Record& record) {
         return;
     }
     if (record.key.starts_with("gap-")) {
-        throw Error(ErrorKind::refused, path_ + ": the key '" + escape(record.key) +
-                                            "' begins as kine's rows for missing revisions do: a kine table "
-                                            "cannot hold it");
+        throw Error(ErrorKind::refused, fmt::format("{}: the key '{}' begins as kine's rows for missing "
+                                                    "revisions do: a kine table cannot hold it",
+                                                    path_, escape(record.key)));
     }
     Row row;
     row.name = record.key;
@@ -210,7 +212,7 @@ std::vector<std::string> KineWriter::warnings() const {
         if (n > 0) all.push_back(many(n, what) + rest);
     };
     say(static_cast<std::uint64_t>(ahead_), "row",
-        " got a revision of their own; later revisions moved up, the newest by " + std::to_string(ahead_));
+        fmt::format(" got a revision of their own; later revisions moved up, the newest by {}", ahead_));
     say(renamed_, "row", " of the key compact_rev_key are of compact_rev_key_apiserver now, as kine has it");
     say(markers_, "row", " of the empty key, which a restore left as marks, left out");
     say(lost_leases_, "row", " name a lease that is not there; they do not expire");

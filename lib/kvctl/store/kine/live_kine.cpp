@@ -9,6 +9,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/network_file_system.hpp"
 #include "kvctl/store/kine/kine.hpp"
@@ -29,38 +30,28 @@ std::chrono::microseconds since(Clock::time_point begin) {
     return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
 }
 
-std::string number(MainRevision r) {
-    return std::to_string(r.value());
-}
-
-[[noreturn]] void refuse_layout(const std::string& path) {
-    throw usage_error(path + ": --live: only a kine store is compacted beside its server");
-}
-
 [[noreturn]] void refuse_compact_rows(const std::string& path, std::uint64_t rows) {
-    throw Error(ErrorKind::refused, path + ": " + std::to_string(rows) +
-                                        " rows hold the compact revision, a running kine needs exactly one; "
-                                        "stop it and compact without --live, which leaves one");
+    throw Error(ErrorKind::refused,
+                fmt::format("{}: {} rows hold the compact revision, a running kine needs exactly one; stop "
+                            "it and compact without --live, which leaves one",
+                            path, rows));
 }
 
 void refuse_network(const std::string& path, const std::string& real_path) {
     if (const auto name = network_file_system(real_path)) {
-        throw Error(ErrorKind::refused, path + ": lies on a network file system (" + *name +
-                                            "), on which SQLite's locks cannot be relied on: stop the server "
-                                            "and compact without --live");
+        throw Error(ErrorKind::refused,
+                    fmt::format("{}: lies on a network file system ({}), on which SQLite's locks cannot be "
+                                "relied on: stop the server and compact without --live",
+                                path, *name));
     }
 }
 
 }  // namespace
 
-bool goes_live(const Store& store) noexcept {
-    return store.info().layout == Layout::kine;
-}
-
 void refuse_unless_live(Store& store) {
     const std::string& path = store.info().path;
     auto* const kine = dynamic_cast<KineStore*>(&store);
-    if (kine == nullptr) refuse_layout(path);
+    if (kine == nullptr) refuse_live(path);
     refuse_network(path, store.info().real_path);
     const TableInfo& table = kine->table();
     if (!table.indexed_by("name")) {
@@ -80,14 +71,8 @@ void refuse_unless_live(Store& store) {
     if (const std::uint64_t rows = kine->head().bookkeeping_rows; rows != 1) refuse_compact_rows(path, rows);
 }
 
-std::unique_ptr<LiveStore> open_live(const std::string& path, const OpenOptions& options, int timeout_ms) {
-    return std::make_unique<LiveKine>(path, options, timeout_ms);
-}
-
 LiveKine::LiveKine(const std::string& path, const OpenOptions& options, int timeout_ms) : path_(path) {
-    refuse_in_place(path, options);
     const std::string real_path = resolve_path(path);
-    if (is_bbolt(real_path)) refuse_layout(path);
     refuse_network(path, real_path);
     // Before SQLite opens it, and open as long as SQLite has it.
     file_.emplace(real_path);
@@ -115,7 +100,7 @@ void LiveKine::configure(int timeout_ms) {
 
 void LiveKine::check_store() {
     auto* const kine = dynamic_cast<KineStore*>(store_.get());
-    if (kine == nullptr) refuse_layout(path_);
+    if (kine == nullptr) refuse_live(path_);
     Findings findings;
     kine->check_executable(findings);
     refuse_unless_live(*kine);
@@ -205,7 +190,7 @@ LiveKine::Step LiveKine::step(const mvcc::TreeIndex& index, std::span<const mvcc
         check_interrupt();
         if (e.kind() != ErrorKind::busy) throw;
         throw Error(ErrorKind::busy,
-                    path_ + ": locked by another process for " + std::to_string(timeout_.count()) + " ms");
+                    fmt::format("{}: locked by another process for {} ms", path_, timeout_.count()));
     }
     const Clock::time_point begun = Clock::now();
     done.waited = std::chrono::duration_cast<std::chrono::microseconds>(begun - asked);
@@ -216,22 +201,22 @@ LiveKine::Step LiveKine::step(const mvcc::TreeIndex& index, std::span<const mvcc
     newest_seen_ = std::max(newest_seen_, head.current);
     if (head.bookkeeping_rows != 1) refuse_compact_rows(path_, head.bookkeeping_rows);
     if (went_back) {
-        throw Error(ErrorKind::refused, path_ + ": its current revision is " + number(head.current) +
-                                            " now, its compact revision " + number(head.compacted) +
-                                            ": it is not the store that it was");
+        throw Error(ErrorKind::refused, fmt::format("{}: its current revision is {} now, its compact "
+                                                    "revision {}: it is not the store that it was",
+                                                    path_, head.current, head.compacted));
     }
     if (head.compacted != expected) {
         done.adopted = true;
         return done;
     }
     if (to.value() > head.current.value() - k_kept_beside_server && to > head.compacted)
-        throw Error(ErrorKind::internal, path_ + ": revision " + number(to) + " is one that stays");
+        throw Error(ErrorKind::internal, fmt::format("{}: revision {} is one that stays", path_, to));
     if (to > head.compacted) record_compact_revision(db(), Layout::kine, to);
     done.deleted = delete_kine(db(), index, rows);
     if (done.deleted > rows.size()) {
-        throw Error(ErrorKind::damaged, path_ + ": " + std::to_string(done.deleted) +
-                                            " rows stand where the plan removes " +
-                                            std::to_string(rows.size()) + "; none of them was deleted");
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: {} rows stand where the plan removes {}; none of them was deleted",
+                                path_, done.deleted, rows.size()));
     }
     transaction->commit();
     done.held = since(begun);

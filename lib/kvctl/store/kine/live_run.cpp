@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/text.hpp"
 
@@ -141,8 +142,8 @@ void LiveRun::tell() const {
         const double rate = static_cast<double>(state_.deleted) / seconds;
         const auto left =
             static_cast<double>(batches_.rows() - std::min<std::uint64_t>(done, batches_.rows()));
-        phase += ", " + group_digits(static_cast<std::uint64_t>(rate)) + " revisions/s, " +
-                 group_digits(static_cast<std::uint64_t>(left / rate)) + " s left";
+        phase += fmt::format(", {} revisions/s, {} s left", group_digits(static_cast<std::uint64_t>(rate)),
+                             group_digits(static_cast<std::uint64_t>(left / rate)));
     }
     progress_->update(phase, done, batches_.rows());
 }
@@ -154,9 +155,9 @@ LiveCompaction::Difference LiveRun::verify() {
         const MainRevision now = live_.store().head().compacted;
         if (now < state_.compacted) {
             throw Error(ErrorKind::damaged,
-                        live_.store().info().path + ": its compact revision went back from " +
-                            std::to_string(state_.compacted.value()) + " to " + std::to_string(now.value()) +
-                            ", which no server does; 'kvctl check' tells what is wrong with the store");
+                        fmt::format("{}: its compact revision went back from {} to {}, which no server does; "
+                                    "'kvctl check' tells what is wrong with the store",
+                                    live_.store().info().path, state_.compacted, now));
         }
         if (now > state_.compacted) ++state_.foreign;
         state_.compacted = now;
@@ -168,9 +169,9 @@ LiveCompaction::Difference LiveRun::verify() {
 
 LiveCompaction::Difference LiveRun::compare(const mvcc::TreeIndex& rows) {
     const auto fail = [&](Slot s, const std::string& what) {
-        throw Error(ErrorKind::damaged, live_.store().info().path + ": row " +
-                                            std::to_string(index_.revision(s).main) + " " + what +
-                                            "; 'kvctl check' tells what is wrong with the store");
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: row {} {}; 'kvctl check' tells what is wrong with the store",
+                                live_.store().info().path, index_.revision(s).main, what));
     };
     std::vector<Slot> newest(index_.key_count(), mvcc::k_no_slot);
     index_.for_each_row(0, index_.slot_end(), [&](Slot s) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl::store {
 
 void RowsById::add(std::int64_t rowid, sqlite::Type type_of_id, std::int64_t id) {
@@ -27,7 +29,7 @@ std::span<const RowsById::Place> RowsById::between(std::int64_t from, std::int64
 
 void RowsById::note(Finding::Severity severity, FindingLog& log) const {
     for (const auto& [rowid, null] : without_id_) {
-        log.add({severity, null ? "null-column" : "wrong-type", "rowid " + std::to_string(rowid),
+        log.add({severity, null ? "null-column" : "wrong-type", fmt::format("rowid {}", rowid),
                  null ? "its id is NULL, as kine 0.14 writes it where id is no primary key: the row has no "
                         "revision, and no server finds it again"
                       : "its id is no integer: the row has no revision",
@@ -36,10 +38,10 @@ void RowsById::note(Finding::Severity severity, FindingLog& log) const {
     for (auto at = places_.begin(); at != places_.end();) {
         const auto end = std::find_if(at, places_.end(), [&](const Place& p) { return p.id != at->id; });
         if (end - at > 1) {
-            log.add({severity, "duplicate-revision", "row " + std::to_string(at->id),
-                     std::to_string(end - at) +
-                         " rows have this id: which of them is the revision cannot be told",
-                     at->id});
+            log.add(
+                {severity, "duplicate-revision", fmt::format("row {}", at->id),
+                 fmt::format("{} rows have this id: which of them is the revision cannot be told", end - at),
+                 at->id});
         }
         at = end;
     }

@@ -3,7 +3,9 @@
 #include <unordered_set>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/mvcc/revision_audit.hpp"
 #include "kvctl/store/check_parts.hpp"
 #include "kvctl/store/cluster.hpp"
@@ -61,7 +63,7 @@ Counters check_meta(NativeStore& store, CheckResult& result, FindingLog& log) {
                 log.add(finding(Severity::info, "meta-unknown", where, "a name this version does not know"));
             } else if (kind == Name::revision && value < 0) {
                 log.add(finding(Severity::error, "meta-negative", where,
-                                "a compact revision of " + std::to_string(value)));
+                                fmt::format("a compact revision of {}", value)));
             } else if (name == "scheduled_compact_rev") {
                 c.scheduled = MainRevision(value);
             } else if (name == "finished_compact_rev") {
@@ -83,9 +85,8 @@ Counters check_meta(NativeStore& store, CheckResult& result, FindingLog& log) {
                                                         : "; the next kvctl compact finishes it")));
     } else if (c.scheduled && *c.scheduled < c.finished) {
         log.add(finding(Severity::warning, "finished-above-scheduled", "table meta",
-                        "compaction " + std::to_string(c.finished.value()) +
-                            " is finished, but the last one scheduled is " +
-                            std::to_string(c.scheduled->value())));
+                        fmt::format("compaction {} is finished, but the last one scheduled is {}", c.finished,
+                                    *c.scheduled)));
     }
     return c;
 }
@@ -106,7 +107,7 @@ std::unordered_set<std::int64_t> check_leases(NativeStore& store, FindingLog& lo
                 log.add(finding(Severity::error, "lease-type", where, "id or ttl is not an integer"));
             } else if (s.integer(1) <= 0) {
                 log.add(finding(Severity::warning, "lease-ttl", where,
-                                "a time to live of " + std::to_string(s.integer(1)) + " seconds"));
+                                fmt::format("a time to live of {} seconds", s.integer(1))));
             }
         }
     });
@@ -124,7 +125,7 @@ class Reader {
     bool take(const sqlite::Statement& s, std::int64_t rowid) {
         if ((++rows_ & 0xFFF) == 0) check_interrupt();
         if (s.type(1) != Type::integer || s.type(2) != Type::integer) {
-            return wrong("row " + std::to_string(rowid), "main or sub is not an integer", s);
+            return wrong(fmt::format("row {}", rowid), "main or sub is not an integer", s);
         }
         const mvcc::Revision revision{s.integer(1), s.integer(2)};
         const std::string_view value = s.bytes(8);
@@ -140,8 +141,7 @@ class Reader {
             fault = "tombstone is neither 0 nor 1";
         }
         if (fault != nullptr) {
-            return wrong("revision " + std::to_string(revision.main) + "." + std::to_string(revision.sub),
-                         fault, s, revision);
+            return wrong(mvcc::revision_text(revision), fault, s, revision);
         }
         mvcc::AuditRow row;
         row.revision = revision;

@@ -3,6 +3,8 @@
 #include <array>
 #include <limits>
 
+#include "kvctl/base/format.hpp"
+#include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/store/sqlite/size_model.hpp"
 
 namespace kvctl::store {
@@ -28,8 +30,7 @@ mvcc::Record record_of(const sqlite::Statement& s) {
 }
 
 Finding bad_row(const char* code, std::int64_t main, std::int64_t sub, std::string what) {
-    return {Finding::Severity::error, code, "revision " + std::to_string(main) + "." + std::to_string(sub),
-            std::move(what), main};
+    return {Finding::Severity::error, code, mvcc::revision_text({main, sub}), std::move(what), main};
 }
 
 }  // namespace
@@ -48,14 +49,14 @@ NativeStore::NativeStore(StoreInfo info, Connection connection, std::optional<Na
     info_.layout = Layout::native;
     const std::int64_t application = db().integer("PRAGMA application_id").value_or(0);
     if (application != 0 && application != k_native_application_id) {
-        throw Error(ErrorKind::not_a_store, info_.path + ": application_id " + std::to_string(application) +
-                                                " belongs to another program");
+        throw Error(ErrorKind::not_a_store,
+                    fmt::format("{}: application_id {} belongs to another program", info_.path, application));
     }
     const std::int64_t version = db().integer("PRAGMA user_version").value_or(0);
     if (version > k_native_version) {
-        throw Error(ErrorKind::refused, info_.path + ": layout version " + std::to_string(version) +
-                                            " is newer than this kvctl, which knows version " +
-                                            std::to_string(k_native_version));
+        throw Error(ErrorKind::refused,
+                    fmt::format("{}: layout version {} is newer than this kvctl, which knows version {}",
+                                info_.path, version, k_native_version));
     }
     if (!tables) {
         throw Error(ErrorKind::not_a_store,
@@ -85,7 +86,8 @@ Cluster NativeStore::cluster() {
 }
 
 const Traits& NativeStore::traits() const noexcept {
-    static const Traits k_traits{.own_rules = {}, .journal = true};
+    static const Traits k_traits{
+        .own_rules = {}, .versions = true, .in_place = true, .journal = true, .etcd_log = true};
     return k_traits;
 }
 
@@ -128,8 +130,8 @@ void NativeStore::check_head(const mvcc::TreeIndex& index) {
     const std::int64_t seen =
         index.last_slot() == mvcc::k_no_slot ? -1 : index.revision(index.last_slot()).main;
     if (seen == found) return;
-    throw Error(ErrorKind::damaged, info_.path + ": the index of the revisions ends at " +
-                                        std::to_string(found) + ", the table at " + std::to_string(seen));
+    throw Error(ErrorKind::damaged, fmt::format("{}: the index of the revisions ends at {}, the table at {}",
+                                                info_.path, found, seen));
 }
 
 std::vector<std::pair<std::string, std::int64_t>> NativeStore::meta() {
@@ -139,7 +141,7 @@ std::vector<std::pair<std::string, std::int64_t>> NativeStore::meta() {
         const std::string name(s.bytes(0));
         if (s.type(1) != Type::integer) {
             throw Error(ErrorKind::damaged,
-                        info_.path + ": meta row '" + name + "' does not hold an integer");
+                        fmt::format("{}: meta row '{}' does not hold an integer", info_.path, name));
         }
         all.emplace_back(name, s.integer(1));
     }
@@ -258,10 +260,9 @@ void NativeStore::every_record_by_index(const std::function<void(const mvcc::Rec
     sqlite::Statement s = db().prepare("SELECT main, sub FROM revision NOT INDEXED");
     while (s.step()) held.add(s.integer(0), s.integer(1));
     if (told == held) return;
-    throw Error(ErrorKind::damaged, info_.path + ": the primary key's index names " +
-                                        std::to_string(told.rows) + " rows, the table holds " +
-                                        std::to_string(held.rows) +
-                                        " or others: 'kvctl check' tells what is wrong");
+    throw Error(ErrorKind::damaged, fmt::format("{}: the primary key's index names {} rows, the table holds "
+                                                "{} or others: 'kvctl check' tells what is wrong",
+                                                info_.path, told.rows, held.rows));
 }
 
 void NativeStore::every_record(const std::function<void(const mvcc::Record&)>& f,

@@ -18,12 +18,12 @@ struct NativeTables {
     TableInfo meta;
 };
 
-/// etcd's buckets as SQLite tables (kvctl-store(5)).
 /// Counters that hold what `import` found in an etcd db: mvcc::EtcdRelease::number() of its storageVersion
 /// and of its cluster version.
 inline constexpr const char* k_storage_version = "etcd_storage_version";
 inline constexpr const char* k_cluster_version = "etcd_cluster_version";
 
+/// etcd's buckets as SQLite tables (kvctl-store(5)).
 class NativeStore final : public SqliteStore {
   public:
     /// Of what find_tables() found there. Throws not_a_store when that is nothing or something is odd about

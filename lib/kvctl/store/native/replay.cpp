@@ -1,6 +1,7 @@
 #include "kvctl/store/replay.hpp"
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
 #include "kvctl/store/sqlite/writable.hpp"
 
@@ -98,19 +99,15 @@ class NativeReplayWriter final : public ReplayWriter {
 
 void check_replayable(const Store& store) {
     const StoreInfo& info = store.info();
-    switch (info.layout) {
-        case Layout::native:
-            return;
-        case Layout::bbolt:
-            throw Error(
-                ErrorKind::read_only_layout,
-                info.path +
-                    ": an etcd db is never written; 'kvctl import' makes a native store to replay into");
-        default:
-            throw Error(ErrorKind::refused,
-                        info.path + ": a " + std::string(name_of(info.layout)) +
-                            " store has no raft log behind it; replay needs a native store");
+    if (info.layout == Layout::native) return;
+    if (store.traits().member) {
+        throw Error(
+            ErrorKind::read_only_layout,
+            info.path + ": an etcd db is never written; 'kvctl import' makes a native store to replay into");
     }
+    throw Error(ErrorKind::refused,
+                fmt::format("{}: a {} store has no raft log behind it; replay needs a native store",
+                            info.path, name_of(info.layout)));
 }
 
 std::unique_ptr<ReplayRows> replay_rows(Store& store) {

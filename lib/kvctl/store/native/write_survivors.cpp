@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/one_moment.hpp"
@@ -22,9 +23,8 @@ void add_survivors(NativeWriter& writer, Store& store, const mvcc::TreeIndex& in
                           if ((++copied & 0xFFF) == 0) check_interrupt();
                       });
     if (copied != plan.kept.revisions) {
-        throw Error(ErrorKind::damaged, store.info().path + ": " + std::to_string(copied) +
-                                            " rows were copied where the plan keeps " +
-                                            std::to_string(plan.kept.revisions));
+        throw Error(ErrorKind::damaged, fmt::format("{}: {} rows were copied where the plan keeps {}",
+                                                    store.info().path, copied, plan.kept.revisions));
     }
     for (const Lease& lease : store.leases()) writer.add(lease);
     const StoreHead head = store.head();

@@ -1,5 +1,7 @@
 #include "kvctl/store/sqlite/bookkeeping.hpp"
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl::store {
 namespace {
 
@@ -50,7 +52,7 @@ void compact_raft_table(const sqlite::Database& db, LogIndex index) {
     const auto i = static_cast<std::int64_t>(index.value());
     sqlite::Statement term = db.prepare("SELECT term FROM main.raft_entry WHERE idx = ?1");
     term.bind(1, i);
-    if (!term.step()) throw Error(ErrorKind::internal, "the raft log has no entry " + std::to_string(i));
+    if (!term.step()) throw Error(ErrorKind::internal, fmt::format("the raft log has no entry {}", i));
     const std::int64_t dummy_term = term.integer(0);
     term.reset();
     db.prepare("DELETE FROM main.raft_entry WHERE idx <= ?1").bind(1, i).run();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/lost_reads.hpp"
 #include "kvctl/store/check_parts.hpp"
@@ -29,12 +30,12 @@ void check_columns(const SqliteStore& store, FindingLog& log) {
         if (known && !c.generated) continue;
         const bool harmless = !kine && !c.generated && c.has_default;
         log.add(finding(harmless ? Severity::info : Severity::warning, "extra-column", where,
-                        "the column '" + c.name + "' is not " + (kine ? "kine's" : "the layout's") +
-                            (harmless ? "" : ": no compaction is executed over it")));
+                        fmt::format("the column '{}' is not {}{}", c.name, kine ? "kine's" : "the layout's",
+                                    harmless ? "" : ": no compaction is executed over it")));
     }
     for (const std::string& name : store.table().triggers) {
         log.add(finding(Severity::warning, "trigger", where,
-                        "the trigger '" + name + "': no compaction is executed over it"));
+                        fmt::format("the trigger '{}': no compaction is executed over it", name)));
     }
 }
 
@@ -132,13 +133,13 @@ void check_sqlite_file(SqliteStore& store, FindingLog& log) {
     const std::uint64_t free = info.free_pages * info.page_size;
     if (free * 4 > info.file_bytes && free > std::uint64_t{1024} * 1024) {
         log.add(finding(Severity::info, "free-space", "file",
-                        std::to_string(free) + " of " + std::to_string(info.file_bytes) +
-                            " bytes are free pages; kvctl vacuum gives them back"));
+                        fmt::format("{} of {} bytes are free pages; kvctl vacuum gives them back", free,
+                                    info.file_bytes)));
     }
     if (info.wal_bytes > info.file_bytes / 2 && info.wal_bytes > 64ULL * 1024 * 1024) {
-        log.add(finding(Severity::info, "large-wal", "file",
-                        "the -wal has " + std::to_string(info.wal_bytes) +
-                            " bytes: a checkpoint was kept from finishing"));
+        log.add(finding(
+            Severity::info, "large-wal", "file",
+            fmt::format("the -wal has {} bytes: a checkpoint was kept from finishing", info.wal_bytes)));
     }
 }
 
@@ -158,9 +159,8 @@ void walk_rows(const sqlite::Database& db, const std::string& table, const std::
     int failures_of_hole = 0;
     const auto end_hole = [&] {
         if (!hole) return;
-        log.add(finding(
-            Severity::error, "unreadable-rows", "table " + table,
-            "rows " + std::to_string(hole->first) + " to " + std::to_string(hole->last) + " cannot be read"));
+        log.add(finding(Severity::error, "unreadable-rows", "table " + table,
+                        fmt::format("rows {} to {} cannot be read", hole->first, hole->last)));
         hole.reset();
         failures_of_hole = 0;
         lost();

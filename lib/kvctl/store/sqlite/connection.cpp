@@ -12,6 +12,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/cores.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/helper_thread.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
@@ -69,25 +70,25 @@ StoreInfo inspect_file(const std::string& given_path, const std::string& real_pa
     info.page_size = page_size == 1 ? 65536 : page_size;
     if (info.page_size < 512 || (info.page_size & (info.page_size - 1)) != 0) {
         throw Error(ErrorKind::damaged,
-                    given_path + ": the header gives a page size of " + std::to_string(page_size));
+                    fmt::format("{}: the header gives a page size of {}", given_path, page_size));
     }
     info.reserved_bytes = header[20];
     if (info.usable_size() < 480) {
-        throw Error(ErrorKind::damaged, given_path + ": the header reserves " + std::to_string(header[20]) +
-                                            " of the " + std::to_string(info.page_size) + " bytes of a page");
+        throw Error(ErrorKind::damaged, fmt::format("{}: the header reserves {} of the {} bytes of a page",
+                                                    given_path, header[20], info.page_size));
     }
     if (const std::uint32_t format = be32(&header[44]); format > 4) {
         throw Error(ErrorKind::damaged,
-                    given_path + ": the header gives a schema format of " + std::to_string(format));
+                    fmt::format("{}: the header gives a schema format of {}", given_path, format));
     }
     info.wal_mode = header[18] == 2 && header[19] == 2;
     const bool counted = be32(&header[24]) == be32(&header[92]);
     const std::uint64_t pages = be32(&header[28]);
     if (counted && info.wal_bytes == 0 && info.journal_bytes == 0 &&
         pages * info.page_size > info.file_bytes) {
-        throw Error(ErrorKind::damaged, given_path + ": truncated: " + std::to_string(info.file_bytes) +
-                                            " bytes, but the header counts " + std::to_string(pages) +
-                                            " pages of " + std::to_string(info.page_size));
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: truncated: {} bytes, but the header counts {} pages of {}", given_path,
+                                info.file_bytes, pages, info.page_size));
     }
     return info;
 }
@@ -115,8 +116,8 @@ Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
     } catch (const Error& e) {
         if (e.kind() != ErrorKind::busy) throw;
         const sqlite::Holders now = sqlite::find_holders(info.real_path, false);
-        throw Error(ErrorKind::busy, info.path + ": locked by " + sqlite::describe(now.locking) +
-                                         "; gave up after " + std::to_string(timeout_ms) + " ms");
+        throw Error(ErrorKind::busy, fmt::format("{}: locked by {}; gave up after {} ms", info.path,
+                                                 sqlite::describe(now.locking), timeout_ms));
     }
     // Nobody can write now; a moment ago somebody could.
     if (access == Connection::Access::shared) c.seen = fingerprint(info.real_path);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/sqlite/batches.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
@@ -72,8 +73,7 @@ class Verification {
     void check(std::int64_t bookkeeping) {
         const std::uint64_t want = rows_ - plan_.removed.revisions + static_cast<std::uint64_t>(bookkeeping);
         const std::uint64_t have = count_rows(store_.db(), store_.table().name);
-        if (have != want)
-            fail(std::to_string(have) + " rows are left where the plan leaves " + std::to_string(want));
+        if (have != want) fail(fmt::format("{} rows are left where the plan leaves {}", have, want));
         if (plan_.kind != mvcc::CompactionPlan::Kind::compact) return;  // only the raft log was shortened
         Findings findings;
         const mvcc::TreeIndex left = store_.load_upto(plan_.rules, plan_.compacted_after, findings);
@@ -85,8 +85,9 @@ class Verification {
   private:
     [[noreturn]] void fail(const std::string& what) const {
         // Rows were deleted by SQLite as planned: that others are left is the store's fault.
-        throw Error(ErrorKind::damaged, store_.info().path + ": not committed: " + what +
-                                            "; 'kvctl check' tells what is wrong with the store");
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: not committed: {}; 'kvctl check' tells what is wrong with the store",
+                                store_.info().path, what));
     }
     SqliteStore& store_;
     const mvcc::CompactionPlan& plan_;
@@ -161,9 +162,9 @@ void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, con
              : delete_native(db, index, plan.removed_slots, MainRevision(k_lowest_revision),
                              plan.compacted_after, store.in_order());
     if (deleted != plan.removed.revisions) {
-        throw Error(ErrorKind::damaged, store.info().path + ": not committed: " + std::to_string(deleted) +
-                                            " rows deleted where the plan removes " +
-                                            std::to_string(plan.removed.revisions));
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: not committed: {} rows deleted where the plan removes {}",
+                                store.info().path, deleted, plan.removed.revisions));
     }
     if (execution.drop_old_values) drop_old_values(db, plan.compacted_after);
     if (execution.raft_compact_to) compact_raft_table(db, *execution.raft_compact_to);
@@ -206,9 +207,9 @@ void run_batches(SqliteWritable& writable, const mvcc::TreeIndex& index, const m
         const std::uint64_t deleted = kine ? delete_kine(db, index, rows)
                                            : delete_native_batch(db, index, rows, reached, store.in_order());
         if (deleted != rows.size()) {
-            throw Error(ErrorKind::damaged, store.info().path + ": a batch deleted " +
-                                                std::to_string(deleted) + " rows where the plan removes " +
-                                                std::to_string(rows.size()));
+            throw Error(ErrorKind::damaged,
+                        fmt::format("{}: a batch deleted {} rows where the plan removes {}",
+                                    store.info().path, deleted, rows.size()));
         }
         if (last) {
             if (execution.drop_old_values) drop_old_values(db, plan.compacted_after);

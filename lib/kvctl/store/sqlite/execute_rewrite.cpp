@@ -4,6 +4,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/fd.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
 #include "kvctl/store/sqlite/copy_schema.hpp"
@@ -56,10 +57,10 @@ void copy_survivors(sqlite::Database& db, SqliteStore& store, const mvcc::TreeIn
     // Rows that the plan was made without would be lost.
     const auto expect = [&](std::uint64_t rows) {
         if (rows == store.rows_read()) return;
-        throw Error(ErrorKind::damaged, store.info().path + ": table " + store.table().name + " has " +
-                                            std::to_string(rows) + " rows, of which " +
-                                            std::to_string(store.rows_read()) +
-                                            " can be found by rowid; 'kvctl check' tells what is wrong");
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: table {} has {} rows, of which {} can be found by rowid; 'kvctl check' "
+                                "tells what is wrong",
+                                store.info().path, store.table().name, rows, store.rows_read()));
     };
     if (!few) {
         if (kine) {
@@ -138,8 +139,11 @@ void verify(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& 
             const mvcc::CompactionPlan& plan, const Execution& execution) {
     const auto fail = [&](const std::string& what) {
         // What was copied is what SQLite read: that it is not what was planned is the store's fault.
-        throw Error(ErrorKind::damaged, store.info().path + ": the new file was thrown away: " + what +
-                                            "; 'kvctl check' tells what is wrong with the store");
+        throw Error(
+            ErrorKind::damaged,
+            fmt::format(
+                "{}: the new file was thrown away: {}; 'kvctl check' tells what is wrong with the store",
+                store.info().path, what));
     };
     OpenOptions options;
     options.layout = store.in_kine_table() ? Layout::kine : Layout::native;
@@ -149,8 +153,8 @@ void verify(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& 
     const mvcc::TreeIndex left = copy->load(plan.rules, findings, nullptr);
     const bool with_bytes = !execution.drop_old_values;
     if (left.total().revisions != plan.kept.revisions) {
-        fail(std::to_string(left.total().revisions) + " rows were copied where the plan keeps " +
-             std::to_string(plan.kept.revisions));
+        fail(fmt::format("{} rows were copied where the plan keeps {}", left.total().revisions,
+                         plan.kept.revisions));
     }
     if (mvcc::digest_rows(left, left.slot_end(), nullptr, with_bytes) !=
         mvcc::digest_rows(index, index.slot_end(), &plan.removed_slots, with_bytes)) {
@@ -179,7 +183,7 @@ void in_the_name_of(const SqliteStore& store, const TempFile& file, F f) {
 void check_copyable(const SqliteStore& store) {
     const std::string why = store.why_not_copied();
     if (why.empty()) return;
-    throw Error(ErrorKind::refused, store.info().path + ": cannot be copied: " + why);
+    throw Error(ErrorKind::refused, fmt::format("{}: cannot be copied: {}", store.info().path, why));
 }
 
 void execute_rewrite(SqliteWritable& writable, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,

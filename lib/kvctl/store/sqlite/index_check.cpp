@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/page_row.hpp"
 
@@ -160,11 +161,11 @@ std::string IndexContents::fault(const std::vector<Part>& parts) const {
     for (const Part& p : parts) {
         const Compared& c = compared_[p.which];
         if (found[p.which].rows != c.in_table.rows) {
-            return "the index " + escape(c.name) + " holds " + std::to_string(found[p.which].rows) +
-                   " rows where the table has " + std::to_string(c.in_table.rows);
+            return fmt::format("the index {} holds {} rows where the table has {}", escape(c.name),
+                               found[p.which].rows, c.in_table.rows);
         }
         if (found[p.which].sum != c.in_table.sum)
-            return "the index " + escape(c.name) + " holds other values than the table";
+            return fmt::format("the index {} holds other values than the table", escape(c.name));
     }
     return {};
 }

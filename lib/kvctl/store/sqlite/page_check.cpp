@@ -8,6 +8,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
 
@@ -15,9 +16,9 @@ namespace kvctl::store {
 namespace {
 
 [[noreturn]] void fail(const StoreInfo& info, const std::string& what) {
-    throw Error(ErrorKind::damaged, info.path + ": " + what +
-                                        "; nothing was changed ('kvctl check' tells more; 'kvctl compact -o' "
-                                        "copies what can be read)");
+    throw Error(ErrorKind::damaged, fmt::format("{}: {}; nothing was changed ('kvctl check' tells more; "
+                                                "'kvctl compact -o' copies what can be read)",
+                                                info.path, what));
 }
 
 // Each page of a file, and whether it has a use.
@@ -28,9 +29,8 @@ class Pages {
     void use(std::int64_t page) {
         const auto n = static_cast<std::uint64_t>(page);
         if (n == 0 || n >= used_.size())
-            fail(info_, "page " + std::to_string(page) + " is named, and there are " +
-                            std::to_string(used_.size() - 1));
-        if (used_[n]) fail(info_, "page " + std::to_string(page) + " has two uses");
+            fail(info_, fmt::format("page {} is named, and there are {}", page, used_.size() - 1));
+        if (used_[n]) fail(info_, fmt::format("page {} has two uses", page));
         used_[n] = true;
     }
     // Those that hold no content.
@@ -65,8 +65,8 @@ class FreeList {
             seen += std::uint64_t{1} + leaves;
         }
         if (seen != expected)
-            fail(info_, "the list of free pages holds " + std::to_string(seen) + " where the header counts " +
-                            std::to_string(expected));
+            fail(info_,
+                 fmt::format("the list of free pages holds {} where the header counts {}", seen, expected));
     }
 
   private:
@@ -75,7 +75,7 @@ class FreeList {
         const ::ssize_t n = read_at(file_.descriptor(), page_.data(), page_.size(), at);
         if (n < 0) throw io_error(info_.path, "cannot read", errno);
         if (static_cast<std::size_t>(n) < page_.size())
-            fail(info_, "the file ends inside page " + std::to_string(page));
+            fail(info_, fmt::format("the file ends inside page {}", page));
     }
     [[nodiscard]] std::uint32_t number(std::size_t at) const { return be32(&page_[at]); }
 
@@ -91,13 +91,13 @@ void check_pages(const sqlite::Database& db, const StoreInfo& info, const Source
     struct stat st {};
     if (::fstat(file.descriptor(), &st) != 0) throw io_error(info.path, "cannot read its size", errno);
     if (count > static_cast<std::uint64_t>(st.st_size) / info.page_size)
-        fail(info, "it counts " + std::to_string(count) + " pages, more than the file has");
+        fail(info, fmt::format("it counts {} pages, more than the file has", count));
     Pages pages(info, count);
     pages.reserve(info.auto_vacuum);
     db.scan("pageno, pagetype", "dbstat", {}, [&](const sqlite::Values& page) {
         pages.use(page[0].integer());
         if (page[1].bytes() == "corrupted")
-            fail(info, "page " + std::to_string(page[0].integer()) + " cannot be read");
+            fail(info, fmt::format("page {} cannot be read", page[0].integer()));
     });
     const auto free = static_cast<std::uint64_t>(db.integer("PRAGMA freelist_count").value_or(0));
     FreeList(info, file).use(pages, free);

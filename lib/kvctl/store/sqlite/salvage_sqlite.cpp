@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/kine/kine_writer.hpp"
@@ -252,7 +253,7 @@ class Copy {
             }
         } catch (const Error& e) {
             if (e.kind() != ErrorKind::damaged) throw;
-            result.warnings.push_back("table " + std::string(table) + " could not be read whole");
+            result.warnings.push_back(fmt::format("table {} could not be read whole", table));
         }
     }
 
@@ -358,7 +359,8 @@ Salvaged salvage_sqlite(const std::string& path, const std::string& file, std::o
     }
     to.exec("COMMIT");
     if (const std::string said = to.text("PRAGMA integrity_check(1)").value_or(""); said != "ok")
-        throw Error(ErrorKind::internal, path + ": what was taken of it does not hold together: " + said);
+        throw Error(ErrorKind::internal,
+                    fmt::format("{}: what was taken of it does not hold together: {}", path, said));
     to.close();
     return std::move(copy.result);
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "kvctl/base/format.hpp"
+
 namespace kvctl::store {
 
 bool same_name(std::string_view a, std::string_view b) noexcept {
@@ -113,15 +115,17 @@ void refuse_odd_columns(const TableInfo& table, const std::string& path,
                         std::span<const std::string_view> columns) {
     for (const Column& c : table.columns) {
         if (!same_name(c.name, "rowid")) continue;
-        throw Error(ErrorKind::not_a_store,
-                    path + ": table " + table.name + " has a column named rowid, which hides SQLite's own");
+        throw Error(
+            ErrorKind::not_a_store,
+            fmt::format("{}: table {} has a column named rowid, which hides SQLite's own", path, table.name));
     }
     for (const std::string_view name : columns) {
         const Column* const c = table.column(name);
         if (c == nullptr || !c->generated) continue;
-        throw Error(ErrorKind::not_a_store, path + ": the column '" + std::string(name) + "' of table " +
-                                                table.name +
-                                                " is generated: its values are computed, not stored");
+        throw Error(
+            ErrorKind::not_a_store,
+            fmt::format("{}: the column '{}' of table {} is generated: its values are computed, not stored",
+                        path, name, table.name));
     }
 }
 

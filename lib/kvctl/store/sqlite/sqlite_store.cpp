@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/sqlite/table_pages.hpp"
 
@@ -219,9 +220,11 @@ void SqliteStore::check_indexes(IndexChoice choice) {
     if (indexes_sound_) return;
     const std::string fault = index_fault(choice);
     if (!fault.empty()) {
-        throw Error(ErrorKind::damaged, info_.path + ": " + fault +
-                                            "; nothing was changed ('REINDEX' in sqlite3 builds indexes "
-                                            "anew from the rows)");
+        throw Error(
+            ErrorKind::damaged,
+            fmt::format(
+                "{}: {}; nothing was changed ('REINDEX' in sqlite3 builds indexes anew from the rows)",
+                info_.path, fault));
     }
     indexes_sound_ = choice == IndexChoice::all;
 }
@@ -244,7 +247,7 @@ std::uint64_t SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findi
     }
     if (primary.empty()) {
         throw Error(ErrorKind::not_a_store,
-                    info_.path + ": table " + table_.name + " has no primary key (main, sub)");
+                    fmt::format("{}: table {} has no primary key (main, sub)", info_.path, table_.name));
     }
     Sink sink{index, 0, {}, {}};
     std::uint64_t seen = 0;
@@ -258,7 +261,7 @@ std::uint64_t SqliteStore::scan_sorted(mvcc::TreeIndex& index, FindingLog& findi
     index.add(0, sink.batch);
     findings.add(sink.findings);
     if (!index.seal())
-        throw Error(ErrorKind::damaged, info_.path + ": the index " + primary + " is out of order");
+        throw Error(ErrorKind::damaged, fmt::format("{}: the index {} is out of order", info_.path, primary));
     return seen;
 }
 
@@ -303,10 +306,10 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
                 scan_sorted(index, log, MainRevision(std::numeric_limits<std::int64_t>::max()));
             std::string fault = index_fault(IndexChoice::by_constraint);
             if (fault.empty() && seen < rows_read_)
-                fault = std::to_string(rows_read_ - seen) + " rows have no number for main";
-            if (fault.empty() && seen > rows_read_)
-                fault =
-                    std::to_string(seen - rows_read_) + " rows are found in order of main but not by rowid";
+                fault = fmt::format("{} rows have no number for main", rows_read_ - seen);
+            if (fault.empty() && seen > rows_read_) {
+                fault = fmt::format("{} rows are found in order of main but not by rowid", seen - rows_read_);
+            }
             if (!fault.empty()) {
                 log.add({Finding::Severity::error, "index-rows", "table " + table_.name, std::move(fault),
                          std::nullopt});

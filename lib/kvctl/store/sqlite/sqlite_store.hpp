@@ -138,4 +138,12 @@ class SqliteStore : public Store {
     bool indexes_sound_ = false;
 };
 
+struct OpenOptions;
+struct LayoutCase;
+/// The store that an open SQLite database holds. Throws not_a_store when it is none of ours, or both at once.
+[[nodiscard]] std::unique_ptr<SqliteStore> make_sqlite_store(StoreInfo info, Connection connection,
+                                                             const OpenOptions& options);
+
+extern const LayoutCase k_sqlite_case;
+
 }  // namespace kvctl::store

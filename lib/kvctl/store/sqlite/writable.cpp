@@ -10,6 +10,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
@@ -105,9 +106,10 @@ SqliteWritable SqliteWritable::open(const std::string& path, const OpenOptions& 
         const bool in_vain = idle_looks >= k_idle_looks && !options.waits_for_idle;
         if (in_vain || Clock::now() >= deadline) {
             const std::string waited =
-                in_vain ? "" : "; waited " + std::to_string(options.timeout_ms) + " ms (--timeout)";
+                in_vain ? "" : fmt::format("; waited {} ms (--timeout)", options.timeout_ms);
             if (info.wal_mode) throw Error(ErrorKind::in_use, in_use_by(path, holders.pids()) + waited);
-            throw Error(ErrorKind::busy, path + ": locked by " + sqlite::describe(holders.pids()) + waited);
+            throw Error(ErrorKind::busy,
+                        fmt::format("{}: locked by {}{}", path, sqlite::describe(holders.pids()), waited));
         }
         if (options.waiting != nullptr)
             options.waiting->update("waiting for " + sqlite::describe(holders.pids()), 0, 0);
@@ -189,18 +191,19 @@ void SqliteWritable::shrink(Progress* progress) {
 
 void SqliteStore::check_executable(Findings& findings) {
     const auto refuse = [&](const std::string& what) {
-        const std::string message = info_.path + ": table " + table_.name + " has " + what;
+        const std::string message = fmt::format("{}: table {} has {}", info_.path, table_.name, what);
         findings.push_back(
             {Finding::Severity::error, "not-executable", "table " + table_.name, message, std::nullopt});
         throw Error(ErrorKind::refused, message);
     };
     const bool kine = in_kine_table();
     if (!table_.triggers.empty())
-        refuse("the trigger '" + escape(table_.triggers.front()) + "'; drop it first");
+        refuse(fmt::format("the trigger '{}'; drop it first", escape(table_.triggers.front())));
     for (const Column& c : table_.columns) {
         const bool known = kine ? is_one_of(k_kine_columns, c.name) : is_one_of(k_native_columns, c.name);
         if (c.generated || (!known && (kine || !c.has_default))) {
-            refuse("the column '" + escape(c.name) + "', which is not " + (kine ? "kine's" : "the layout's"));
+            refuse(fmt::format("the column '{}', which is not {}", escape(c.name),
+                               kine ? "kine's" : "the layout's"));
         }
     }
 }

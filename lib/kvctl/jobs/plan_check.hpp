@@ -1,0 +1,21 @@
+#pragma once
+#include <string>
+
+#include "kvctl/base/finding.hpp"
+#include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/mvcc/tree_index.hpp"
+
+// Which damage stops a compaction, for all who carry one out. Not installed.
+namespace kvctl::jobs {
+
+/// What the index itself shows: versions that do not follow, of which some are named, and rows that repeat a
+/// revision.
+[[nodiscard]] Findings index_damage(const mvcc::TreeIndex& index);
+
+/// Throws damaged for the first error among `findings` and in the index at or below the plan's revision, and
+/// what mvcc::lost_live_error() makes where the plan would lose a live revision. `outcome` ends the sentence:
+/// "nothing was changed".
+void check_plan(const std::string& path, const mvcc::TreeIndex& index, const Findings& findings,
+                const mvcc::CompactionPlan& plan, const std::string& outcome);
+
+}  // namespace kvctl::jobs
