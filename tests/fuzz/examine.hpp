@@ -15,8 +15,8 @@ enum class Work {
 /// What examine() found, for counts.
 struct Examined {
     bool opened = false;
-    bool sound = false;      ///< `check` has nothing above information
-    bool compacted = false;  ///< a compaction was executed, and kept what it must
+    bool sound = false;                            ///< `check` has nothing above information
+    bool compacted = false;                        ///< a compaction was executed, and kept what it must
     store::Layout layout = store::Layout::native;  ///< when opened
 };
 
