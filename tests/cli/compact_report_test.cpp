@@ -77,6 +77,17 @@ TEST_CASE("compact report: a run with nothing to do writes its list as well") {
         CHECK(std::filesystem::file_size(folder.file("gone")) == 0);
         std::filesystem::remove(folder.file("gone"));
     }
+    // Nothing goes where it is not worth it.
+    make_native(folder.file("t.db"), sample_history().row_list());
+    for (const bool dry : {true, false}) {
+        CAPTURE(dry);
+        Args words{"compact", "--rev=7", "--min-gain=99%", "--list=gone", "t.db"};
+        if (dry) words.emplace_back("-n");
+        REQUIRE(in_folder(folder, words).code == 0);
+        REQUIRE(std::filesystem::exists(folder.file("gone")));
+        CHECK(std::filesystem::file_size(folder.file("gone")) == 0);
+        std::filesystem::remove(folder.file("gone"));
+    }
 }
 
 TEST_CASE("compact report: JSON and JSON Lines of a dry run") {

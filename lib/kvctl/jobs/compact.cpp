@@ -56,20 +56,19 @@ Forecast decide_beside_writers(const CompactRequest& request, Progress* progress
 // Why the real run would end without doing anything once nobody else has the store. Damage of rows is a
 // finding already.
 report::Refusal refusal_of_work(store::Store& store, const CompactRequest& request, Decision& d,
-                                bool in_place) {
+                                bool keeps_file) {
     report::Refusal r;
     const bool writes = request.output ? d.kind != Decision::Kind::below_min_gain : d.changes(request.vacuum);
     try {
         if (!request.output && (writes || request.live || !store.traits().in_place))
             store.check_executable(d.notes.findings);
         if (request.live) store::refuse_unless_live(store);
-        const bool copies =
-            request.output ? !converts(store, request) : d.works() && d.strategy == store::Strategy::rewrite;
+        const bool copies = request.output ? !converts(store, request) : d.steps(request.vacuum).rewrites;
         if (writes && copies) d.model->check_copyable();
         check_decision(store.info(), d);
         check_request(store, request, d);
         if (!writes) return r;
-        if (auto space = look_for_space(store.info(), d, request, in_place)) {
+        if (auto space = look_for_space(store.info(), d, request, keeps_file)) {
             r.ways = std::move(space->ways);
             throw Error(ErrorKind::no_space, space->message);
         }
@@ -83,8 +82,8 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
 // The same as things stand: a server that has the store open comes first.
 report::Refusal refusal(store::Store& store, const CompactRequest& request, Decision& d,
                         const store::Surroundings& around) {
-    const bool in_place = request.live || !store::why_in_place(around, store.info()).empty();
-    report::Refusal r = refusal_of_work(store, request, d, in_place);
+    const bool keeps_file = request.live || !store::why_in_place(around, store.info()).empty();
+    report::Refusal r = refusal_of_work(store, request, d, keeps_file);
     if (request.output || request.live || !d.changes(request.vacuum)) return r;
     r = held_refusal(store.info(), around, std::move(r));
     if (!r.pids.empty() && store.traits().live) r.reason += k_live_way_out;
@@ -93,11 +92,10 @@ report::Refusal refusal(store::Store& store, const CompactRequest& request, Deci
 
 void foretell_size(const store::StoreInfo& info, const CompactRequest& request, Decision& d,
                    report::CompactionReport& r) {
-    const bool works = d.works();
-    const bool new_file =
-        (request.vacuum && d.may_shrink()) || (works && d.strategy == store::Strategy::rewrite);
-    r.file_after = new_file ? d.shrunk_bytes : std::optional(works ? info.bytes_with_wal() : info.file_bytes);
-    if (!works || new_file || !info.shrinks_itself) return;
+    const Steps steps = d.steps(request.vacuum);
+    r.file_after = steps.new_file() ? d.shrunk_bytes
+                                    : std::optional(steps.works ? info.bytes_with_wal() : info.file_bytes);
+    if (!steps.works || steps.new_file() || !info.shrinks_itself) return;
     r.file_after.reset();
     d.notes.warnings.emplace_back(
         "auto_vacuum gives pages back as they fall free; how many that are shows when it is done");
@@ -108,26 +106,22 @@ void foretell_size(const store::StoreInfo& info, const CompactRequest& request, 
 // The work itself; whether it made the file smaller.
 bool carry_out(store::WritableStore& writable, const CompactRequest& request, Decision& d,
                Progress* progress) {
-    bool shrunk = false;
+    const Steps steps = d.steps(request.vacuum);
     Provisional::carry_out(writable, [&](Provisional& made) {
         if (request.backup && d.changes(request.vacuum)) {
             writable.backup(*request.backup);
             made.add(*request.backup);
         }
         write_list(request, d, made);
-        if (d.works()) {
+        if (steps.works) {
             const store::Execution execution{
                 request.drop_old_values, d.raft_compact_to, progress, d.disarms, {}};
             writable.execute(*d.index, d.plan, d.strategy, request.batch, execution);
-            shrunk = d.strategy == store::Strategy::rewrite;
         }
-        if (!shrunk && request.vacuum && d.may_shrink()) {
-            writable.shrink(progress);
-            shrunk = true;
-        }
+        if (steps.shrinks) writable.shrink(progress);
         writable.close();
     });
-    return shrunk;
+    return steps.new_file();
 }
 
 CompactResult execute(const CompactRequest& request, Progress* progress) {
@@ -142,12 +136,12 @@ CompactResult execute(const CompactRequest& request, Progress* progress) {
     check_decision(info, d);
     check_request(store, request, d);
     report::CompactionReport r = start_report(info, request, true);
-    const std::string in_place = writable->why_in_place();
-    stay_in_place(d, in_place);
+    const std::string why_in_place = writable->why_in_place();
+    stay_in_place(d, why_in_place);
     if (d.changes(request.vacuum)) {
         if (request.backup) store::expect_new(*request.backup);
-        refuse_without_space(info, d, request, !in_place.empty());
-        if (needs_room_of_wal(info, d, request, !in_place.empty())) writable->make_room();
+        refuse_without_space(info, d, request, !why_in_place.empty());
+        if (needs_room_of_wal(info, d, request, !why_in_place.empty())) writable->make_room();
     }
     r.shrinks = carry_out(*writable, request, d, progress);
     r.predicted = false;
@@ -278,7 +272,7 @@ CompactResult forecast_compaction(const CompactRequest& request, Progress* progr
 }
 
 CompactResult compact(const CompactRequest& request, Progress* progress) {
-    if (!request.output) store::refuse_in_place(request.path, request.open);
+    if (!request.output) store::refuse_read_only(request.path, request.open);
     if (request.keep_within) return by_age(request, progress, compact);
     if (request.live) return compact_live(request, progress);
     if (request.output) return write_output(request, progress);

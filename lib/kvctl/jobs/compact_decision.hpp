@@ -11,6 +11,14 @@
 
 namespace kvctl::jobs {
 
+/// What a run does to the store's file.
+struct Steps {
+    bool works = false;     ///< anything beside shrinking it
+    bool rewrites = false;  ///< that is done by writing it anew, which shrinks it too
+    bool shrinks = false;   ///< it is shrunk, as a step of its own behind the work
+    [[nodiscard]] bool new_file() const noexcept { return rewrites || shrinks; }
+};
+
 /// What a compaction of an open store comes to: the same for a forecast and the real one.
 struct Decision {
     enum class Kind { compact, already_compacted, already_fits, below_min_gain };
@@ -33,6 +41,10 @@ struct Decision {
         return kind == Kind::compact || raft_compact_to.has_value() || disarms;
     }
     [[nodiscard]] bool may_shrink() const noexcept { return !too_little_gain; }
+    [[nodiscard]] Steps steps(bool vacuum) const noexcept {
+        const bool rewrites = works() && strategy == store::Strategy::rewrite;
+        return {works(), rewrites, vacuum && may_shrink() && !rewrites};
+    }
     /// Whether the store's file will be another one afterwards.
     [[nodiscard]] bool changes(bool vacuum) const noexcept { return works() || (vacuum && may_shrink()); }
 };

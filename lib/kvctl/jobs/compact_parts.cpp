@@ -21,6 +21,14 @@ std::string_view result_of(const Decision& d, bool executed) {
     return "";
 }
 
+// What comes of a plan that is not carried out.
+void take_nothing(mvcc::CompactionPlan& plan) {
+    plan.removed = {};
+    plan.kept = plan.before;
+    plan.removed_slots = mvcc::SlotSet(plan.slot_end);
+    plan.compacted_after = plan.compacted_before;
+}
+
 }  // namespace
 
 report::CompactionReport start_report(const store::StoreInfo& info, const CompactRequest& request,
@@ -43,10 +51,7 @@ CompactResult finish(report::CompactionReport r, Decision d) {
     if (d.kind == Decision::Kind::below_min_gain) {
         // Nothing goes: the counts say so, and the target stays what was asked for.
         r.old_values.reset();
-        d.plan.removed = {};
-        d.plan.kept = d.plan.before;
-        d.plan.removed_slots = mvcc::SlotSet(d.plan.slot_end);
-        d.plan.compacted_after = d.plan.compacted_before;
+        take_nothing(d.plan);
         for (mvcc::PrefixUsage& u : r.prefixes.largest) u.removed_revisions = u.removed_bytes = 0;
     }
     const bool shortens = d.raft_compact_to && d.log && d.log->after.removed_entries > 0;
@@ -63,13 +68,19 @@ CompactResult finish(report::CompactionReport r, Decision d) {
 
 void write_list(const CompactRequest& request, const Decision& d, Provisional& made) {
     if (!request.list_file) return;
-    request.write_list(*d.index, d.plan);
+    if (d.kind == Decision::Kind::below_min_gain) {
+        mvcc::CompactionPlan none = d.plan;
+        take_nothing(none);
+        request.write_list(*d.index, none);
+    } else {
+        request.write_list(*d.index, d.plan);
+    }
     made.add(*request.list_file);
 }
 
 void refuse_without_space(const store::StoreInfo& info, const Decision& d, const CompactRequest& request,
-                          bool in_place) {
-    if (const auto space = look_for_space(info, d, request, in_place))
+                          bool keeps_file) {
+    if (const auto space = look_for_space(info, d, request, keeps_file))
         throw Error(ErrorKind::no_space, space->message);
 }
 

@@ -16,6 +16,6 @@ void write_list(const CompactRequest& request, const Decision& d, Provisional& m
 
 /// Throws no_space, with the ways out; `in_place`: the file cannot be replaced by a new one.
 void refuse_without_space(const store::StoreInfo& info, const Decision& d, const CompactRequest& request,
-                          bool in_place);
+                          bool keeps_file);
 
 }  // namespace kvctl::jobs

@@ -11,14 +11,14 @@ namespace {
 // Batches to offer, the first that fits: more than these gain nothing, fewer take for ever.
 constexpr std::array<std::int64_t, 8> k_batches{10000, 5000, 2000, 1000, 500, 200, 100, 20};
 
-store::DiskWork work_of(const Decision& d, const CompactRequest& request, bool vacuums_in_place) {
+store::DiskWork work_of(const Decision& d, const CompactRequest& request, bool keeps_file) {
+    const Steps steps = d.steps(request.vacuum);
     store::DiskWork work;
-    work.deletes = d.works();
+    work.deletes = steps.works;
     work.strategy = d.strategy;
     work.batch = request.batch;
-    work.shrinks =
-        request.vacuum && d.may_shrink() && !(work.deletes && d.strategy == store::Strategy::rewrite);
-    work.vacuums_in_place = vacuums_in_place;
+    work.shrinks = steps.shrinks;
+    work.keeps_file = keeps_file;
     work.result_bytes = d.shrunk_bytes.value_or(0);
     if (d.raft_compact_to && d.log) work.raft_bytes = d.log->after.removed_bytes.value_or(0);
     work.clears_old_values = d.old_values.has_value();
@@ -36,8 +36,7 @@ class WaysOut {
     void find() {
         if (work_.deletes && !work_.output) {
             batches();
-            if (work_.strategy == store::Strategy::in_place && !work_.vacuums_in_place && !work_.batch)
-                copy();
+            if (work_.strategy == store::Strategy::in_place && !work_.keeps_file && !work_.batch) copy();
         }
         add("-o FILE", work_.result_bytes, true);
     }
@@ -105,8 +104,8 @@ std::string shortage_text(const store::Shortage& s) {
 }
 
 std::optional<SpaceRefusal> look_for_space(const store::StoreInfo& info, const Decision& d,
-                                           const CompactRequest& request, bool vacuums_in_place) {
-    const store::DiskWork work = work_of(d, request, vacuums_in_place);
+                                           const CompactRequest& request, bool keeps_file) {
+    const store::DiskWork work = work_of(d, request, keeps_file);
     const auto shortage = store::find_shortage(d.model->space_needs(d.plan, work), info, !work.output);
     if (!shortage) return std::nullopt;
     WaysOut ways(info, d, work);
@@ -117,9 +116,9 @@ std::optional<SpaceRefusal> look_for_space(const store::StoreInfo& info, const D
 }
 
 bool needs_room_of_wal(const store::StoreInfo& info, const Decision& d, const CompactRequest& request,
-                       bool vacuums_in_place) {
+                       bool keeps_file) {
     if (info.wal_bytes == 0 || request.output) return false;
-    const store::DiskWork work = work_of(d, request, vacuums_in_place);
+    const store::DiskWork work = work_of(d, request, keeps_file);
     return store::find_shortage(d.model->space_needs(d.plan, work), info, false).has_value();
 }
 

@@ -15,15 +15,14 @@ struct SpaceRefusal {
     std::vector<report::WayOut> ways;  ///< by what is to be asked for instead
 };
 
-/// nullopt: there is room. `vacuums_in_place`: the file cannot be replaced. Room that the store's own -wal
+/// nullopt: there is room. `keeps_file`: the file cannot be replaced. Room that the store's own -wal
 /// takes counts where the run may move it into the file first.
 [[nodiscard]] std::optional<SpaceRefusal> look_for_space(const store::StoreInfo& info, const Decision& d,
-                                                         const CompactRequest& request,
-                                                         bool vacuums_in_place);
+                                                         const CompactRequest& request, bool keeps_file);
 
 /// Whether there is room only once the -wal has been moved into the file.
 [[nodiscard]] bool needs_room_of_wal(const store::StoreInfo& info, const Decision& d,
-                                     const CompactRequest& request, bool vacuums_in_place);
+                                     const CompactRequest& request, bool keeps_file);
 
 /// A shortage in words.
 [[nodiscard]] std::string shortage_text(const store::Shortage& shortage);

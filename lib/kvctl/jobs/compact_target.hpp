@@ -14,9 +14,9 @@ namespace kvctl::jobs {
                                      const store::StoreHead& head);
 
 /// How the plan would be carried out, and the file that would leave.
-[[nodiscard]] store::Strategy strategy_for(const Decision& decision, const CompactRequest& request,
+[[nodiscard]] store::Strategy strategy_for(const store::CompactionModel& model, const CompactRequest& request,
                                            const mvcc::CompactionPlan& plan);
-[[nodiscard]] std::optional<std::uint64_t> shrunk_bytes(const Decision& decision,
+[[nodiscard]] std::optional<std::uint64_t> shrunk_bytes(store::CompactionModel& model,
                                                         const CompactRequest& request,
                                                         const mvcc::CompactionPlan& plan);
 

@@ -24,9 +24,9 @@ void note_head(store::Store& store, const store::StoreHead& head, report::Notes&
         notes.findings.push_back({Finding::Severity::info, "restore-mark", "", head.pending_text()});
         return;
     }
-    const bool etcd = !store.traits().in_place;
-    notes.warnings.push_back(head.pending_text() + (etcd ? "; the server finishes it at its next start"
-                                                         : "; the next 'kvctl compact' finishes it"));
+    notes.warnings.push_back(head.pending_text() + (store.traits().member
+                                                        ? "; the server finishes it at its next start"
+                                                        : "; the next 'kvctl compact' finishes it"));
 }
 
 mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key, Progress* progress,

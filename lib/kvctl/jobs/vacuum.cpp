@@ -67,11 +67,11 @@ report::Refusal layout_refusal(const store::CompactionModel& model) {
 }
 
 // Too full a disk, with the way out: a copy elsewhere, which is as small. Empty: there is room.
-report::Refusal space_refusal(store::Store& store, const Prediction& p, bool in_place,
+report::Refusal space_refusal(store::Store& store, const Prediction& p, bool keeps_file,
                               const std::optional<std::string>& backup) {
     store::DiskWork work;
     work.shrinks = true;
-    work.vacuums_in_place = in_place;
+    work.keeps_file = keeps_file;
     work.result_bytes = p.bytes;
     work.backup = backup;
     report::Refusal r;
@@ -91,9 +91,9 @@ report::Refusal space_refusal(store::Store& store, const Prediction& p, bool in_
 void make_sure_of_space(store::WritableStore& writable, const Prediction& most,
                         const std::optional<std::string>& backup, Progress* progress) {
     store::Store& store = writable.store();
-    const bool in_place = !writable.why_in_place().empty();
-    if (!space_refusal(store, most, in_place, backup).empty()) {
-        const report::Refusal refusal = space_refusal(store, predict(store, progress), in_place, backup);
+    const bool keeps_file = !writable.why_in_place().empty();
+    if (!space_refusal(store, most, keeps_file, backup).empty()) {
+        const report::Refusal refusal = space_refusal(store, predict(store, progress), keeps_file, backup);
         if (!refusal.empty()) throw Error(ErrorKind::no_space, refusal.reason);
     }
     // The room that its -wal takes may be what is counted on.
@@ -121,9 +121,9 @@ report::VacuumReport forecast_vacuum(const VacuumRequest& request, Progress* pro
     const Prediction p = predict(*store, progress);
     r.file_after = p.bytes;
     for (std::string& w : p.model->others_to_stop()) r.notes.warnings.push_back(std::move(w));
-    const bool in_place = !store::why_in_place(around, store->info()).empty();
+    const bool keeps_file = !store::why_in_place(around, store->info()).empty();
     report::Refusal refusal = layout_refusal(*p.model);
-    if (refusal.empty()) refusal = space_refusal(*store, p, in_place, request.backup);
+    if (refusal.empty()) refusal = space_refusal(*store, p, keeps_file, request.backup);
     r.refusal = held_refusal(store->info(), around, std::move(refusal));
     return r;
 }

@@ -19,7 +19,7 @@ struct DiskWork {
     Strategy strategy = Strategy::in_place;
     std::optional<std::int64_t> batch{};
     bool shrinks = false;            ///< behind deletes in place, or alone: see WritableStore::shrink()
-    bool vacuums_in_place = false;   ///< shrink() cannot replace the file
+    bool keeps_file = false;         ///< shrink() cannot replace the file
     std::uint64_t result_bytes = 0;  ///< of the file once it is shrunk
     std::uint64_t raft_bytes = 0;    ///< of log entries that go in place
     bool clears_old_values = false;  ///< of the rows that stay

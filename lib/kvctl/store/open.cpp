@@ -48,7 +48,7 @@ std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& op
     return store;
 }
 
-void refuse_in_place(const std::string& path, const OpenOptions& options) {
+void refuse_read_only(const std::string& path, const OpenOptions& options) {
     const std::string file = resolve_path(path);
     if (is_archive(file)) {
         throw usage_error(path +
@@ -60,7 +60,7 @@ void refuse_in_place(const std::string& path, const OpenOptions& options) {
 }
 
 std::unique_ptr<WritableStore> open_writable(const std::string& path, const OpenOptions& options) {
-    refuse_in_place(path, options);
+    refuse_read_only(path, options);
     return layout_case(path, resolve_path(path), options).open_writable(path, options);
 }
 
@@ -69,7 +69,7 @@ void refuse_live(const std::string& path) {
 }
 
 std::unique_ptr<LiveStore> open_live(const std::string& path, const OpenOptions& options, int timeout_ms) {
-    refuse_in_place(path, options);
+    refuse_read_only(path, options);
     const LayoutCase& there = layout_case(path, resolve_path(path), options);
     if (there.open_live == nullptr) refuse_live(path);
     return there.open_live(path, options, timeout_ms);

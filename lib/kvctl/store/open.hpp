@@ -32,7 +32,7 @@ struct OpenOptions {
 
 /// Throws usage for an archive, and what a layout says that is only read (read_only_layout for a dqlite
 /// directory); usage for a member of anything else. Reads no row.
-void refuse_in_place(const std::string& path, const OpenOptions& options);
+void refuse_read_only(const std::string& path, const OpenOptions& options);
 
 /// Whether a transaction was cut short and waits in a -journal to be rolled back, which only a writer does: a
 /// reader is refused. Throws io when there is no such file.

@@ -64,7 +64,7 @@ struct Traits {
 
 /// What is to be done to one member of what may be a cluster, and what its operator says of the others.
 struct MemberChange {
-    bool in_place = false;                 ///< the member itself changes, not a copy
+    bool itself = false;                   ///< the member itself changes, not a copy
     bool compacts = false;                 ///< its compact revision moves
     bool disarms = false;                  ///< its NOSPACE alarm goes
     bool all_members = false;              ///< all are stopped and get the same revision

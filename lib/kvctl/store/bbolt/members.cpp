@@ -84,7 +84,7 @@ void BboltStore::check_member_change(const MemberChange& change) {
             "for a cluster of one ('etcdctl alarm disarm' works while the alarm is on, as do "
             "'etcdctl compact' and 'etcdctl defrag')");
     }
-    if (!change.in_place || !change.compacts || change.all_members) return;
+    if (!change.itself || !change.compacts || change.all_members) return;
     refuse(
         "members compacted to different revisions answer differently and diverge for ever. Stop "
         "them all and compact each to the same revision with --all-members; or write a new file "

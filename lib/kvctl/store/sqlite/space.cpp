@@ -175,10 +175,9 @@ std::vector<SpaceNeeds> space_needs(const SqliteStore& store, const mvcc::TreeIn
         }
         if (work.shrinks) {
             // VACUUM makes a temporary copy and journals the file while that is written over it.
-            if (work.vacuums_in_place) needs.push_back({work.result_bytes, sqlite_temporary_folder()});
+            if (work.keeps_file) needs.push_back({work.result_bytes, sqlite_temporary_folder()});
             needs.push_back(
-                {work.vacuums_in_place && !info.wal_mode ? info.bytes_with_wal() : work.result_bytes,
-                 folder});
+                {work.keeps_file && !info.wal_mode ? info.bytes_with_wal() : work.result_bytes, folder});
         }
     }
     if (work.backup) needs.push_back({info.bytes_with_wal(), folder_of(*work.backup)});
