@@ -21,8 +21,7 @@ struct Release {
 Release parse_release(std::string_view text) {
     const std::string_view given = text;
     const auto bad = [&] {
-        return Error(ErrorKind::usage,
-                     fmt::format("'{}' is not an etcd version; expected X.Y.Z, such as 3.5.16", given));
+        return usage_error(fmt::format("'{}' is not an etcd version; expected X.Y.Z, such as 3.5.16", given));
     };
     if (text.starts_with('v')) text.remove_prefix(1);
     Release r;
