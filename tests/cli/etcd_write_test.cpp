@@ -149,6 +149,48 @@ TEST_CASE("etcd db: --disarm takes the alarm away, also where nothing is left to
     CHECK_FALSE(store::BboltStore(db.path()).space_alarm());
 }
 
+TEST_CASE("etcd db: what is not worth its gain leaves history and alarm, whatever else was asked for") {
+    BboltImage image = sample_image();
+    image.buckets["alarm"][std::string("\x08\x01\x10\x01", 4)] = "";
+    const test::TempFile db(image.build());
+    const std::string before = read_file(db.path());
+    for (const bool dry : {true, false}) {
+        CAPTURE(dry);
+        Args words{"compact", "--rev", "6", "--min-gain", "99%", "--disarm", db.path()};
+        if (dry) words.emplace_back("-n");
+        const json said = document(words);
+        CHECK(said.at("result") == "below-min-gain");
+        CHECK(said.at("removed").at("revisions") == 0);
+        CHECK(read_file(db.path()) == before);
+    }
+    const test::TempDir dir;
+    CHECK(run_cli(
+              {"compact", "--rev", "6", "--min-gain", "1", "--to", "kine", "-o", dir.file("new"), db.path()})
+              .code == 2);
+    for (const bool dry : {true, false}) {
+        Args words{"compact", "--rev",         "6",      "--min-gain", "99%", "--list=" + dir.file("list"),
+                   "-o",      dir.file("new"), db.path()};
+        if (dry) words.emplace_back("-n");
+        CHECK(document(words).at("result") == "below-min-gain");
+        CHECK(fs::file_size(dir.file("list")) == 0);
+        fs::remove(dir.file("list"));
+    }
+}
+
+TEST_CASE(
+    "etcd db: one of several names is refused, and foretold so; a copy has the size that was foretold") {
+    const test::TempDir dir;
+    write_file(dir.file("db"), sample_image().build());
+    fs::create_hard_link(dir.file("db"), dir.file("other"));
+    CHECK(document({"compact", "--rev", "6", "-n", dir.file("db")}).at("refusal_kind") == "refused");
+    CHECK(run_cli({"compact", "--rev", "6", dir.file("db")}).code == 4);
+    fs::remove(dir.file("other"));
+    CHECK(run_cli({"compact", "--rev", "6", dir.file("db")}).code == 0);
+    const json dry = document({"compact", "--rev", "1", "-n", "-o", dir.file("new"), dir.file("db")});
+    const json real = document({"compact", "--rev", "1", "-o", dir.file("new"), dir.file("db")});
+    CHECK(dry.at("size").at("file_after") == real.at("size").at("file_after"));
+}
+
 TEST_CASE("etcd db: one that is locked is refused with the pid at once, and foretold so") {
     const test::TempFile db(sample_image().build());
     const std::string bytes = read_file(db.path());

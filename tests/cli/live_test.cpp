@@ -228,6 +228,7 @@ TEST_CASE("compact --live: a backup of one moment, and the file shrunk beside th
     CHECK(query_one(backup, "SELECT max(id) - " + std::to_string(current) + " FROM kine") ==
           query_one(backup, "SELECT count(*) FROM kine WHERE id > " + std::to_string(current)));
     CHECK(run_cli({"compact", "--live", "--keep-last", "1000", "--backup", backup, store.path}).code == 4);
+    CHECK(run_cli({"compact", "--live", "--keep-last", "1000", "--list=" + backup, store.path}).code == 4);
     CHECK(store.wrong(current, done["revisions"]["compacted_after"].get<std::int64_t>()).empty());
 }
 

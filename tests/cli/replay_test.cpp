@@ -353,7 +353,11 @@ TEST_CASE("replay: the log may lie in the store itself") {
     write_log(dir.file("log"), k_mixed, {.commit = 23});
     make_native(dir.file("want"), {});
     REQUIRE(replay(dir.file("log"), dir.file("want")) == 0);
+    // Named by the folder that it lies in as well.
+    std::filesystem::create_directory(dir.file("folder"));
+    std::filesystem::copy_file(dir.file("s"), dir.file("folder/s"));
     const json forecast = replay_json(dir.file("s"), dir.file("s"), {"--dry-run"});
+    CHECK(shared_numbers(replay_json(dir.file("folder/s"), dir.file("folder"))) == shared_numbers(forecast));
     CHECK(shared_numbers(replay_json(dir.file("s"), dir.file("s"))) == shared_numbers(forecast));
     CHECK(query(dir.file("s"), k_rows) == query(dir.file("want"), k_rows));
     CHECK(native_meta(dir.file("s"), "consistent_index") == 23);

@@ -92,6 +92,10 @@ report::Refusal refusal(store::Store& store, const CompactRequest& request, Deci
 
 void foretell_size(const store::StoreInfo& info, const CompactRequest& request, Decision& d,
                    report::CompactionReport& r) {
+    if (request.output && d.kind != Decision::Kind::below_min_gain) {
+        r.file_after = d.shrunk_bytes;
+        return;
+    }
     const Steps steps = d.steps(request.vacuum);
     r.file_after = steps.new_file() ? d.shrunk_bytes
                                     : std::optional(steps.works ? info.bytes_with_wal() : info.file_bytes);
@@ -166,9 +170,12 @@ CompactResult write_output(const CompactRequest& request, Progress* progress) {
     check_request(*store, request, d);
     report::CompactionReport r = start_report(store->info(), request, true);
     r.output = *request.output;
-    if (d.kind == Decision::Kind::below_min_gain) return finish(std::move(r), std::move(d));
     Provisional made;
     write_list(request, d, made);
+    if (d.kind == Decision::Kind::below_min_gain) {
+        made.keep();
+        return finish(std::move(r), std::move(d));
+    }
     refuse_without_space(store->info(), d, request, false);
     if (converts(*store, request)) {
         store::Converted done = store::convert_compacted(
@@ -273,7 +280,12 @@ CompactResult forecast_compaction(const CompactRequest& request, Progress* progr
 
 CompactResult compact(const CompactRequest& request, Progress* progress) {
     if (!request.output) store::refuse_read_only(request.path, request.open);
-    if (request.keep_within) return by_age(request, progress, compact);
+    if (request.keep_within) {
+        // A transaction that was cut short keeps every reader out; a writer takes it back.
+        if (!request.output && !request.live && store::needs_rollback(request.path))
+            store::open_writable(request.path, request.open)->close();
+        return by_age(request, progress, compact);
+    }
     if (request.live) return compact_live(request, progress);
     if (request.output) return write_output(request, progress);
     if (look_is_enough(request)) return *by_a_look(request, false);

@@ -93,8 +93,13 @@ void weigh_gain(const store::StoreInfo& info, const CompactRequest& request, Dec
     const std::uint64_t gain = info.file_bytes > after ? info.file_bytes - after : 0;
     if (gain >= request.min_gain->of(info.file_bytes)) return;
     d.too_little_gain = true;
+    d.disarms = false;
     if (!d.head.pending()) {
         d.kind = Decision::Kind::below_min_gain;
+        // What the run does from now on: nothing. The target stays what was asked for.
+        const MainRevision asked = d.plan.target;
+        d.plan = mvcc::plan_compaction(*d.index, input_of(d.head), d.head.compacted);
+        d.plan.target = asked;
         return;
     }
     // As etcd does at its start: what was begun is finished, whatever it gains.
@@ -133,8 +138,11 @@ void check_options(const store::Store& store, const CompactRequest& request) {
            "only a dqlite directory names the members of its cluster");
     refuse(!traits.member && request.disarm, "--disarm", "only an etcd db holds alarms");
     refuse(!traits.member && request.all_members, "--all-members", "only an etcd db has members");
-    refuse(request.target_size.has_value() && converts(store, request), "--target-size",
-           "how large a store of another layout becomes is not foretold");
+    for (const auto& [given, option] : {std::pair(request.target_size.has_value(), "--target-size"),
+                                        std::pair(request.min_gain.has_value(), "--min-gain")}) {
+        refuse(given && converts(store, request), option,
+               "how large a store of another layout becomes is not foretold");
+    }
 }
 
 // Clients of a running server may be as far behind as it allows them.

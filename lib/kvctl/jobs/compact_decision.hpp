@@ -26,8 +26,8 @@ struct Decision {
     store::StoreHead head;
     std::unique_ptr<mvcc::TreeIndex> index;
     std::unique_ptr<store::CompactionModel> model;  ///< of the store and the index
-    mvcc::CompactionPlan plan;
-    std::optional<std::uint64_t> shrunk_bytes;  ///< the file once shrunk; nullopt: not foretold
+    mvcc::CompactionPlan plan;                      ///< what the run does; its target is what was asked for
+    std::optional<std::uint64_t> shrunk_bytes;      ///< the file once shrunk; nullopt: not foretold
     store::Strategy strategy = store::Strategy::in_place;
     std::optional<report::OldValues> old_values;
     std::optional<report::LogFacts> log;      ///< nullopt: there is no raft log

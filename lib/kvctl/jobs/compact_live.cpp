@@ -25,13 +25,6 @@ constexpr int k_timeout_ms = 30000;
 constexpr std::uint64_t k_vacuum_bytes_per_second = 80 << 20;
 constexpr std::uint64_t k_vacuum_seconds = 10;
 
-// In transactions of the size that the run begins with, and VACUUM behind them.
-CompactRequest for_space(const CompactRequest& request) {
-    CompactRequest r = request;
-    r.batch = request.batch.value_or(store::LivePace::k_largest);
-    return r;
-}
-
 std::string how_far(const store::LiveCompaction::State& state, const mvcc::CompactionPlan& plan) {
     return fmt::format(
         "compacted to revision {} of {}, {} of {} revisions deleted; the same command goes on from there",
@@ -166,10 +159,15 @@ class Work {
     // What was done stays, and the list names it.
     [[noreturn]] void fail(const Error& e, const store::LiveCompaction& run, Provisional& made) {
         if (run.state().transactions == 0) throw;
-        const std::string far = how_far(run.state(), d_.plan);
-        plan_what_was_done(run, d_);
-        write_list(request_, d_, made);
         made.keep();
+        std::string far = how_far(run.state(), d_.plan);
+        plan_what_was_done(run, d_);
+        try {
+            write_list(request_, d_, made);
+            made.keep();
+        } catch (const Error& list) {
+            far += fmt::format("; there is no list: {}", list.what());
+        }
         throw Error(e.kind(), fmt::format("{}; {}", e.what(), far));
     }
 
@@ -196,6 +194,7 @@ bool vacuum_behind(store::LiveStore& live, const Decision& d, Progress* progress
 CompactResult compact_live(const CompactRequest& request, Progress* progress) {
     const Clock::time_point begun = Clock::now();
     if (request.backup) store::expect_new(*request.backup);
+    if (request.list_file) store::expect_new(*request.list_file);
     const std::unique_ptr<store::LiveStore> opened =
         store::open_live(request.path, request.open, request.live->timeout_ms.value_or(k_timeout_ms));
     store::LiveStore& live = *opened;
@@ -209,7 +208,7 @@ CompactResult compact_live(const CompactRequest& request, Progress* progress) {
     Provisional made;
     bool complete = true;
     if (d.changes(request.vacuum)) {
-        refuse_without_space(info, d, for_space(request), true);
+        refuse_without_space(info, d, request, true);
         if (request.backup) {
             live.backup(*request.backup, progress);
             made.add(*request.backup);

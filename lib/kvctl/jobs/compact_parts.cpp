@@ -21,14 +21,6 @@ std::string_view result_of(const Decision& d, bool executed) {
     return "";
 }
 
-// What comes of a plan that is not carried out.
-void take_nothing(mvcc::CompactionPlan& plan) {
-    plan.removed = {};
-    plan.kept = plan.before;
-    plan.removed_slots = mvcc::SlotSet(plan.slot_end);
-    plan.compacted_after = plan.compacted_before;
-}
-
 }  // namespace
 
 report::CompactionReport start_report(const store::StoreInfo& info, const CompactRequest& request,
@@ -48,12 +40,6 @@ CompactResult finish(report::CompactionReport r, Decision d) {
     r.old_values = d.old_values;
     r.prefixes = mvcc::largest_prefixes(*d.index, d.plan);
     r.file_after_vacuum = r.file_after_vacuum ? r.file_after_vacuum : d.shrunk_bytes;
-    if (d.kind == Decision::Kind::below_min_gain) {
-        // Nothing goes: the counts say so, and the target stays what was asked for.
-        r.old_values.reset();
-        take_nothing(d.plan);
-        for (mvcc::PrefixUsage& u : r.prefixes.largest) u.removed_revisions = u.removed_bytes = 0;
-    }
     const bool shortens = d.raft_compact_to && d.log && d.log->after.removed_entries > 0;
     result.removes = d.plan.removed.revisions > 0 || shortens;
     r.raft_log = std::move(d.log);
@@ -68,13 +54,7 @@ CompactResult finish(report::CompactionReport r, Decision d) {
 
 void write_list(const CompactRequest& request, const Decision& d, Provisional& made) {
     if (!request.list_file) return;
-    if (d.kind == Decision::Kind::below_min_gain) {
-        mvcc::CompactionPlan none = d.plan;
-        take_nothing(none);
-        request.write_list(*d.index, none);
-    } else {
-        request.write_list(*d.index, d.plan);
-    }
+    request.write_list(*d.index, d.plan);
     made.add(*request.list_file);
 }
 

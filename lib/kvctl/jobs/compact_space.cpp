@@ -4,6 +4,7 @@
 
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
+#include "kvctl/store/live_pace.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -16,7 +17,8 @@ store::DiskWork work_of(const Decision& d, const CompactRequest& request, bool k
     store::DiskWork work;
     work.deletes = steps.works;
     work.strategy = d.strategy;
-    work.batch = request.batch;
+    // Beside a server in transactions of the size that the run begins with.
+    work.batch = request.live ? request.batch.value_or(store::LivePace::k_largest) : request.batch;
     work.shrinks = steps.shrinks;
     work.keeps_file = keeps_file;
     work.result_bytes = d.shrunk_bytes.value_or(0);

@@ -153,7 +153,7 @@ report::ReplayReport replay(const ReplayRequest& request, Progress* progress) {
     const std::unique_ptr<store::WritableStore> writable = store::open_writable(request.path, open);
     store::Store& store = writable->store();
     store.check_executable(r.notes.findings);
-    const bool shared = same_file(request.log, request.path);
+    const bool shared = same_file(request.log, store.info().real_path);
     const std::unique_ptr<raftlog::Source> log =
         shared ? raftlog::open_table(*store.log_place().table)
                : raftlog::open(request.log, request.open.timeout_ms, request.wal_dir);

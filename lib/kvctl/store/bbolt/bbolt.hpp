@@ -69,7 +69,8 @@ class BboltStore : public Store {
     [[nodiscard]] bool space_alarm() override;
     void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                          const Execution& execution, const std::string& output) override;
-    void check_executable(Findings& /*findings*/) override {}
+    /// Throws refused for a file with several names: it is only ever replaced by another.
+    void check_executable(Findings& findings) override;
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
     [[nodiscard]] std::unique_ptr<Conversion> conversion(TargetKind to, Progress* progress) override;
 

@@ -45,20 +45,24 @@ FileRules rules_of(const BboltStore& store) {
 
 }  // namespace
 
+void BboltStore::check_executable(Findings& /*findings*/) {
+    struct stat st {};
+    if (::stat(info_.real_path.c_str(), &st) != 0) throw io_error(info_.path, "cannot stat", errno);
+    if (st.st_nlink <= 1) return;
+    throw Error(ErrorKind::refused,
+                fmt::format("{}: the file has {} names (hard links), and an etcd db is only ever "
+                            "replaced by a new file; -o NEW writes one beside it",
+                            info_.path, st.st_nlink));
+}
+
 BboltWritable BboltWritable::open(const std::string& path, const OpenOptions& options) {
     const std::string real_path = resolve_path(path);
     BboltWritable w;
     w.hold_ = std::make_unique<BboltHold>(path, real_path, BboltHold::Kind::exclusive, options);
-    struct stat st {};
-    if (::fstat(w.hold_->descriptor(), &st) != 0) throw io_error(path, "cannot stat", errno);
-    if (st.st_nlink > 1) {
-        throw Error(ErrorKind::refused,
-                    fmt::format("{}: the file has {} names (hard links), and an etcd db is only ever "
-                                "replaced by a new file; -o NEW writes one beside it",
-                                path, st.st_nlink));
-    }
-    TempFile::remove_abandoned(real_path);
     w.store_ = std::make_unique<BboltStore>(path, real_path, bbolt::File::Lock::none);
+    Findings none;
+    w.store_->check_executable(none);
+    TempFile::remove_abandoned(real_path);
     return w;
 }
 
