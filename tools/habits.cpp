@@ -16,7 +16,7 @@ struct Habit {
 
 constexpr std::string_view k_no_server = "kvctl works on files, without a server";
 
-constexpr std::array k_commands{
+constexpr std::array k_other_commands{
     Habit{"endpoint", "status", "kvctl status STORE"},
     Habit{"endpoint", "hashkv", "kvctl hash STORE"},
     Habit{"endpoint", "health", "kvctl check STORE"},
@@ -47,12 +47,12 @@ constexpr std::array<std::string_view, 12> k_connection{
 std::string habit_of_etcdctl(const Args& args) {
     const std::string_view first = args.front();
     const std::string_view second = args.size() > 1 ? std::string_view(args[1]) : std::string_view();
-    for (const Habit& h : k_commands) {
+    for (const Habit& h : k_other_commands) {
         if (h.first != first || (!h.second.empty() && h.second != second)) continue;
         return fmt::format("did you mean '{}'? That is etcd's '{}{}{}' here", h.answer, first,
                            h.second.empty() ? "" : " ", h.second);
     }
-    for (const Habit& h : k_commands) {
+    for (const Habit& h : k_other_commands) {
         if (h.first == first && !h.second.empty())
             return fmt::format("{}; see 'kvctl status STORE'", k_no_server);
     }

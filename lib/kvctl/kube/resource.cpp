@@ -6,7 +6,7 @@ namespace kvctl::kube {
 namespace {
 
 // Takes the part in front of the next '/'.
-std::string_view take_part(std::string_view& rest) noexcept {
+std::string_view take_segment(std::string_view& rest) noexcept {
     const std::size_t slash = std::min(rest.find('/'), rest.size());
     const std::string_view part = rest.substr(0, slash);
     rest.remove_prefix(std::min(slash + 1, rest.size()));
@@ -41,14 +41,14 @@ KeyPath parse_key(std::string_view key) noexcept {
     KeyPath path;
     if (!key.starts_with('/')) return path;
     std::string_view rest = key.substr(1);
-    (void)take_part(rest);  // the prefix
-    std::string_view resource = take_part(rest);
+    (void)take_segment(rest);  // the prefix
+    std::string_view resource = take_segment(rest);
     if (rest.empty()) return path;
     if (is_group(resource)) {
         path.group = resource;
-        resource = take_part(rest);
+        resource = take_segment(rest);
     } else if (resource == "services" && (rest.starts_with("specs/") || rest.starts_with("endpoints/"))) {
-        const std::string_view kind = take_part(rest);
+        const std::string_view kind = take_segment(rest);
         if (kind == "endpoints") resource = kind;
     }
     if (rest.empty()) return {};

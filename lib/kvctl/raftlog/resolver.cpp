@@ -103,6 +103,7 @@ Slots Resolver::finish(Header& header) {
     header.restored = restored();
     const std::vector<raft::WalSnapshot> in_log_order = usable_snapshots();
     std::vector<const raft::WalSnapshot*> usable;
+    usable.reserve(in_log_order.size());
     for (const raft::WalSnapshot& s : in_log_order) usable.push_back(&s);
     const auto lower = [](const raft::WalSnapshot* a, const raft::WalSnapshot* b) {
         return a->meta.index < b->meta.index;

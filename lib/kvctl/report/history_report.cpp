@@ -12,10 +12,6 @@
 namespace kvctl::report {
 namespace {
 
-Json pair(mvcc::Revision r) {
-    return Json::array({r.main, r.sub});
-}
-
 struct When {
     std::optional<kube::Time> time;
     std::optional<std::int64_t> error;  // microseconds
@@ -208,7 +204,7 @@ void write_json(std::ostream& out, const HistoryReport& h) {
     const char* separator = "\n";
     Teller teller(h);
     for (const HistoryGeneration& g : h.generations) {
-        out << separator << "    {\"created\": " << pair(g.created).dump();
+        out << separator << "    {\"created\": " << revision_pair(g.created).dump();
         out << ", \"version\": " << g.version << ", ";
         write_revisions(out, h, g.rows, "      ", teller);
         out << "}";
@@ -242,7 +238,7 @@ void write_jsonl(std::ostream& out, const HistoryReport& h) {
     for (const HistoryGeneration& g : h.generations) {
         lines(g.rows, ++n, teller);
         summary["generations"].push_back(
-            {{"created", pair(g.created)}, {"version", g.version}, {"stored", g.rows.size()}});
+            {{"created", revision_pair(g.created)}, {"version", g.version}, {"stored", g.rows.size()}});
     }
     Teller apart(h);
     lines(h.unindexed, nullptr, apart);

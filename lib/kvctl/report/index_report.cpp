@@ -8,20 +8,17 @@
 namespace kvctl::report {
 namespace {
 
-Json pair(mvcc::Revision r) {
-    return Json::array({r.main, r.sub});
-}
-
 Json key_json(const mvcc::KeyIndex& key) {
     Json j;
     put_key(j, key.key());
-    j["modified"] = pair(key.modified());
+    j["modified"] = revision_pair(key.modified());
     Json generations = Json::array();
     for (const mvcc::Generation& g : key.generations()) {
         Json revisions = Json::array();
-        for (std::size_t i = 0; i < g.size(); ++i) revisions.push_back(pair(g.revision(i)));
-        generations.push_back(
-            {{"created", pair(g.created())}, {"version", g.ver()}, {"revisions", std::move(revisions)}});
+        for (std::size_t i = 0; i < g.size(); ++i) revisions.push_back(revision_pair(g.revision(i)));
+        generations.push_back({{"created", revision_pair(g.created())},
+                               {"version", g.ver()},
+                               {"revisions", std::move(revisions)}});
     }
     j["generations"] = std::move(generations);
     return j;

@@ -25,6 +25,10 @@ std::string utf8_text(const std::string& text) {
     return is_utf8(text) ? text : escape(text);
 }
 
+Json revision_pair(mvcc::Revision revision) {
+    return Json::array({revision.main, revision.sub});
+}
+
 Json store_json(const StoreFacts& store) {
     return {{"path", utf8_text(store.path)},
             {"layout", store.layout},

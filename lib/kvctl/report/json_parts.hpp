@@ -19,6 +19,8 @@ using Json = nlohmann::ordered_json;
 void put_key(Json& object, std::string_view key, const char* name = "key");
 /// Text from outside, a file's name in it maybe: escaped where it is not UTF-8.
 [[nodiscard]] std::string utf8_text(const std::string& text);
+/// [main, sub]
+[[nodiscard]] Json revision_pair(mvcc::Revision revision);
 [[nodiscard]] Json store_json(const StoreFacts& store);
 [[nodiscard]] Json texts_json(const std::vector<std::string>& texts);
 /// Adds `warnings` and `findings`.

@@ -21,19 +21,20 @@ namespace kvctl::store {
 namespace {
 
 constexpr std::size_t k_columns = 9;
-using Type = LeafValue::Type;
+using LeafType = LeafValue::Type;
 
 // A row of table kine as SQLite stores it: the id is the rowid, and NULL in the record.
 bool is_kine_row(const LeafRow& row) {
     if (row.values.size() != k_columns || row.rowid <= 0) return false;
-    const auto is = [&](std::size_t column, std::initializer_list<Type> types) {
+    const auto is = [&](std::size_t column, std::initializer_list<LeafType> types) {
         return std::find(types.begin(), types.end(), row.values[column].type) != types.end();
     };
-    if (!is(0, {Type::null}) || !is(1, {Type::text})) return false;
+    if (!is(0, {LeafType::null}) || !is(1, {LeafType::text})) return false;
     for (std::size_t column = 2; column < 7; ++column) {
-        if (!is(column, {Type::integer, Type::null})) return false;
+        if (!is(column, {LeafType::integer, LeafType::null})) return false;
     }
-    return is(7, {Type::blob, Type::text, Type::null}) && is(8, {Type::blob, Type::text, Type::null});
+    return is(7, {LeafType::blob, LeafType::text, LeafType::null}) &&
+           is(8, {LeafType::blob, LeafType::text, LeafType::null});
 }
 
 // Rows on the pages that one run of entries wrote after the other. kine never changes a row but the compact
@@ -104,11 +105,11 @@ std::unique_ptr<DqliteStore> state_of(const std::string& path, const OpenOptions
 }
 
 void bind(sqlite::Statement& s, int parameter, const LeafValue& v) {
-    if (v.type == Type::integer) {
+    if (v.type == LeafType::integer) {
         s.bind(parameter, v.integer);
-    } else if (v.type == Type::text) {
+    } else if (v.type == LeafType::text) {
         s.bind_text(parameter, v.bytes);
-    } else if (v.type == Type::blob) {
+    } else if (v.type == LeafType::blob) {
         s.bind_blob(parameter, v.bytes);
     } else {
         s.bind_null(parameter);

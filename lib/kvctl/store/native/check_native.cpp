@@ -174,12 +174,13 @@ class Reader {
     std::uint64_t rows_ = 0;
 };
 
-constexpr const char* k_columns = "main, sub, tombstone, key, create_revision, version, lease, typeof(value)";
+constexpr const char* k_checked_columns =
+    "main, sub, tombstone, key, create_revision, version, lease, typeof(value)";
 
 // Rows stand in any order: by the primary key's index, or, where that is damaged too, sorted by SQLite.
 void read_sorted(NativeStore& store, Reader& reader, FindingLog& log) {
     attempt(log, "unreadable-rows", "table revision", [&] {
-        sqlite::Statement s = store.db().prepare(std::string("SELECT rowid, ") + k_columns +
+        sqlite::Statement s = store.db().prepare(std::string("SELECT rowid, ") + k_checked_columns +
                                                  " FROM revision ORDER BY main, sub");
         while (s.step()) {
             // Text and blobs sort behind the numbers: such rows are told, and nothing comes behind them.
@@ -198,7 +199,7 @@ void check_native(NativeStore& store, const CheckRequest& request, CheckResult& 
     auto reader = std::make_unique<Reader>(request, rows, counters);
     bool ordered = true;
     walk_rows(
-        store.db(), store.table().name, k_columns, rows,
+        store.db(), store.table().name, k_checked_columns, rows,
         [&](const sqlite::Statement& s) {
             if (request.progress != nullptr && (reader->rows() & 0xFFFF) == 0) {
                 request.progress->update("reading rows", reader->rows(), 0);

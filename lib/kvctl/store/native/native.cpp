@@ -14,10 +14,10 @@ using mvcc::IndexRow;
 using sqlite::Type;
 
 // Text sorts above every number: this asks for the largest integer.
-constexpr const char* k_last_revision = "SELECT max(main) FROM revision WHERE main <= 9223372036854775807";
-constexpr const char* k_record = "main, sub, tombstone, key, create_revision, version, lease, value";
+constexpr const char* k_newest_revision = "SELECT max(main) FROM revision WHERE main <= 9223372036854775807";
+constexpr const char* k_native_record = "main, sub, tombstone, key, create_revision, version, lease, value";
 
-mvcc::Record record_of(const sqlite::Statement& s) {
+mvcc::Record native_record(const sqlite::Statement& s) {
     mvcc::Record r;
     r.revision = {s.integer(0), s.integer(1)};
     r.tombstone = s.integer(2) != 0;
@@ -100,7 +100,7 @@ StoreHead NativeStore::head() {
         if (name == "term") head.term = Term(static_cast<std::uint64_t>(value));
     }
     head.compacted = head.finished.value_or(MainRevision(-1));
-    const std::int64_t last = db().integer(k_last_revision).value_or(1);
+    const std::int64_t last = db().integer(k_newest_revision).value_or(1);
     head.current = std::max(
         {MainRevision(1), MainRevision(last), head.compacted, head.scheduled.value_or(MainRevision(1))});
     head.marked_by_restore = head.pending() && is_marked_by_restore(*head.scheduled);
@@ -126,7 +126,7 @@ std::optional<mvcc::EtcdRelease> NativeStore::release() {
 }
 
 void NativeStore::check_head(const mvcc::TreeIndex& index) {
-    const std::int64_t found = db().integer(k_last_revision).value_or(-1);
+    const std::int64_t found = db().integer(k_newest_revision).value_or(-1);
     const std::int64_t seen =
         index.last_slot() == mvcc::k_no_slot ? -1 : index.revision(index.last_slot()).main;
     if (seen == found) return;
@@ -231,10 +231,10 @@ void NativeStore::place(const Row& row, Sink& sink) {
 
 void NativeStore::each_record(MainRevision from, MainRevision to,
                               const std::function<void(const mvcc::Record&)>& f) {
-    sqlite::Statement s = db().prepare(std::string("SELECT ") + k_record +
+    sqlite::Statement s = db().prepare(std::string("SELECT ") + k_native_record +
                                        " FROM revision WHERE main BETWEEN ?1 AND ?2 ORDER BY main, sub");
     s.bind(1, from.value()).bind(2, to.value());
-    while (s.step()) f(record_of(s));
+    while (s.step()) f(native_record(s));
     check_unchanged();
 }
 
@@ -269,9 +269,9 @@ void NativeStore::every_record(const std::function<void(const mvcc::Record&)>& f
                                const std::function<void()>& restart) {
     mvcc::Revision last{std::numeric_limits<std::int64_t>::min(), 0};
     sqlite::Statement s =
-        db().prepare(std::string("SELECT ") + k_record + " FROM revision NOT INDEXED ORDER BY rowid");
+        db().prepare(std::string("SELECT ") + k_native_record + " FROM revision NOT INDEXED ORDER BY rowid");
     while (s.step()) {
-        const mvcc::Record r = record_of(s);
+        const mvcc::Record r = native_record(s);
         if (r.revision < last) {
             s.reset();
             restart();
@@ -286,13 +286,13 @@ void NativeStore::every_record(const std::function<void(const mvcc::Record&)>& f
 
 std::optional<mvcc::Record> NativeStore::record(mvcc::Revision revision) {
     if (!by_revision_) {
-        by_revision_ =
-            db().prepare(std::string("SELECT ") + k_record + " FROM revision WHERE main = ?1 AND sub = ?2");
+        by_revision_ = db().prepare(std::string("SELECT ") + k_native_record +
+                                    " FROM revision WHERE main = ?1 AND sub = ?2");
     }
     by_revision_->reset();
     by_revision_->bind(1, revision.main).bind(2, revision.sub);
     if (!by_revision_->step()) return std::nullopt;
-    return record_of(*by_revision_);
+    return native_record(*by_revision_);
 }
 
 std::optional<mvcc::TreeIndex> NativeStore::load_key(std::string_view key, const mvcc::CompactionRules& rules,

@@ -74,9 +74,9 @@ void mark_reserved(const StoreInfo& info, PageMap& map) {
 
 // Walks the trees of the file in SQLite's own order, in which a leaf is followed by the overflow pages of its
 // cells, and the rows beside them.
-class Walk {
+class MapWalk {
   public:
-    Walk(const TableInfo& table, const StoreInfo& info, Rows rows, PageMap& map)
+    MapWalk(const TableInfo& table, const StoreInfo& info, Rows rows, PageMap& map)
         : table_(table), info_(info), rows_(std::move(rows)), map_(map) {}
 
     void page(std::string_view tree, std::string_view path, std::int64_t number, std::string_view type,
@@ -134,7 +134,7 @@ std::optional<PageMap> SqliteStore::page_map(const mvcc::TreeIndex& index, const
     Rows rows(db().prepare("SELECT " + sql_of(scan_columns().first(columns)) + " FROM " +
                            sqlite::quote_name(table_.name) + " NOT INDEXED ORDER BY rowid"),
               columns, index, live);
-    Walk walk(table_, info_, std::move(rows), map);
+    MapWalk walk(table_, info_, std::move(rows), map);
     sqlite::Statement s = db().prepare("SELECT name, path, pageno, pagetype, ncell FROM dbstat");
     for (std::uint64_t done = 0; s.step(); ++done) {
         walk.page(s.bytes(0), s.bytes(1), s.integer(2), s.bytes(3), s.integer(4));

@@ -268,12 +268,12 @@ class Copy {
 void salvage_kine(Copy& copy, const Database& to) {
     IncompleteKeys incomplete;
     std::optional<std::int64_t> compacted;
-    struct Row {
+    struct LatestRow {
         std::string name;
         std::int64_t id;
         std::int64_t previous;
     };
-    std::vector<Row> rows;
+    std::vector<LatestRow> rows;
     create_kine_table(to);
     copy.rows("kine", k_kine, false, [&](const Statement& row) {
         const std::string name(row.bytes(2));
@@ -290,7 +290,7 @@ void salvage_kine(Copy& copy, const Database& to) {
     });
     // Known only now: what stood at or below the compact revision may be gone by right.
     IncompleteKeys holes;
-    for (const Row& row : rows) {
+    for (const LatestRow& row : rows) {
         if (row.previous > compacted.value_or(0)) holes.add(row.name, row.id, row.previous);
     }
     holes.attach(copy.result.lost);

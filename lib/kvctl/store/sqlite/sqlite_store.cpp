@@ -23,7 +23,7 @@ constexpr std::int64_t k_lowest = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t k_highest = std::numeric_limits<std::int64_t>::max();
 
 // By name only: opening and closing a descriptor of the file here would drop SQLite's own locks on it.
-std::uint64_t size_of(const std::string& path) noexcept {
+std::uint64_t size_of_file(const std::string& path) noexcept {
     struct stat st {};
     return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
 }
@@ -44,9 +44,9 @@ SqliteStore::SqliteStore(StoreInfo info, Connection connection, int timeout_ms)
 }
 
 void SqliteStore::refresh_info() {
-    info_.file_bytes = size_of(info_.real_path);
-    info_.wal_bytes = size_of(info_.real_path + "-wal");
-    info_.journal_bytes = size_of(info_.real_path + "-journal");
+    info_.file_bytes = size_of_file(info_.real_path);
+    info_.wal_bytes = size_of_file(info_.real_path + "-wal");
+    info_.journal_bytes = size_of_file(info_.real_path + "-journal");
     info_.pages = static_cast<std::uint64_t>(db().integer("PRAGMA page_count").value_or(0));
     info_.free_pages = static_cast<std::uint64_t>(db().integer("PRAGMA freelist_count").value_or(0));
     const std::int64_t auto_vacuum = db().integer("PRAGMA auto_vacuum").value_or(0);
