@@ -357,7 +357,8 @@ TEST_CASE("replay: the log may lie in the store itself") {
     std::filesystem::create_directory(dir.file("folder"));
     std::filesystem::copy_file(dir.file("s"), dir.file("folder/s"));
     const json forecast = replay_json(dir.file("s"), dir.file("s"), {"--dry-run"});
-    CHECK(shared_numbers(replay_json(dir.file("folder/s"), dir.file("folder"))) == shared_numbers(forecast));
+    CHECK(replay_json(dir.file("folder/s"), dir.file("folder")).at("entries") == forecast.at("entries"));
+    CHECK(query(dir.file("folder/s"), k_rows) == query(dir.file("want"), k_rows));
     CHECK(shared_numbers(replay_json(dir.file("s"), dir.file("s"))) == shared_numbers(forecast));
     CHECK(query(dir.file("s"), k_rows) == query(dir.file("want"), k_rows));
     CHECK(native_meta(dir.file("s"), "consistent_index") == 23);

@@ -14,7 +14,8 @@ namespace kvctl::jobs {
 /// Writes the list that was asked for, if any. Before anything is changed, so that a full disk costs nothing.
 void write_list(const CompactRequest& request, const Decision& d, Provisional& made);
 
-/// Throws no_space, with the ways out; `keeps_file`: the file cannot be replaced by a new one, as with --live.
+/// Throws no_space, with the ways out; `keeps_file`: the file cannot be replaced by a new one, as with
+/// --live.
 void refuse_without_space(const store::StoreInfo& info, const Decision& d, const CompactRequest& request,
                           bool keeps_file);
 
