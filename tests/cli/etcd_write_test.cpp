@@ -178,6 +178,23 @@ TEST_CASE("etcd db: what is not worth its gain leaves history and alarm, whateve
 }
 
 TEST_CASE(
+    "etcd db: where only what was cut short is finished, the alarm stays, and the size is foretold so") {
+    BboltImage image = sample_image();
+    image.buckets["alarm"][std::string("\x08\x01\x10\x01", 4)] = "";
+    image.buckets["meta"]["scheduledCompactRev"] = std::string(mvcc::EncodedRevision({4, 0}, false).bytes());
+    const test::TempFile db(image.build());
+    const Args words{"compact", "--rev", "6", "--min-gain", "99%", "--disarm", db.path()};
+    Args dry_words = words;
+    dry_words.emplace_back("-n");
+    const json dry = document(dry_words);
+    const json real = document(words);
+    CHECK(real.at("revisions").at("compacted_after") == 4);
+    CHECK(real.at("size").at("file_after") == dry.at("size").at("file_after"));
+    CHECK(fs::file_size(db.path()) == dry.at("size").at("file_after").get<std::uint64_t>());
+    CHECK(store::BboltStore(db.path()).space_alarm());
+}
+
+TEST_CASE(
     "etcd db: one of several names is refused, and foretold so; a copy has the size that was foretold") {
     const test::TempDir dir;
     write_file(dir.file("db"), sample_image().build());

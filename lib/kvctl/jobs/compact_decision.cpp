@@ -104,7 +104,7 @@ void weigh_gain(const store::StoreInfo& info, const CompactRequest& request, Dec
     }
     // As etcd does at its start: what was begun is finished, whatever it gains.
     d.plan = mvcc::plan_compaction(*d.index, input_of(d.head), *d.head.scheduled);
-    d.shrunk_bytes = shrunk_bytes(*d.model, request, d.plan);
+    d.shrunk_bytes = shrunk_bytes(d, request, d.plan);
     d.notes.warnings.emplace_back("less than --min-gain to gain: only the pending compaction is finished");
 }
 
@@ -205,7 +205,7 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
     }
     if (d.kind == Decision::Kind::compact && d.plan.kind == mvcc::CompactionPlan::Kind::already_compacted)
         d.kind = Decision::Kind::already_compacted;
-    d.shrunk_bytes = shrunk_bytes(*d.model, request, d.plan);
+    d.shrunk_bytes = shrunk_bytes(d, request, d.plan);
     if (converts(store, request)) d.shrunk_bytes.reset();  // another file than the model knows
     weigh_gain(info, request, d);
     count_old_values(request, d);

@@ -152,7 +152,7 @@ class Work {
         const store::LiveCompaction::Difference found = run.verify();
         note_others(run.state(), found, d_.notes.warnings);
         plan_what_was_done(run, d_);
-        d_.shrunk_bytes = shrunk_bytes(*d_.model, request_, d_.plan);
+        d_.shrunk_bytes = shrunk_bytes(d_, request_, d_.plan);
         write_list(request_, d_, made);
     }
 

@@ -45,10 +45,10 @@ store::Strategy strategy_for(const store::CompactionModel& model, const CompactR
     return request.strategy.value_or(model.strategy(plan, request.vacuum));
 }
 
-std::optional<std::uint64_t> shrunk_bytes(store::CompactionModel& model, const CompactRequest& request,
+std::optional<std::uint64_t> shrunk_bytes(const Decision& d, const CompactRequest& request,
                                           const mvcc::CompactionPlan& plan) {
-    return model.file_bytes(plan,
-                            {strategy_for(model, request, plan), request.drop_old_values, request.disarm});
+    return d.model->file_bytes(plan,
+                               {strategy_for(*d.model, request, plan), request.drop_old_values, d.disarms});
 }
 
 // Sizes fall as revisions rise, so halving finds it.
@@ -59,7 +59,7 @@ void plan_for_size(const store::StoreInfo& info, const CompactRequest& request, 
         return mvcc::plan_compaction(*d.index, input, MainRevision(at));
     };
     d.plan = plan_at(d.head.compacted.value());
-    const auto now = shrunk_bytes(*d.model, request, d.plan);
+    const auto now = shrunk_bytes(d, request, d.plan);
     if (!now)
         throw Error(ErrorKind::refused,
                     info.path + ": --target-size needs a store whose size can be foretold");
@@ -70,7 +70,7 @@ void plan_for_size(const store::StoreInfo& info, const CompactRequest& request, 
     }
     const MainRevision highest = request.live ? highest_live_target(d.head) : d.head.current;
     mvcc::CompactionPlan best = plan_at(highest.value());
-    const std::uint64_t least = *shrunk_bytes(*d.model, request, best);
+    const std::uint64_t least = *shrunk_bytes(d, request, best);
     if (least > wanted) {
         throw Error(
             ErrorKind::refused,
@@ -85,7 +85,7 @@ void plan_for_size(const store::StoreInfo& info, const CompactRequest& request, 
         check_interrupt();
         const std::int64_t middle = too_low + (fits - too_low) / 2;
         mvcc::CompactionPlan plan = plan_at(middle);
-        if (*shrunk_bytes(*d.model, request, plan) <= wanted) {
+        if (*shrunk_bytes(d, request, plan) <= wanted) {
             fits = middle;
             best = std::move(plan);
         } else {

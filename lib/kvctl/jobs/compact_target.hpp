@@ -16,7 +16,7 @@ namespace kvctl::jobs {
 /// How the plan would be carried out, and the file that would leave.
 [[nodiscard]] store::Strategy strategy_for(const store::CompactionModel& model, const CompactRequest& request,
                                            const mvcc::CompactionPlan& plan);
-[[nodiscard]] std::optional<std::uint64_t> shrunk_bytes(store::CompactionModel& model,
+[[nodiscard]] std::optional<std::uint64_t> shrunk_bytes(const Decision& decision,
                                                         const CompactRequest& request,
                                                         const mvcc::CompactionPlan& plan);
 

@@ -1,8 +1,5 @@
 #include "kvctl/jobs/plan_check.hpp"
 
-#include <algorithm>
-#include <iterator>
-
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
@@ -18,6 +15,12 @@ Finding version_break(mvcc::Revision r) {
             "its version does not follow from the key's revision before it", r.main};
 }
 
+void add_duplicates(const mvcc::TreeIndex& index, Findings& found) {
+    if (index.duplicates() == 0) return;
+    found.push_back({Finding::Severity::error, "duplicate-revision", "",
+                     many(index.duplicates(), "row") + " repeat another row's revision", std::nullopt});
+}
+
 }  // namespace
 
 Findings index_damage(const mvcc::TreeIndex& index) {
@@ -26,26 +29,27 @@ Findings index_damage(const mvcc::TreeIndex& index) {
         if (found.size() == k_breaks_named) break;
         found.push_back(version_break(index.revision(s)));
     }
-    if (index.duplicates() > 0) {
-        found.push_back({Finding::Severity::error, "duplicate-revision", "",
-                         many(index.duplicates(), "row") + " repeat another row's revision", std::nullopt});
-    }
+    add_duplicates(index, found);
     return found;
 }
 
 void check_plan(const std::string& path, const mvcc::TreeIndex& index, const Findings& findings,
                 const mvcc::CompactionPlan& plan, const std::string& outcome) {
-    const auto refuse = [&](const Finding& f) {
-        if (f.severity != Finding::Severity::error || f.code == "lost-live-revision") return;
-        if (f.revision && *f.revision > plan.compacted_after.value()) return;
+    Findings all = findings;
+    // Those that are named may all lie above the plan's revision: the first that is not, if any.
+    for (const mvcc::Slot s : index.version_breaks()) {
+        if (index.revision(s).main > plan.compacted_after.value()) continue;
+        all.push_back(version_break(index.revision(s)));
+        break;
+    }
+    add_duplicates(index, all);
+    for (const Finding& f : all) {
+        if (f.severity != Finding::Severity::error || f.code == "lost-live-revision") continue;
+        if (f.revision && *f.revision > plan.compacted_after.value()) continue;
         throw Error(ErrorKind::damaged,
                     fmt::format("{}: {}{}{}; {} ('kvctl check' names all such rows)", path, f.where,
                                 f.where.empty() ? "" : ": ", f.what, outcome));
-    };
-    std::for_each(findings.begin(), findings.end(), refuse);
-    // Those that are named may all lie above the plan's revision.
-    for (const mvcc::Slot s : index.version_breaks()) refuse(version_break(index.revision(s)));
-    for (const Finding& f : index_damage(index)) refuse(f);
+    }
     if (!plan.lost_live.empty())
         throw mvcc::lost_live_error(path, plan.lost_live.front(), plan.compacted_after);
 }
