@@ -244,27 +244,19 @@ void take(store::Salvaged&& salvaged, report::ImportReport& report) {
     for (std::string& w : salvaged.warnings) report.notes.warnings.push_back(std::move(w));
 }
 
-// What a salvage has no use for must not look as if it had.
-void check_salvage(const ImportRequest& o, bool archive, bool has_states) {
-    const auto refuse = [&](bool given, const char* option, const char* why) {
-        if (given) throw usage_error(fmt::format("{}: {}: {}", o.source, option, why));
-    };
-    refuse(o.open.member && !archive && !has_states, "--member", "is no archive");
-    refuse(o.open.raft_index && !has_states, "--raft-index",
-           "only a dqlite directory has states to choose from");
-    refuse(o.wal_dir.has_value(), "--wal-dir", "--salvage takes rows alone, no log");
-}
-
 // A damaged store: what can be read of an etcd db goes straight into the target, an SQLite store is copied
 // first, and the copy is a sound one.
 void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportReport& report) {
     report.salvaged = true;
+    if (o.wal_dir) throw usage_error(o.source + ": --wal-dir: --salvage takes rows alone, no log");
     std::optional<store::Unpacked> unpacked;
     std::string file = store::resolve_path(o.source);
-    const bool archive = store::is_archive(file);
-    check_salvage(o, archive, !archive && store::salvage_of(o.source, file, o.open).has_states);
-    if (archive) file = unpacked.emplace(file, o.open.member).path();
-    const store::Salvage ways = store::salvage_of(o.source, file, o.open);
+    store::OpenOptions inside = o.open;
+    if (store::is_archive(file)) {
+        file = unpacked.emplace(file, o.open.member).path();
+        inside.member.reset();
+    }
+    const store::Salvage ways = store::salvage_of(o.source, file, inside);
     struct stat st {};
     if (::stat(file.c_str(), &st) == 0) report.source_bytes = static_cast<std::uint64_t>(st.st_size);
     if (ways.into_target != nullptr) {
@@ -275,7 +267,7 @@ void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportR
         return;
     }
     store::TempFile copy(o.output);
-    take(ways.into_copy(o.source, file, o.open, copy, progress), report);
+    take(ways.into_copy(o.source, file, inside, copy, progress), report);
     {
         const std::unique_ptr<store::Store> made = store::open_store(copy.path(), {});
         report.source_kind = name_of(made->info().layout);

@@ -11,6 +11,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/fd.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 
@@ -28,11 +29,8 @@ class HistoryLines {
   public:
     explicit HistoryLines(std::string path)
         : path_(std::move(path)), fd_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
-        if (fd_ < 0) throw io_error(path_, "cannot open", errno);
+        if (fd_.get() < 0) throw io_error(path_, "cannot open", errno);
     }
-    ~HistoryLines() { ::close(fd_); }
-    HistoryLines(const HistoryLines&) = delete;
-    HistoryLines& operator=(const HistoryLines&) = delete;
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
@@ -67,7 +65,7 @@ class HistoryLines {
         buffer_.resize(searched_ + k_block);
         ssize_t n = 0;
         do {
-            n = ::read(fd_, buffer_.data() + searched_, k_block);
+            n = ::read(fd_.get(), buffer_.data() + searched_, k_block);
             if (n < 0 && errno == EINTR) check_interrupt();
         } while (n < 0 && errno == EINTR);
         const int error = errno;
@@ -77,7 +75,7 @@ class HistoryLines {
     }
 
     std::string path_;
-    int fd_;
+    Fd fd_;
     std::string buffer_;
     std::size_t at_ = 0;
     std::size_t searched_ = 0;

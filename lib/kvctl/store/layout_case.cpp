@@ -23,17 +23,18 @@ bool has(const LayoutCase& c, Layout layout) {
     return std::find(c.layouts.begin(), c.layouts.end(), layout) != c.layouts.end();
 }
 
-}  // namespace
-
-bool LayoutCase::holds(const std::string& file) const {
-    if (is_part != nullptr) return is_part(file);
+bool is_regular(const std::string& file) {
     struct stat st {};
-    return ::stat(file.c_str(), &st) == 0 && S_ISREG(st.st_mode) && starts(read_start(file, k_store_start));
+    return ::stat(file.c_str(), &st) == 0 && S_ISREG(st.st_mode);
 }
 
+}  // namespace
+
 const LayoutCase& layout_case(const std::string& path, const std::string& file, const OpenOptions& options) {
-    const auto found =
-        std::find_if(k_cases.begin(), k_cases.end(), [&](const LayoutCase* c) { return c->holds(file); });
+    const std::string first_bytes = is_regular(file) ? read_start(file, k_store_start) : "";
+    const auto found = std::find_if(k_cases.begin(), k_cases.end(), [&](const LayoutCase* c) {
+        return c->is_part != nullptr ? c->is_part(file) : c->starts(first_bytes);
+    });
     const LayoutCase& there = found == k_cases.end() ? k_sqlite_case : **found;
     if (!options.layout || has(there, *options.layout)) return there;
     if (found != k_cases.end()) {

@@ -40,8 +40,6 @@ struct LayoutCase {
 
     /// As Salvage.
     Salvage salvage{};
-
-    [[nodiscard]] bool holds(const std::string& file) const;
 };
 
 /// Of the layout asked for, else of what lies there; of SQLite where nothing is recognised, which says what

@@ -25,30 +25,17 @@ std::string resolve_path(const std::string& path) {
 
 namespace {
 
-void refuse_member(const std::string& path, const OpenOptions& options) {
-    if (options.member) throw usage_error(path + ": --member: is no archive");
-}
-
-}  // namespace
-
-std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options) {
-    const std::string file = resolve_path(path);
-    const bool archive = is_archive(file);
-    const LayoutCase* there = archive ? nullptr : &layout_case(path, file, options);
-    if (options.raft_index && (archive || !there->has_states))
+// --member and --raft-index choose from what a layout has several of; a member of an archive is chosen
+// before.
+void check_choices(const std::string& path, const LayoutCase& there, const OpenOptions& options) {
+    if (there.has_states) return;
+    if (options.member)
+        throw usage_error(path + ": --member: only an archive and a dqlite directory hold several stores");
+    if (options.raft_index)
         throw usage_error(path + ": --raft-index: only a dqlite directory has states to choose from");
-    if (!archive) {
-        if (!there->has_states) refuse_member(path, options);
-        return there->open(path, file, options);
-    }
-    auto unpacked = std::make_shared<const Unpacked>(file, options.member);
-    std::unique_ptr<Store> store =
-        layout_case(path, unpacked->path(), options).open(path, unpacked->path(), options);
-    store->keep(std::move(unpacked));
-    return store;
 }
 
-void refuse_read_only(const std::string& path, const OpenOptions& options) {
+const LayoutCase& writable_case(const std::string& path, const OpenOptions& options) {
     const std::string file = resolve_path(path);
     if (is_archive(file)) {
         throw usage_error(path +
@@ -56,12 +43,34 @@ void refuse_read_only(const std::string& path, const OpenOptions& options) {
     }
     const LayoutCase& there = layout_case(path, file, options);
     if (there.open_writable == nullptr) there.refuse(path);
-    refuse_member(path, options);
+    check_choices(path, there, options);
+    return there;
+}
+
+}  // namespace
+
+std::unique_ptr<Store> open_store(const std::string& path, const OpenOptions& options) {
+    std::string file = resolve_path(path);
+    std::shared_ptr<const Unpacked> unpacked;
+    OpenOptions inside = options;
+    if (is_archive(file)) {
+        unpacked = std::make_shared<const Unpacked>(file, options.member);
+        file = unpacked->path();
+        inside.member.reset();
+    }
+    const LayoutCase& there = layout_case(path, file, inside);
+    check_choices(path, there, inside);
+    std::unique_ptr<Store> store = there.open(path, file, inside);
+    if (unpacked) store->keep(std::move(unpacked));
+    return store;
+}
+
+void refuse_read_only(const std::string& path, const OpenOptions& options) {
+    (void)writable_case(path, options);
 }
 
 std::unique_ptr<WritableStore> open_writable(const std::string& path, const OpenOptions& options) {
-    refuse_read_only(path, options);
-    return layout_case(path, resolve_path(path), options).open_writable(path, options);
+    return writable_case(path, options).open_writable(path, options);
 }
 
 void refuse_live(const std::string& path) {
@@ -69,20 +78,19 @@ void refuse_live(const std::string& path) {
 }
 
 std::unique_ptr<LiveStore> open_live(const std::string& path, const OpenOptions& options, int timeout_ms) {
-    refuse_read_only(path, options);
-    const LayoutCase& there = layout_case(path, resolve_path(path), options);
+    const LayoutCase& there = writable_case(path, options);
     if (there.open_live == nullptr) refuse_live(path);
     return there.open_live(path, options, timeout_ms);
 }
 
 Salvage salvage_of(const std::string& path, const std::string& file, const OpenOptions& options) {
     const LayoutCase& there = layout_case(path, file, options);
+    check_choices(path, there, options);
     Salvage ways = there.salvage;
     if (ways.into_target == nullptr && ways.into_copy == nullptr)
         throw usage_error(
             fmt::format("{}: --salvage: {} gives nothing that a sound one does not", path, there.what));
     ways.kind = there.layouts.front().name();
-    ways.has_states = there.has_states;
     return ways;
 }
 

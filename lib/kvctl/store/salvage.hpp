@@ -38,10 +38,10 @@ struct Salvage {
     Salvaged (*into_copy)(const std::string& path, const std::string& file, const OpenOptions& options,
                           const TempFile& made, Progress* progress) = nullptr;
     std::string_view kind{};  ///< the layout's name, the first of several
-    bool has_states = false;  ///< --raft-index and --member choose what is salvaged
 };
 
-/// Of what lies at `file`, or of the layout asked for. Throws usage where there is nothing of the kind.
+/// Of what lies at `file`, or of the layout asked for. Throws usage where there is nothing of the
+/// kind, and for --member and --raft-index where they choose nothing.
 [[nodiscard]] Salvage salvage_of(const std::string& path, const std::string& file,
                                  const OpenOptions& options);
 

@@ -29,11 +29,11 @@ std::unique_ptr<WritableStore> open_bbolt_writable(const std::string& path, cons
 
 }  // namespace
 
-const LayoutCase k_bbolt_case{.layouts = k_bbolt_layouts,
-                              .what = "an etcd db (bbolt)",
-                              .starts = bbolt::looks_like_bbolt,
-                              .open = open_bbolt,
-                              .open_writable = open_bbolt_writable,
-                              .salvage = {.into_target = salvage_bbolt}};
+constinit const LayoutCase k_bbolt_case{.layouts = k_bbolt_layouts,
+                                        .what = "an etcd db (bbolt)",
+                                        .starts = bbolt::looks_like_bbolt,
+                                        .open = open_bbolt,
+                                        .open_writable = open_bbolt_writable,
+                                        .salvage = {.into_target = salvage_bbolt}};
 
 }  // namespace kvctl::store

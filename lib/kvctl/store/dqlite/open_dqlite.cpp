@@ -21,12 +21,12 @@ Salvaged salvage_folder(const std::string& path, const std::string& /*file*/, co
 
 }  // namespace
 
-const LayoutCase k_dqlite_case{.layouts = k_dqlite_layouts,
-                               .what = "a dqlite directory",
-                               .is_part = dqlite::is_dqlite,
-                               .open = open_folder,
-                               .has_states = true,
-                               .refuse = refuse_dqlite_in_place,
-                               .salvage = {.into_copy = salvage_folder}};
+constinit const LayoutCase k_dqlite_case{.layouts = k_dqlite_layouts,
+                                         .what = "a dqlite directory",
+                                         .is_part = dqlite::is_dqlite,
+                                         .open = open_folder,
+                                         .has_states = true,
+                                         .refuse = refuse_dqlite_in_place,
+                                         .salvage = {.into_copy = salvage_folder}};
 
 }  // namespace kvctl::store

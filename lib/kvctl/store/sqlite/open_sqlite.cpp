@@ -41,13 +41,13 @@ Salvaged salvage_database(const std::string& path, const std::string& file, cons
 
 }  // namespace
 
-const LayoutCase k_sqlite_case{.layouts = k_sqlite_layouts,
-                               .what = "an SQLite database",
-                               .starts = starts_as_sqlite,
-                               .open = open_sqlite,
-                               .open_writable = open_writable_sqlite,
-                               .open_live = open_live_kine,
-                               .salvage = {.into_copy = salvage_database}};
+constinit const LayoutCase k_sqlite_case{.layouts = k_sqlite_layouts,
+                                         .what = "an SQLite database",
+                                         .starts = starts_as_sqlite,
+                                         .open = open_sqlite,
+                                         .open_writable = open_writable_sqlite,
+                                         .open_live = open_live_kine,
+                                         .salvage = {.into_copy = salvage_database}};
 
 bool needs_rollback(const std::string& path) {
     struct stat st {};
