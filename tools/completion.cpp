@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kvctl/base/text.hpp"
 #include "tools/commands.hpp"
 
 namespace kvctl::cli {
@@ -70,15 +71,6 @@ std::string fish_quoted(std::string_view text) {
     return "'" + escaped(text, "'\\") + "'";
 }
 
-// In single quotes for bash and zsh.
-std::string shell_word(std::string_view text) {
-    std::string out = "'";
-    for (const char c : text) {
-        out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    }
-    return out + "'";
-}
-
 // `label`: the pattern of the case; `operands`: what an operand is one of, or empty for files; `also`: words
 // beside files.
 std::string bash_case(const std::string& label, const OptionTable& table, const std::string& operands,
@@ -121,16 +113,16 @@ std::string zsh_spec(const Option& o) {
         if (o.takes == Option::Takes::file) value += "_files";
     }
     const std::string equals = value.empty() ? "" : o.value_optional ? "=-" : "=";
-    if (o.letter == 0) return shell_word("--" + name + equals + help + value);
+    if (o.letter == 0) return shell_quoted("--" + name + equals + help + value);
     const std::string letter = std::string("-") + o.letter;
-    return shell_word("(" + letter + " --" + name + ")") + "{" + letter + (value.empty() ? "" : "+") + ",--" +
-           name + equals + "}" + shell_word(help + value);
+    return shell_quoted("(" + letter + " --" + name + ")") + "{" + letter + (value.empty() ? "" : "+") +
+           ",--" + name + equals + "}" + shell_quoted(help + value);
 }
 
 std::string zsh_arguments(const std::string& indent, const OptionTable& table, const std::string& operands) {
     std::string out = indent + "_arguments -s -S \\\n";
     for (const Option& o : options_in(table)) out += indent + "    " + zsh_spec(o) + " \\\n";
-    return out + indent + "    " + shell_word(operands) + "\n";
+    return out + indent + "    " + shell_quoted(operands) + "\n";
 }
 
 void fish_options(std::string& out, const std::string& lead, const OptionTable& table) {
@@ -209,7 +201,7 @@ std::string zsh_completion() {
     std::string names;
     std::string cases;
     for (const Command& c : commands()) {
-        names += "        " + shell_word(std::string(c.name) + ":" + escaped(c.summary, ":\\")) + "\n";
+        names += "        " + shell_quoted(std::string(c.name) + ":" + escaped(c.summary, ":\\")) + "\n";
         cases += "    " + names_of(c, "|") + ")\n";
         for (const Form& f : forms()) {
             if (f.command != c.name) continue;

@@ -32,7 +32,7 @@ std::uint64_t count(const CheckReport& r, Severity severity) {
 }
 
 std::string counted(std::uint64_t n, const char* one, const char* many) {
-    return fmt::format("{} {}", grouped(n), n == 1 ? one : many);
+    return fmt::format("{} {}", group_digits(n), n == 1 ? one : many);
 }
 
 // "0.4 s"; tenths are as much as anybody compares.

@@ -54,7 +54,7 @@ Json summary_json(const ChurnReport& r) {
 
 std::string rate_text(const std::optional<double>& rate) {
     if (!rate) return "-";
-    if (*rate >= 10) return grouped(static_cast<std::uint64_t>(std::llround(*rate)));
+    if (*rate >= 10) return group_digits(static_cast<std::uint64_t>(std::llround(*rate)));
     const auto tenths = static_cast<std::uint64_t>(std::llround(*rate * 10));
     return fmt::format("{}.{}", tenths / 10, tenths % 10);
 }
@@ -68,7 +68,7 @@ std::optional<double> ChurnReport::per_hour(std::uint64_t writes) const noexcept
 }
 
 void write_text(std::ostream& out, const ChurnReport& r, const TextStyle& style) {
-    out << grouped(r.total.writes) << (r.total.writes == 1 ? " write" : " writes") << " in revisions "
+    out << group_digits(r.total.writes) << (r.total.writes == 1 ? " write" : " writes") << " in revisions "
         << r.from << " to " << r.to;
     if (r.from_time && r.to_time) {
         out << ", " << kube::format_time(*r.from_time) << " to " << kube::format_time(*r.to_time) << " ("
@@ -78,19 +78,19 @@ void write_text(std::ostream& out, const ChurnReport& r, const TextStyle& style)
     Table table(0);
     table.row({r.by, "writes", "an hour", "bytes", "keys", "no-ops", "heartbeats"});
     const auto row = [&](const std::string& name, const kube::ChurnRow& c) {
-        table.row({name, grouped(c.writes), rate_text(r.per_hour(c.writes)), style.bytes(c.bytes),
-                   grouped(c.keys), grouped(c.no_ops), grouped(c.heartbeats)});
+        table.row({name, group_digits(c.writes), rate_text(r.per_hour(c.writes)), style.bytes(c.bytes),
+                   group_digits(c.keys), group_digits(c.no_ops), group_digits(c.heartbeats)});
     };
     for (const kube::ChurnRow& c : r.rows) row(escape(c.name), c);
     row(r.under.empty() ? "total" : "total under " + escape(r.under), r.total);
     table.write(out);
     if (r.rows.size() < r.all_rows)
-        out << "(" << grouped(r.all_rows - r.rows.size()) << " more; --top 0 shows all)\n";
+        out << "(" << group_digits(r.all_rows - r.rows.size()) << " more; --top 0 shows all)\n";
     if (r.fields.empty()) return;
     out << '\n';
     Table fields(0);
     fields.row({"field", "writes"});
-    for (const kube::ChurnField& f : r.fields) fields.row({escape(f.path), grouped(f.writes)});
+    for (const kube::ChurnField& f : r.fields) fields.row({escape(f.path), group_digits(f.writes)});
     fields.write(out);
 }
 

@@ -58,7 +58,7 @@ std::string outcome(const CompactionReport& r, const TextStyle& style) {
     if (r.result == "below-min-gain")
         return r.executed ? "too little to gain, nothing done" : "too little to gain, nothing would be done";
     const std::uint64_t entries = raft_entries_that_go(r);
-    const std::string log = entries > 0 ? fmt::format("; {} raft entries {}", grouped(entries),
+    const std::string log = entries > 0 ? fmt::format("; {} raft entries {}", group_digits(entries),
                                                       r.executed ? "removed" : "would go")
                                         : "";
     if (p.compacted_before.value() < 0) return fmt::format("nothing to compact yet{}{}", log, also);
@@ -78,14 +78,14 @@ bool has_details(const CompactionReport& r, const TextStyle& style) {
 
 void log_text(std::ostream& out, const LogFacts& log, bool executed) {
     const raft::Layout& a = log.after.after;
-    out << "\n  raft log   " << grouped(a.entries) << " entries, ";
+    out << "\n  raft log   " << group_digits(a.entries) << " entries, ";
     if (a.entries > 0) {
         out << a.first_index << " to " << a.last_index << ", behind " << a.snapshot.index;
     } else {
         out << "none behind " << a.snapshot.index;
     }
     if (log.after.removed_entries > 0) {
-        out << "; " << grouped(log.after.removed_entries) << (executed ? " removed" : " would go");
+        out << "; " << group_digits(log.after.removed_entries) << (executed ? " removed" : " would go");
     }
     out << '\n';
     for (const raft::TermRun& t : a.terms) {
@@ -103,10 +103,10 @@ void write_counts(std::ostream& out, const CompactionReport& r, const TextStyle&
     counts.row(head);
     const auto row = [&](const char* name, const mvcc::Tally& t,
                          std::optional<Meaning> meaning = std::nullopt) {
-        std::vector<std::string> cells{name, grouped(t.revisions)};
-        if (p.before.tombstones > 0) cells.push_back(grouped(t.tombstones));
-        if (p.before.gaps > 0) cells.push_back(grouped(t.gaps));
-        cells.insert(cells.end(), {grouped(t.keys), style.bytes(t.bytes)});
+        std::vector<std::string> cells{name, group_digits(t.revisions)};
+        if (p.before.tombstones > 0) cells.push_back(group_digits(t.tombstones));
+        if (p.before.gaps > 0) cells.push_back(group_digits(t.gaps));
+        cells.insert(cells.end(), {group_digits(t.keys), style.bytes(t.bytes)});
         if (meaning) {
             for (std::string& cell : cells) cell = paint(style, *meaning, cell);
         }
@@ -130,8 +130,8 @@ void write_prefixes(std::ostream& out, const CompactionReport& r, const TextStyl
     prefixes.row({"prefix", "keys", "revisions", "freed", "bytes"});
     for (std::size_t i = 0; i < std::min(shown, freed.size()); ++i) {
         const mvcc::PrefixUsage& u = *freed[i];
-        prefixes.row({escape(u.prefix), grouped(u.keys), grouped(u.revisions), grouped(u.removed_revisions),
-                      style.bytes(u.removed_bytes)});
+        prefixes.row({escape(u.prefix), group_digits(u.keys), group_digits(u.revisions),
+                      group_digits(u.removed_revisions), style.bytes(u.removed_bytes)});
     }
     out << '\n';
     prefixes.write(out);
@@ -169,12 +169,12 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
     out << "\n\n";
     write_counts(out, r, style);
     if (p.removed.orphans > 0) {
-        out << "  " << grouped(p.removed.orphans)
+        out << "  " << group_digits(p.removed.orphans)
             << " of those freed are orphans: older rows that nothing points "
             << "at and that\n  kine itself would keep for ever\n";
     }
     if (r.old_values) {
-        out << "  " << grouped(r.old_values->values)
+        out << "  " << group_digits(r.old_values->values)
             << (r.executed ? " old values cleared, " : " old values would be cleared, ")
             << style.bytes(r.old_values->bytes) << " of what is kept\n";
     }

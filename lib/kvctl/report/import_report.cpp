@@ -72,15 +72,16 @@ void write_text(std::ostream& out, const ImportReport& r, const TextStyle& style
     out << escape(r.store.path) << ": built from " << escape(r.source) << " (" << r.source_kind << ")\n";
     Table t(2);
     t.left_columns(2);
-    t.row({"revisions", fmt::format("{}, of them {} tombstones, {} of keys and values", grouped(r.revisions),
-                                    grouped(r.tombstones), style.bytes(r.bytes))});
+    t.row({"revisions",
+           fmt::format("{}, of them {} tombstones, {} of keys and values", group_digits(r.revisions),
+                       group_digits(r.tombstones), style.bytes(r.bytes))});
     t.row({"current", fmt::format("{}, {}", r.current,
                                   r.compacted.value() < 0 ? "never compacted"
                                                           : fmt::format("compacted to {}", r.compacted))});
-    if (r.leases > 0) t.row({"leases", grouped(r.leases)});
+    if (r.leases > 0) t.row({"leases", group_digits(r.leases)});
     if (r.log) {
-        t.row({"raft log",
-               fmt::format("{} entries behind index {}", grouped(r.log->entries), r.log->snapshot.index)});
+        t.row({"raft log", fmt::format("{} entries behind index {}", group_digits(r.log->entries),
+                                       r.log->snapshot.index)});
     }
     t.row({"file",
            fmt::format("{} before, {} after", style.bytes(r.source_bytes), style.bytes(r.store.file_bytes))});

@@ -27,7 +27,7 @@ std::string start_text(const std::optional<raft::SnapshotMeta>& start) {
 
 void write_layout(std::ostream& out, const raft::Layout& l, const TextStyle& style) {
     out << "  snapshot    " << position(l.snapshot) << '\n';
-    out << "  entries     " << grouped(l.entries);
+    out << "  entries     " << group_digits(l.entries);
     if (l.entries > 0) {
         out << ", index " << l.first_index << " to " << l.last_index << ", " << bytes_text(l.bytes, style);
     }
@@ -37,20 +37,21 @@ void write_layout(std::ostream& out, const raft::Layout& l, const TextStyle& sty
     terms.row({"term", "first", "last", "entries", "bytes"});
     for (const raft::TermRun& t : l.terms) {
         terms.row({std::to_string(t.term.value()), std::to_string(t.first_index.value()),
-                   std::to_string(t.last_index.value()), grouped(t.entries), bytes_text(t.bytes, style)});
+                   std::to_string(t.last_index.value()), group_digits(t.entries),
+                   bytes_text(t.bytes, style)});
     }
     out << '\n';
     terms.write(out);
     Table kinds(2);
     for (std::size_t i = 0; i < raft::k_entry_types; ++i) {
         if (l.by_type[i] > 0) {
-            kinds.row({std::string(name_of(static_cast<raft::EntryType>(i))), grouped(l.by_type[i])});
+            kinds.row({std::string(name_of(static_cast<raft::EntryType>(i))), group_digits(l.by_type[i])});
         }
     }
     for (std::size_t i = 0; i < raft::k_request_kinds; ++i) {
         if (l.by_request[i] > 0) {
-            kinds.row(
-                {"  " + std::string(name_of(static_cast<raft::RequestKind>(i))), grouped(l.by_request[i])});
+            kinds.row({"  " + std::string(name_of(static_cast<raft::RequestKind>(i))),
+                       group_digits(l.by_request[i])});
         }
     }
     out << '\n';
@@ -67,7 +68,7 @@ void write_compaction(std::ostream& out, const RaftReport& r, const TextStyle& s
         out << "already compacted to raft index " << after.snapshot.index << "; copied as it is into "
             << escape(c.output) << '\n';
     }
-    out << "  removed     " << grouped(c.layout.removed_entries) << " entries, "
+    out << "  removed     " << group_digits(c.layout.removed_entries) << " entries, "
         << bytes_text(c.layout.removed_bytes, style) << '\n';
     write_layout(out, after, style);
 }
@@ -95,9 +96,9 @@ void write_text(std::ostream& out, const RaftReport& r, const TextStyle& style) 
         out << "  start-up    a server would load the snapshot at index " << r.newest_snapshot->index
             << ", term " << r.newest_snapshot->term << '\n';
     }
-    if (r.counts.committed) out << "  committed   " << grouped(*r.counts.committed) << " entries\n";
+    if (r.counts.committed) out << "  committed   " << group_digits(*r.counts.committed) << " entries\n";
     if (r.counts.applied) {
-        out << "  applied     " << grouped(*r.counts.applied) << " entries (consistent index "
+        out << "  applied     " << group_digits(*r.counts.applied) << " entries (consistent index "
             << *r.consistent_index << ")\n";
     }
     if (r.store) {

@@ -60,7 +60,7 @@ void write_text(std::ostream& out, const ReplayReport& r, const TextStyle& style
             << r.index_before << '\n';
         return;
     }
-    out << grouped(r.entries) << (r.entries == 1 ? " entry" : " entries")
+    out << group_digits(r.entries) << (r.entries == 1 ? " entry" : " entries")
         << (would ? " would be applied" : " applied");
     if (r.entries > 0) out << ", raft index " << r.index_before.value() + 1 << " to " << r.index_after;
     out << '\n';
@@ -70,8 +70,8 @@ void write_text(std::ostream& out, const ReplayReport& r, const TextStyle& style
                                     r.current_before, r.current_after)});
     t.row({"rows", fmt::format("{}, {}", many(r.puts, "put"), many(r.tombstones, "tombstone"))});
     if (r.leases_granted + r.leases_revoked + r.leases > 0) {
-        t.row({"leases", fmt::format("{} granted, {} revoked, {} after", grouped(r.leases_granted),
-                                     grouped(r.leases_revoked), grouped(r.leases))});
+        t.row({"leases", fmt::format("{} granted, {} revoked, {} after", group_digits(r.leases_granted),
+                                     group_digits(r.leases_revoked), group_digits(r.leases))});
     }
     for (const ReplayReport::Compaction& c : r.compactions) {
         const std::string cause = c.index ? fmt::format("raft index {}", *c.index) : "pending in the store";
@@ -80,12 +80,12 @@ void write_text(std::ostream& out, const ReplayReport& r, const TextStyle& style
     }
     std::string refused;
     for (const auto& [reason, count] : r.refused) {
-        refused += fmt::format("{}{} {}", refused.empty() ? "" : ", ", grouped(count), reason);
+        refused += fmt::format("{}{} {}", refused.empty() ? "" : ", ", group_digits(count), reason);
     }
     if (!refused.empty()) t.row({"refused", refused});
     if (style.verbose) {
         for (const auto& [kind, count] : r.requests)
-            t.row({"request", fmt::format("{} {}", grouped(count), kind)});
+            t.row({"request", fmt::format("{} {}", group_digits(count), kind)});
         t.row({"took", fmt::format("{} ms", r.duration_ms)});
     }
     t.row({"consistent index", fmt::format("{} -> {}{}", r.index_before, r.index_after,

@@ -257,7 +257,7 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
         r.store.layout + (r.journal_mode.empty() ? "" : fmt::format(", {} journal", r.journal_mode)));
     std::string file = bytes(r.store.file_bytes);
     if (!style.raw_bytes && r.store.file_bytes >= 1024)
-        file += fmt::format(" ({} bytes)", grouped(r.store.file_bytes));
+        file += fmt::format(" ({} bytes)", group_digits(r.store.file_bytes));
     file += fmt::format(", pages of {}", r.store.page_size);
     if (r.wal_bytes > 0) file += ", -wal " + bytes(r.wal_bytes);
     if (r.journal_bytes > 0) file += ", -journal " + bytes(r.journal_bytes);
@@ -267,17 +267,18 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
                     r.compacted < 0 ? "never compacted" : fmt::format("compacted to {}", r.compacted),
                     r.oldest ? fmt::format(", oldest stored {}", *r.oldest) : ""));
     row("rows",
-        fmt::format("{} revisions, {} of them tombstones{}", grouped(r.revisions), grouped(r.tombstones),
-                    r.gaps.value_or(0) > 0 ? ", " + many(*r.gaps, "gap") : ""));
-    row("keys", fmt::format("{}, {} of them live", grouped(r.keys), grouped(r.live_keys)));
-    if (r.leases > 0) row("leases", grouped(r.leases) + (r.etcd ? seconds(*r.etcd) : std::string()));
+        fmt::format("{} revisions, {} of them tombstones{}", group_digits(r.revisions),
+                    group_digits(r.tombstones), r.gaps.value_or(0) > 0 ? ", " + many(*r.gaps, "gap") : ""));
+    row("keys", fmt::format("{}, {} of them live", group_digits(r.keys), group_digits(r.live_keys)));
+    if (r.leases > 0) row("leases", group_digits(r.leases) + (r.etcd ? seconds(*r.etcd) : std::string()));
     if (r.etcd) write_etcd(*r.etcd, row, bytes);
     if (r.dqlite) write_dqlite(*r.dqlite, row, bytes);
     if (r.consistent_index) row("applied", fmt::format("raft index {}", *r.consistent_index));
     if (r.raft_log && !r.dqlite) {
         const raft::Layout& l = r.raft_log->after.after;
         const std::string span = l.entries > 0 ? fmt::format(", {} to {}", l.first_index, l.last_index) : "";
-        row("raft log", fmt::format("{} entries{}, behind {}", grouped(l.entries), span, l.snapshot.index));
+        row("raft log",
+            fmt::format("{} entries{}, behind {}", group_digits(l.entries), span, l.snapshot.index));
     }
     if (r.pending) row("pending", r.pending_text);
     for (const auto& [pid, command] : r.in_use_by)

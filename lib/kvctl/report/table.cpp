@@ -39,13 +39,4 @@ void Table::write(std::ostream& out) const {
     }
 }
 
-std::string grouped(std::uint64_t number) {
-    std::string text = std::to_string(number);
-    for (std::size_t i = text.size(); i > 3;) {
-        i -= 3;
-        text.insert(i, ",");
-    }
-    return text;
-}
-
 }  // namespace kvctl::report

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kvctl/base/text.hpp"
 #include "kvctl/report/screen.hpp"
 
 namespace kvctl::report {
@@ -33,8 +34,5 @@ class Table {
     bool bars_ = false;
     std::vector<std::vector<std::string>> rows_;
 };
-
-/// Thousands apart: 1,234,567.
-[[nodiscard]] std::string grouped(std::uint64_t number);
 
 }  // namespace kvctl::report

@@ -37,7 +37,7 @@ void plot_text(std::ostream& out, const TimelineReport& r) {
     for (const auto& s : r.stretches) most = std::max(most, s.writes);
     out << "\nwrites in each " << span_text(r.stretch) << " from\n";
     for (const auto& s : r.stretches) {
-        std::string count = grouped(s.writes);
+        std::string count = group_digits(s.writes);
         count.insert(0, 11 - std::min<std::size_t>(count.size(), 11), ' ');
         const auto length = static_cast<std::size_t>((s.writes * k_width + most - 1) / most);
         out << kube::format_time(s.begin) << count << "  " << std::string(length, '#') << '\n';
@@ -60,9 +60,9 @@ void write_text(std::ostream& out, const TimelineReport& r, const TextStyle& /*s
     const kube::Sample& newest = r.points.back();
     out << "revisions " << oldest.revision << " to " << newest.revision << ": "
         << kube::format_time(oldest.time) << " to " << kube::format_time(newest.time) << " ("
-        << span_text(newest.time.value() - oldest.time.value()) << "), by " << grouped(r.samples - r.dropped)
-        << " times in values";
-    if (r.dropped > 0) out << "; " << grouped(r.dropped) << " more do not fit";
+        << span_text(newest.time.value() - oldest.time.value()) << "), by "
+        << group_digits(r.samples - r.dropped) << " times in values";
+    if (r.dropped > 0) out << "; " << group_digits(r.dropped) << " more do not fit";
     out << '\n';
     if (r.plot) {
         plot_text(out, r);

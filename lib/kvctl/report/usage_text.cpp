@@ -32,8 +32,8 @@ class Figures {
 
     void row(const std::string& name, const mvcc::Usage& u, bool drawn = true) {
         std::vector<std::string> cells{name.empty() ? "\"\"" : name};
-        if (with_keys_) cells.push_back(grouped(u.keys));
-        if (!narrow_ || !with_keys_) cells.push_back(grouped(u.revisions));
+        if (with_keys_) cells.push_back(group_digits(u.keys));
+        if (!narrow_ || !with_keys_) cells.push_back(group_digits(u.revisions));
         cells.push_back(style_.bytes(u.live_bytes));
         cells.push_back(style_.bytes(u.history_bytes));
         if (!narrow_) cells.push_back(style_.bytes(u.bytes()));
@@ -91,8 +91,8 @@ void write_buckets(std::ostream& out, const DuReport& r, const TextStyle& style)
     if (style.bars != TextStyle::Bars::none) head.emplace_back();
     table.row(head);
     const auto row = [&](const DuReport::Bucket& b, bool drawn) {
-        std::vector<std::string> cells{escape(b.name), grouped(b.keys), style.bytes(b.bytes),
-                                       b.pages == 0 ? "inline" : grouped(b.pages),
+        std::vector<std::string> cells{escape(b.name), group_digits(b.keys), style.bytes(b.bytes),
+                                       b.pages == 0 ? "inline" : group_digits(b.pages),
                                        style.bytes(b.pages * r.store.page_size)};
         if (style.bars != TextStyle::Bars::none)
             cells.push_back(drawn ? bar(style, b.pages, 0, std::max<std::uint64_t>(all.pages, 1), k_bar)
@@ -118,20 +118,20 @@ void write_text(std::ostream& out, const DuReport& r, const TextStyle& style) {
     groups.row(r.under.empty() ? "total" : "total under " + escape(r.under), usage.total, false);
     groups.write(out);
     if (!style.raw_bytes && usage.total.bytes() >= 1024) {
-        out << "(exactly " << grouped(usage.total.live_bytes) << " live, "
-            << grouped(usage.total.history_bytes) << " history, " << grouped(usage.total.freed_bytes)
-            << " freed)\n";
+        out << "(exactly " << group_digits(usage.total.live_bytes) << " live, "
+            << group_digits(usage.total.history_bytes) << " history, "
+            << group_digits(usage.total.freed_bytes) << " freed)\n";
     }
     if (usage.prefixes.size() < usage.all_prefixes) {
-        out << "(" << grouped(usage.all_prefixes - usage.prefixes.size())
+        out << "(" << group_digits(usage.all_prefixes - usage.prefixes.size())
             << (r.by == "prefix" ? " more prefixes" : " more") << "; --top 0 shows all)\n";
     }
     for (const auto& [name, old] : r.old_values) {
-        out << "(" << grouped(old.values) << (old.values == 1 ? " old value" : " old values") << ", "
+        out << "(" << group_digits(old.values) << (old.values == 1 ? " old value" : " old values") << ", "
             << style.bytes(old.bytes) << ", of " << escape(name) << ")\n";
     }
     if (usage.gaps > 0) {
-        out << "(and " << grouped(usage.gaps) << (usage.gaps == 1 ? " gap row" : " gap rows")
+        out << "(and " << group_digits(usage.gaps) << (usage.gaps == 1 ? " gap row" : " gap rows")
             << ", of no key)\n";
     }
     if (usage.keys.empty()) return;
@@ -140,7 +140,7 @@ void write_text(std::ostream& out, const DuReport& r, const TextStyle& style) {
     for (const mvcc::NamedUsage& n : usage.keys) keys.row(escape(n.name), n.usage);
     keys.write(out);
     if (usage.keys.size() < usage.all_keys) {
-        out << "(" << grouped(usage.all_keys - usage.keys.size()) << " more keys)\n";
+        out << "(" << group_digits(usage.all_keys - usage.keys.size()) << " more keys)\n";
     }
 }
 
