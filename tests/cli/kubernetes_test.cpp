@@ -1,9 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "kvctl/sqlite/database.hpp"
+#include "kvctl/store/open.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/kube_objects.hpp"
 #include "tests/support/run_cli.hpp"
@@ -55,7 +58,7 @@ test::KineMaker story(bool with_secret = true) {
 }
 
 // Made once: it is only read.
-const std::string& store() {
+const std::string& story_db() {
     static const test::TempDir dir;
     static const std::string path = [] {
         const std::string p = dir.file("state.db");
@@ -67,7 +70,7 @@ const std::string& store() {
 
 json report(const std::vector<std::string>& args, int code = 0) {
     std::vector<std::string> all = args;
-    all.insert(all.end(), {"-w", "json", store()});
+    all.insert(all.end(), {"-w", "json", story_db()});
     const test::Result r = run_cli(all);
     CAPTURE(r.err);
     CHECK(r.code == code);
@@ -91,10 +94,10 @@ TEST_CASE("get --decode: the object, its value beside it; a Secret without eithe
     CHECK(report({"get", "--decode", k_custom})["kvs"][0]["object"]["spec"]["a"] == 1);
     const json secret = report({"get", "--decode", "--rev", "1000000", k_secret}, 4);
     CHECK(secret["error"]["kind"] == "future-revision");
-    const test::Result text = run_cli({"get", "--decode", k_map, store()});
+    const test::Result text = run_cli({"get", "--decode", k_map, story_db()});
     CHECK(has(text.out, "kind: ConfigMap\n"));
     CHECK(has(text.out, "data:\n  owner: b\n"));
-    CHECK(run_cli({"get", "--reveal-secrets", k_map, store()}).code == 2);
+    CHECK(run_cli({"get", "--reveal-secrets", k_map, story_db()}).code == 2);
 }
 
 TEST_CASE("history --decode, --diff: who wrote what, and from what to what") {
@@ -110,7 +113,7 @@ TEST_CASE("history --decode, --diff: who wrote what, and from what to what") {
     CHECK(field["path"] == "data.owner");
     CHECK(field["before"] == "a");
     CHECK(field["after"] == "b");
-    const test::Result text = run_cli({"history", "--diff", "--values", k_map, store()});
+    const test::Result text = run_cli({"history", "--diff", "--values", k_map, story_db()});
     CHECK(has(text.out, "change by ctrl-a\n      data.owner: \"b\" -> \"a\"\n"));
     CHECK(report({"history", "--decode", k_custom})["generations"][0]["revisions"][3]["object"]["kind"] ==
           "Thing");
@@ -118,8 +121,8 @@ TEST_CASE("history --decode, --diff: who wrote what, and from what to what") {
           "no-op");
     CHECK(report({"history", "--diff", k_lease})["generations"][0]["revisions"][3]["diff"]["what"] ==
           "heartbeat");
-    CHECK(run_cli({"history", "--diff", "--decode", k_map, store()}).code == 2);
-    CHECK(run_cli({"history", "--reveal-secrets", k_map, store()}).code == 2);
+    CHECK(run_cli({"history", "--diff", "--decode", k_map, story_db()}).code == 2);
+    CHECK(run_cli({"history", "--reveal-secrets", k_map, story_db()}).code == 2);
 }
 
 TEST_CASE("history, explain: times where they are known, of a deletion by those around it") {
@@ -132,7 +135,7 @@ TEST_CASE("history, explain: times where they are known, of a deletion by those 
     CHECK_FALSE(revisions[2].contains("time"));
     const json explained = report({"explain", k_lease});
     CHECK(explained["revisions"][5]["time"] == "2026-09-21T14:14:10Z");
-    CHECK(has(run_cli({"explain", k_lease, store()}).out, "2026-09-21T14:14:10Z"));
+    CHECK(has(run_cli({"explain", k_lease, story_db()}).out, "2026-09-21T14:14:10Z"));
     // In between, a deletion is told by its neighbours.
     test::KineMaker k = story(false);
     k.remove(k_custom);
@@ -171,11 +174,12 @@ TEST_CASE("churn: no-ops, heartbeats, rates and the fields that change") {
     CHECK(report({"churn", "--since", "2026-09-21T15:13:20Z", "--by", "key"})["rows"].size() == 4);
     CHECK(report({"churn", "--from", "2", "--to", "4"})["total"]["writes"] == 3);
     CHECK(report({"churn", "--under", k_map, "--top", "1"})["total"]["writes"] == 12);
-    CHECK(has(run_cli({"churn", store()}).out, "748 writes in revisions 2 to 749, 2026-09-21T14:13:20Z to"));
-    CHECK(run_cli({"churn", "--from", "9", "--to", "8", store()}).code == 2);
-    CHECK(run_cli({"churn", "--to", "9999", store()}).code == 4);
-    CHECK(run_cli({"churn", "--from", "2", "--since", "1h", store()}).code == 2);
-    CHECK(run_cli({"churn", "--since", "soon", store()}).code == 2);
+    CHECK(
+        has(run_cli({"churn", story_db()}).out, "748 writes in revisions 2 to 749, 2026-09-21T14:13:20Z to"));
+    CHECK(run_cli({"churn", "--from", "9", "--to", "8", story_db()}).code == 2);
+    CHECK(run_cli({"churn", "--to", "9999", story_db()}).code == 4);
+    CHECK(run_cli({"churn", "--from", "2", "--since", "1h", story_db()}).code == 2);
+    CHECK(run_cli({"churn", "--since", "soon", story_db()}).code == 2);
 }
 
 TEST_CASE("timeline: revisions against time, and a store without a clock says so") {
@@ -194,7 +198,7 @@ TEST_CASE("timeline: revisions against time, and a store without a clock says so
     CHECK(report({"timeline", "--at", "2027-01-01"})["error_seconds"] == nullptr);
     CHECK(report({"timeline", "--at", "2020-01-01"}, 4)["error"]["kind"] == "refused");
     CHECK(report({"timeline", "--of", "99999"}, 4)["error"]["kind"] == "future-revision");
-    CHECK(has(run_cli({"timeline", store()}, {.out = true}).out, "####"));
+    CHECK(has(run_cli({"timeline", story_db()}, {.out = true}).out, "####"));
     test::KineMaker plain(true);
     plain.put("/a", "x");
     const test::TempDir dir;
@@ -207,6 +211,42 @@ TEST_CASE("timeline: revisions against time, and a store without a clock says so
           nullptr);
 }
 
+TEST_CASE("compact --keep-within: a dry run and the real one, behind a transaction that was cut short too") {
+    const test::TempDir dir;
+    const std::string path = dir.file("s.db");
+    story().write(path, {.wal = false});
+    const json all = report({"compact", "-n", "--keep-within", "1d"});
+    CHECK(all["removed"]["revisions"] == 0);
+    CHECK(has(all["warnings"].dump(), "sure to be"));
+
+    const auto run = [&](const std::vector<std::string>& more) {
+        std::vector<std::string> args{"compact", "--keep-within", "30m", "-w", "json", path};
+        args.insert(args.end(), more.begin(), more.end());
+        const test::Result r = run_cli(args);
+        CAPTURE(r.err);
+        REQUIRE(r.code == 0);
+        return json::parse(r.out);
+    };
+    const json dry = run({"-n"});
+    CHECK(dry["removed"]["revisions"].get<int>() > 500);
+    {
+        // What is on the disk of a machine that goes down within a transaction.
+        sqlite::Database db = sqlite::Database::open(path, sqlite::Database::Mode::write);
+        db.exec(
+            "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN; UPDATE kine SET value = zeroblob(3000)");
+        std::filesystem::create_directory(dir.file("down"));
+        for (const char* const end : {"", "-journal"})
+            std::filesystem::copy_file(path + end, dir.file("down/s.db") + end);
+        db.exec("ROLLBACK");
+    }
+    std::filesystem::remove(path);
+    for (const char* const end : {"", "-journal"})
+        std::filesystem::rename(dir.file("down/s.db") + end, path + end);
+    REQUIRE(store::needs_rollback(path));
+    const json real = run({});
+    for (const char* const field : {"removed", "kept", "revisions"}) CHECK(real[field] == dry[field]);
+}
+
 TEST_CASE("diff: two stores, and two moments of one") {
     const test::TempDir dir;
     test::KineMaker other = story();
@@ -215,12 +255,12 @@ TEST_CASE("diff: two stores, and two moments of one") {
             row.value = test::make_config_map({"shared", "default", k_begin}, {{"owner", "other"}});
     }
     other.write(dir.file("b.db"));
-    CHECK(run_cli({"diff", store(), store()}).code == 0);
-    const json same = json::parse(run_cli({"diff", "-w", "json", store(), store()}).out);
+    CHECK(run_cli({"diff", story_db(), story_db()}).code == 0);
+    const json same = json::parse(run_cli({"diff", "-w", "json", story_db(), story_db()}).out);
     CHECK(same["equal"] == true);
     CHECK(same["compared"] == 4);
     const test::Result changed =
-        run_cli({"diff", "--rev", "4", "--values", "-w", "json", store(), dir.file("b.db")});
+        run_cli({"diff", "--rev", "4", "--values", "-w", "json", story_db(), dir.file("b.db")});
     CHECK(changed.code == 3);
     const json d = json::parse(changed.out);
     CHECK(d["differ"] == 1);
@@ -228,16 +268,16 @@ TEST_CASE("diff: two stores, and two moments of one") {
     CHECK(d["keys"][0]["what"] == json::array({"value"}));
     CHECK(d["keys"][0]["fields"][0]["path"] == "data.owner");
     CHECK_FALSE(has(changed.out, "\"other\""));
-    CHECK(run_cli({"diff", "--rev", "4", "--ignore", "value", store(), dir.file("b.db")}).code == 0);
-    const test::Result moments =
-        run_cli({"diff", "--rev-a", "3", "--rev-b", "200", "--ignore", "mod_revision", store(), store()});
+    CHECK(run_cli({"diff", "--rev", "4", "--ignore", "value", story_db(), dir.file("b.db")}).code == 0);
+    const test::Result moments = run_cli(
+        {"diff", "--rev-a", "3", "--rev-b", "200", "--ignore", "mod_revision", story_db(), story_db()});
     CHECK(moments.code == 3);
     CHECK(has(moments.out, std::string("! ") + k_lease + "  value"));
     CHECK(has(moments.out, std::string("> ") + k_secret));
     CHECK(has(moments.out, "3 only in the second"));
-    CHECK(run_cli({"diff", "--rev-a", "99999", store(), store()}).code == 4);
-    CHECK(run_cli({"diff", "--ignore", "colour", store(), store()}).code == 2);
-    CHECK(run_cli({"diff", store()}).code == 2);
+    CHECK(run_cli({"diff", "--rev-a", "99999", story_db(), story_db()}).code == 4);
+    CHECK(run_cli({"diff", "--ignore", "colour", story_db(), story_db()}).code == 2);
+    CHECK(run_cli({"diff", story_db()}).code == 2);
 }
 
 TEST_CASE("du --by: what objects say instead of what keys say") {
@@ -263,7 +303,7 @@ TEST_CASE("du --by: what objects say instead of what keys say") {
     CHECK(named(d["groups"], "configmaps (plaintext)")["revisions"] == 12);
     CHECK(named(d["groups"], "leases (plaintext)") == nullptr);
     CHECK(named(d["old_values"], "secrets aescbc:key2")["old_values"] == 1);
-    CHECK(run_cli({"du", "--by", "kind", "--depth", "2", store()}).code == 2);
+    CHECK(run_cli({"du", "--by", "kind", "--depth", "2", story_db()}).code == 2);
 }
 
 TEST_CASE("check --kubernetes: findings with key and revision") {
@@ -296,7 +336,7 @@ TEST_CASE("privacy: nothing of a Secret is in any output that was not asked for 
         {"history", "--diff", "--values", k_secret},
         {"explain", k_secret},
         {"compact", "--dry-run", "--list", "--rev", "500"},
-        {"diff", "--values", "--rev-a", "150", "--rev-b", "250", store()}};
+        {"diff", "--values", "--rev-a", "150", "--rev-b", "250", story_db()}};
     for (const char* by : {"key", "resource", "kind", "namespace", "manager"})
         commands.push_back({"churn", "--by", by});
     for (const char* by : {"resource", "kind", "namespace", "manager", "encryption"})
@@ -304,7 +344,7 @@ TEST_CASE("privacy: nothing of a Secret is in any output that was not asked for 
     for (std::vector<std::string> command : commands) {
         for (const char* format : {"text", "json", "jsonl"}) {
             std::vector<std::string> args = command;
-            args.insert(args.end(), {"-w", format, store()});
+            args.insert(args.end(), {"-w", format, story_db()});
             const test::Result r = run_cli(args);
             CAPTURE(args);
             CHECK((r.code == 0 || r.code == 3));
@@ -317,7 +357,8 @@ TEST_CASE("privacy: nothing of a Secret is in any output that was not asked for 
         }
     }
     const test::Result shown =
-        run_cli({"get", "--decode", "--reveal-secrets", "--rev", "250", k_secret, store()});
+        run_cli({"get", "--decode", "--reveal-secrets", "--rev", "250", k_secret, story_db()});
     CHECK(has(shown.out, "aHVudGVyMg=="));
-    CHECK(has(run_cli({"history", "--diff", "--values", "--reveal-secrets", k_secret, store()}).out, "MjAw"));
+    CHECK(has(run_cli({"history", "--diff", "--values", "--reveal-secrets", k_secret, story_db()}).out,
+              "MjAw"));
 }
