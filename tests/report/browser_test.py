@@ -152,6 +152,10 @@ def check(browser, page, keep):
             if keep:
                 with open(os.path.join(keep, "report-%d-%s.png" % (width, scheme)), "wb") as out:
                     out.write(browser.picture())
+        # Other machines have wider letters, and people have larger ones.
+        browser.evaluate("document.body.style.font = '130%/1.5 monospace'")
+        wrong += ["%d, wide letters: %s" % (width, w) for w in browser.evaluate(LOOK)]
+        browser.evaluate("document.body.style.font = ''")
     # The tab key comes to the way past the head of the page first, then to its sections.
     for key in ("skip", "#size"):
         for kind in ("keyDown", "keyUp"):
@@ -185,6 +189,10 @@ def main():
     # A child of the browser may still be ending when its profile is removed.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         page = os.path.join(folder, "report.html")
+        # The page names the store's path in sentences and commands: one that no line holds, without a place to break.
+        deep = os.path.join(folder, "Abcdefghijklmnopqrstuvwxyz0123456789" * 3)
+        os.mkdir(deep)
+        store = shutil.copy(store, deep)
         subprocess.run([kvctl, "report", "--quiet", "-o", page, store], check=True)
         browser = Browser(program, os.path.join(folder, "profile"))
         try:

@@ -13,11 +13,12 @@ std::string_view style_sheet() noexcept {
 --link:#79b8ff;--free:#7d8590;--error:#ff8a80;--warning:#f2c14e}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,"DejaVu Sans",sans-serif}
+body{margin:0;background:var(--page);color:var(--ink);font:100%/1.5 system-ui,"DejaVu Sans",sans-serif}
 header,main,footer,nav{max-width:76rem;margin:0 auto;padding:0 1rem}
 h1{font-size:1.5rem;line-height:1.25;margin:1.5rem 0 .5rem;overflow-wrap:anywhere}
 h2{font-size:1.2rem;margin:2.5rem 0 .5rem;padding-top:.5rem;border-top:1px solid var(--line)}
-p{max-width:46rem;margin:.5rem 0;overflow-wrap:anywhere}
+p{max-width:46rem;margin:.5rem 0}
+p,li,.ends{overflow-wrap:anywhere}
 .lead{font-size:1.1rem}
 .soft{color:var(--soft)}
 a{color:var(--link)}
