@@ -228,13 +228,13 @@ constexpr const char* k_lost = "was cut short while it was read, or its disk fai
 
 int guarded(const Args& args, Io& io) {
     try {
-        (void)MappedFile::take_lost();
+        (void)WatchedPages::take_lost();
         const int code = run_command(args, io);
-        if (const auto lost = MappedFile::take_lost()) throw Error(ErrorKind::io, *lost + ": " + k_lost);
+        if (const auto lost = WatchedPages::take_lost()) throw Error(ErrorKind::io, *lost + ": " + k_lost);
         return code;
     } catch (const Error& e) {
         // What cannot be read looks damaged.
-        const auto lost = e.kind() == ErrorKind::damaged ? MappedFile::take_lost() : std::nullopt;
+        const auto lost = e.kind() == ErrorKind::damaged ? WatchedPages::take_lost() : std::nullopt;
         if (lost) return report(args, io, ErrorKind::io, fmt::format("{}; {} {}", e.what(), *lost, k_lost));
         return report(args, io, e.kind(), e.what() + way_out(args, e));
     } catch (const std::bad_alloc&) {

@@ -14,6 +14,7 @@
 #include "tests/support/temp_dir.hpp"
 
 using kvctl::MappedFile;
+using kvctl::WatchedPages;
 
 namespace {
 
@@ -36,7 +37,7 @@ TEST_CASE("mapped file: what was cut off while it was mapped reads as zeros, and
     kvctl::test::write_file(path, std::string(3 * k_page, 'x'));
     const MappedFile whole = map(folder.file("f"));
     MappedFile cut = map(path);
-    (void)MappedFile::take_lost();
+    (void)WatchedPages::take_lost();
     CHECK(cut.bytes() == std::string(3 * k_page, 'x'));
     CHECK_FALSE(cut.lost());
     std::filesystem::resize_file(path, k_page);
@@ -48,8 +49,8 @@ TEST_CASE("mapped file: what was cut off while it was mapped reads as zeros, and
     CHECK(std::count(cut.bytes().begin(), cut.bytes().end(), 'x') == k_page);
     const MappedFile moved = std::move(cut);
     CHECK(moved.lost());
-    CHECK(MappedFile::take_lost() == path);
-    CHECK_FALSE(MappedFile::take_lost());
+    CHECK(WatchedPages::take_lost() == path);
+    CHECK_FALSE(WatchedPages::take_lost());
 }
 
 TEST_CASE("mapped file: a loss is told though the mapping is gone and others came after it") {
@@ -57,15 +58,15 @@ TEST_CASE("mapped file: a loss is told though the mapping is gone and others cam
     const std::string path = folder.file("f");
     kvctl::test::write_file(path, std::string(2 * k_page, 'x'));
     kvctl::test::write_file(folder.file("g"), "abc");
-    (void)MappedFile::take_lost();
+    (void)WatchedPages::take_lost();
     {
         const MappedFile cut = map(path);
         std::filesystem::resize_file(path, 0);
         CHECK(cut.bytes()[0] == '\0');
     }
     for (int i = 0; i < 3; ++i) CHECK(map(folder.file("g")).bytes() == "abc");
-    CHECK(MappedFile::take_lost() == path);
-    CHECK_FALSE(MappedFile::take_lost());
+    CHECK(WatchedPages::take_lost() == path);
+    CHECK_FALSE(WatchedPages::take_lost());
 }
 
 TEST_CASE(

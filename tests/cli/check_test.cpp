@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -425,6 +426,68 @@ TEST_CASE("check: goes on behind a lost inner page, which hides more rows than t
     CHECK_THROWS((void)rows_at(first));
     CHECK_THROWS((void)rows_at(last));
     CHECK(rows_at(last + 1) == "1");
+}
+
+namespace {
+
+// This thread, and those that it starts, on one core.
+class OneCore {
+  public:
+    OneCore() {
+        REQUIRE(::sched_getaffinity(0, sizeof before_, &before_) == 0);
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        for (int core = 0; core < CPU_SETSIZE; ++core) {
+            if (!CPU_ISSET(core, &before_)) continue;
+            CPU_SET(core, &one);
+            break;
+        }
+        REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
+    }
+    ~OneCore() { ::sched_setaffinity(0, sizeof before_, &before_); }
+    OneCore(const OneCore&) = delete;
+    OneCore& operator=(const OneCore&) = delete;
+
+  private:
+    cpu_set_t before_{};
+};
+
+}  // namespace
+
+TEST_CASE("check: what two cores find in a large store, one finds too, to the letter") {
+    const test::TempDir dir;
+    const std::string native = dir.file("native.db");
+    test::run_sql(native,
+                  std::string("PRAGMA page_size = 512;") + k_tables + k_revision +
+                      "WITH RECURSIVE n(i) AS (VALUES (2) UNION ALL SELECT i + 1 FROM n WHERE i < 30000)"
+                      "INSERT INTO revision SELECT i, 0, 0, CAST('k' || (i % 20) AS BLOB), i % 20 + 20,"
+                      " i / 20, 0, zeroblob(80) FROM n WHERE i >= 20;"
+                      "UPDATE revision SET version = 3 WHERE main = 29990");
+    const std::string kine = dir.file("kine.db");
+    KineMaker maker = test::random_kine(11, 12000, false);
+    maker.raw({.id = maker.current() + 1, .name = "/registry/n", .created = 1, .value = std::nullopt});
+    for (const bool wal : {false, true}) {
+        CAPTURE(wal);
+        std::filesystem::remove(kine);
+        maker.write(kine, {.wal = wal, .page_size = 512});
+        for (const std::string& path : {native, kine}) {
+            REQUIRE(std::filesystem::file_size(path) > 5000 * 512);
+            const std::string sound = test::read_file(path);
+            for (const bool damaged : {false, true}) {
+                CAPTURE(damaged);
+                // One page of rows or of an index, in the middle.
+                std::string bytes = sound;
+                if (damaged) bytes.replace(bytes.size() / 1024 * 512, 512, std::string(512, '\x07'));
+                test::write_file(path, bytes);
+                const Checked two = check(path, {"--all"});
+                CHECK(two.faults.contains("sqlite-integrity") == damaged);
+                CHECK(two.faults.size() > (damaged ? 1 : 0));
+                const OneCore one;
+                CHECK(check(path, {"--all"}).document["findings"] == two.document["findings"]);
+            }
+            test::write_file(path, sound);
+        }
+    }
 }
 
 TEST_CASE("check: a row that a damaged tree yields again and again is told once") {

@@ -81,38 +81,51 @@ std::size_t enter(std::string_view bytes, std::string name) {
 
 }  // namespace
 
-MappedFile::MappedFile(int fd, std::size_t size, std::string name) {
+WatchedPages::WatchedPages(std::string_view bytes, std::string name) : bytes_(bytes) {
     install_handler();
-    void* const at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
-    if (at == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-    bytes_ = {static_cast<const char*>(at), size};
     slot_ = enter(bytes_, std::move(name));
 }
 
-MappedFile::~MappedFile() {
+WatchedPages::~WatchedPages() {
     if (slot_ != 0) g_ranges[slot_ - 1].begin = 0;
-    if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept
+WatchedPages::WatchedPages(WatchedPages&& other) noexcept
     : bytes_(std::exchange(other.bytes_, {})), slot_(std::exchange(other.slot_, 0)) {}
 
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+WatchedPages& WatchedPages::operator=(WatchedPages&& other) noexcept {
     std::swap(bytes_, other.bytes_);
     std::swap(slot_, other.slot_);
     return *this;
 }
 
-bool MappedFile::lost() const noexcept {
+bool WatchedPages::lost() const noexcept {
     return slot_ != 0 && g_ranges[slot_ - 1].lost;
 }
 
-std::optional<std::string> MappedFile::take_lost() {
+std::optional<std::string> WatchedPages::take_lost() {
     std::optional<std::string> name;
     for (std::size_t i = 0; i < g_ranges.size(); ++i) {
         if (g_ranges[i].lost && !g_ranges[i].told.exchange(true)) name = g_names[i];
     }
     return name;
+}
+
+MappedFile::MappedFile(int fd, std::size_t size, std::string name) {
+    void* const at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+    pages_ = WatchedPages({static_cast<const char*>(at), size}, std::move(name));
+}
+
+MappedFile::~MappedFile() {
+    const std::string_view mapped = bytes();
+    pages_ = {};
+    if (!mapped.empty()) ::munmap(const_cast<char*>(mapped.data()), mapped.size());
+}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+    std::swap(pages_, other.pages_);
+    return *this;
 }
 
 }  // namespace kvctl

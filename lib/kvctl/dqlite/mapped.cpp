@@ -36,7 +36,7 @@ void Mapped::expect_whole() const {
     const bool there = ::stat(path_.c_str(), &st) == 0;
     // A page that the disk does not give is told at the end of the run.
     if (there && static_cast<std::size_t>(st.st_size) >= file_.bytes().size()) return;
-    (void)MappedFile::take_lost();
+    (void)WatchedPages::take_lost();
     throw Vanished{name_};
 }
 

@@ -26,14 +26,12 @@ void RevisionAudit::note(Severity severity, const char* code, Revision at, std::
 
 void RevisionAudit::forget(std::string_view key, std::optional<Revision> at) {
     if (at && (!last_ || *at > *last_)) last_ = at;
-    auto found = keys_.find(key);
-    if (found == keys_.end()) found = keys_.emplace(key, Key{}).first;
-    found->second.life = Life::unknown;
+    keys_[key].life = Life::unknown;
 }
 
 void RevisionAudit::forget_all() {
     complete_ = false;
-    for (auto& [name, key] : keys_) key.life = Life::unknown;
+    for (Key& key : keys_.values()) key.life = Life::unknown;
 }
 
 // Requests count up one by one and the changes of one request from 0: what is missing above the compact
@@ -145,9 +143,7 @@ bool RevisionAudit::add(const AuditRow& row) {
     }
     check_gap(row.revision);
     last_ = row.revision;
-    auto found = keys_.find(row.key);
-    if (found == keys_.end()) found = keys_.emplace(row.key, Key{}).first;
-    Key& key = found->second;
+    Key& key = keys_[row.key];
     if (key.life == Life::live) check_superseded(key, row.revision);
     if (key.at_risk && row.revision.main > key.last.main) at_risk_.push_back(key.last);
     if (row.tombstone) {
@@ -160,13 +156,13 @@ bool RevisionAudit::add(const AuditRow& row) {
 }
 
 void RevisionAudit::each_leased(const std::function<void(std::int64_t, Revision)>& f) const {
-    for (const auto& [name, key] : keys_) {
+    for (const Key& key : keys_.values()) {
         if (key.life == Life::live && key.lease != 0) f(key.lease, key.last);
     }
 }
 
 void RevisionAudit::finish() {
-    for (const auto& [name, key] : keys_) {
+    for (const Key& key : keys_.values()) {
         if (key.at_risk) at_risk_.push_back(key.last);
     }
     std::sort(at_risk_.begin(), at_risk_.end());

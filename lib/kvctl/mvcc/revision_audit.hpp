@@ -4,11 +4,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "kvctl/base/finding.hpp"
 #include "kvctl/base/strong.hpp"
+#include "kvctl/mvcc/key_map.hpp"
 #include "kvctl/mvcc/revision.hpp"
 #include "kvctl/mvcc/rules.hpp"
 
@@ -65,10 +65,6 @@ class RevisionAudit {
         std::int64_t version = 0;
         std::int64_t lease = 0;
     };
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
-    };
 
     void note(Finding::Severity severity, const char* code, Revision at, std::string what);
     void check_gap(Revision at);
@@ -84,7 +80,7 @@ class RevisionAudit {
     std::optional<Revision> last_;
     bool complete_ = true;  // no row was lost on the way
     std::vector<Revision> at_risk_;
-    std::unordered_map<std::string, Key, Hash, std::equal_to<>> keys_;
+    KeyMap<Key> keys_;
 };
 
 }  // namespace kvctl::mvcc

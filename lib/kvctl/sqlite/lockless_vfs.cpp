@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cstring>
 #include <mutex>
 #include <new>
 #include <string_view>
 
+#include "kvctl/base/mapped_file.hpp"
 #include "kvctl/sqlite/runs_vfs.hpp"
 #include "kvctl/sqlite/vfs_shim.hpp"
 
@@ -18,6 +20,8 @@ struct File {
     sqlite3_file base;
     sqlite3_file* real;  // nullptr: an absent -wal, which reads as empty
     ReadRuns reads;
+    const char* name;     // SQLite's own copy
+    WatchedPages mapped;  // what SQLite has mapped of it
 };
 
 File* self(sqlite3_file* file) {
@@ -26,6 +30,7 @@ File* self(sqlite3_file* file) {
 
 int close_file(sqlite3_file* file) {
     sqlite3_file* const real = self(file)->real;
+    self(file)->mapped = {};  // which closing unmaps
     const int rc = real == nullptr ? SQLITE_OK : real->pMethods->xClose(real);
     self(file)->~File();
     return rc;
@@ -78,12 +83,25 @@ int fetch(sqlite3_file* file, sqlite3_int64 offset, int amount, void** page) {
     sqlite3_file* const real = self(file)->real;
     *page = nullptr;
     if (real == nullptr || real->pMethods->iVersion < 3) return SQLITE_OK;
-    return real->pMethods->xFetch(real, offset, amount, page);
+    const int rc = real->pMethods->xFetch(real, offset, amount, page);
+    if (rc != SQLITE_OK || *page == nullptr) return rc;
+    // SQLite maps from the beginning of the file, and anew where it has grown.
+    const char* const begin = static_cast<const char*>(*page) - offset;
+    const std::size_t reached = static_cast<std::size_t>(offset) + static_cast<std::size_t>(amount);
+    WatchedPages& mapped = self(file)->mapped;
+    if (mapped.bytes().data() == begin && mapped.bytes().size() >= reached) return SQLITE_OK;
+    sqlite3_int64 size = 0;
+    (void)real->pMethods->xFileSize(real, &size);
+    mapped = {};
+    mapped = WatchedPages({begin, std::max(static_cast<std::size_t>(size), reached)}, self(file)->name);
+    return SQLITE_OK;
 }
 
+// Without a page: all of the mapping goes.
 int unfetch(sqlite3_file* file, sqlite3_int64 offset, void* page) {
     sqlite3_file* const real = self(file)->real;
     if (real == nullptr || real->pMethods->iVersion < 3) return SQLITE_OK;
+    if (page == nullptr) self(file)->mapped = {};
     return real->pMethods->xUnfetch(real, offset, page);
 }
 
@@ -104,6 +122,7 @@ int open_file(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int fl
         return real_vfs->xOpen(real_vfs, name, file, flags, out_flags);
     }
     f->real = reinterpret_cast<sqlite3_file*>(f + 1);
+    f->name = name;
     int opened = 0;
     const int type = is_main ? SQLITE_OPEN_MAIN_DB : SQLITE_OPEN_WAL;
     int there = 0;

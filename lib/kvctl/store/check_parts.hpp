@@ -14,8 +14,10 @@
 namespace kvctl::store {
 
 /// SQLite's own integrity_check, a finding a line (`sqlite-integrity`), and what is about the file as a
-/// whole: `large-wal`, `free-space`, `trigger`, `extra-column`.
-void check_sqlite_file(SqliteStore& store, FindingLog& log);
+/// whole: `large-wal`, `free-space`, `trigger`, `extra-column`. `rest` is what there is to check besides: it
+/// runs at the same time where a second connection sees the same and there is a core for it, with findings
+/// of other codes.
+void check_sqlite_file(SqliteStore& store, FindingLog& log, const std::function<void()>& rest);
 
 /// Steps through `columns` of a rowid table in rowid order; column 0 of a row is its rowid. Where a page
 /// cannot be read, goes on behind it: the stretch is a finding `unreadable-rows`, and `lost` is called before

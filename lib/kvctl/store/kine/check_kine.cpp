@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/mvcc/key_map.hpp"
 #include "kvctl/store/check_parts.hpp"
 #include "kvctl/store/kine/kine.hpp"
 
@@ -30,7 +30,7 @@ bool has_dqlites_indexes(const KineStore& store) {
                        [](const IndexInfo& i) { return i.name == k_dqlite_index; });
 }
 
-void check_indexes(const KineStore& store, FindingLog& log) {
+void note_missing_indexes(const KineStore& store, FindingLog& log) {
     struct Wanted {
         const char* name;
         std::vector<std::string_view> columns;
@@ -190,7 +190,7 @@ class Chains {
     }
     void lost() {
         complete_ = false;
-        keys_.clear();
+        for (Key& key : keys_.values()) key = {};
         newest_ = 0;
     }
     void finish() {
@@ -207,7 +207,7 @@ class Chains {
                  "this row and others hold no create_revision, as kine writes them since 0.17.3; an older "
                  "kine does not start on the store");
         }
-        for (const auto& [name, key] : keys_) {
+        for (const Key& key : keys_.values()) {
             if (!key.valueless) continue;
             note(Severity::error, "null-value", key.last,
                  "the value of this key's newest row is NULL: the API server cannot decode it");
@@ -223,14 +223,11 @@ class Chains {
 
   private:
     struct Key {
+        bool seen = false;
         std::int64_t last = 0;
         std::int64_t created = 0;  // id of the row that created the key
         bool deleted = false;
         bool valueless = false;  // a put whose value is NULL
-    };
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
     };
 
     void note(Severity severity, const char* code, std::int64_t id, std::string what) {
@@ -283,7 +280,7 @@ class Chains {
         if (!wrong.empty()) note(Severity::error, "wrong-type", id, wrong + " is not an integer");
         if (null.empty() && wrong.empty()) return true;
         // The chain of its key goes on behind it, unjudged.
-        if (!s.null(1)) keys_.erase(std::string(s.bytes(1)));
+        if (!s.null(1)) keys_[s.bytes(1)] = {};
         return false;
     }
 
@@ -293,10 +290,8 @@ class Chains {
     }
 
     void follow(const sqlite::Statement& s, std::int64_t id, std::string_view name) {
-        auto found = keys_.find(name);
-        const bool first = found == keys_.end();
-        if (first) found = keys_.emplace(name, Key{}).first;
-        Key& key = found->second;
+        Key& key = keys_[name];
+        const bool first = !key.seen;
         const std::int64_t prev = s.integer(6);
         const bool deleted = s.integer(4) != 0;
         const std::int64_t create_revision = s.integer(5);
@@ -314,7 +309,7 @@ class Chains {
                  fmt::format("its create_revision is {} where its key was created at {}", create_revision,
                              key.created));
         }
-        key = {id, created, deleted, !deleted && s.integer(8) != 0};
+        key = {true, id, created, deleted, !deleted && s.integer(8) != 0};
     }
 
     bool find_target(std::int64_t id) {
@@ -371,7 +366,7 @@ class Chains {
     std::int64_t hole_last_ = 0;
     std::vector<std::pair<std::int64_t, std::int64_t>> unreferenced_;  // a put, and what came after it
     std::unordered_set<std::int64_t> jumped_to_;  // targets of pointers that do not name the row before
-    std::unordered_map<std::string, Key, Hash, std::equal_to<>> keys_;
+    mvcc::KeyMap<Key> keys_;
 };
 
 // A table without its primary key has lost kine's indexes and its sequence with it: one finding for all.
@@ -407,9 +402,7 @@ void check_keyless(KineStore& store, const CompactRows& compact, const CheckRequ
     result.rows = n;
 }
 
-void check_kine(KineStore& store, const CheckRequest& request, CheckResult& result, FindingLog& log) {
-    if (store.keyed()) check_indexes(store, log);
-    check_sqlite_file(store, log);
+void check_contents(KineStore& store, const CheckRequest& request, CheckResult& result, FindingLog& log) {
     std::int64_t newest = 0;
     attempt(log, "unreadable-rows", "table kine", [&] {
         newest = store.db()
@@ -447,7 +440,8 @@ void check_kine(KineStore& store, const CheckRequest& request, CheckResult& resu
 }  // namespace
 
 void KineStore::check(const CheckRequest& request, CheckResult& result, FindingLog& log) {
-    check_kine(*this, request, result, log);
+    if (keyed()) note_missing_indexes(*this, log);
+    check_sqlite_file(*this, log, [&] { check_contents(*this, request, result, log); });
 }
 
 }  // namespace kvctl::store

@@ -189,9 +189,7 @@ void read_sorted(NativeStore& store, Reader& reader, FindingLog& log) {
     });
 }
 
-void check_native(NativeStore& store, const CheckRequest& request, CheckResult& result, FindingLog& log) {
-    check_layout(store, log);
-    check_sqlite_file(store, log);
+void check_contents(NativeStore& store, const CheckRequest& request, CheckResult& result, FindingLog& log) {
     const Counters counters = check_meta(store, result, log);
     const std::unordered_set<std::int64_t> leases = check_leases(store, log);
 
@@ -222,7 +220,8 @@ void check_native(NativeStore& store, const CheckRequest& request, CheckResult& 
 }  // namespace
 
 void NativeStore::check(const CheckRequest& request, CheckResult& result, FindingLog& log) {
-    check_native(*this, request, result, log);
+    check_layout(*this, log);
+    check_sqlite_file(*this, log, [&] { check_contents(*this, request, result, log); });
 }
 
 }  // namespace kvctl::store

@@ -17,6 +17,7 @@ namespace {
 
 // Below this many rowids a second thread costs more than it brings.
 constexpr std::int64_t k_parallel_from = 50000;
+constexpr std::uint64_t k_parallel_from_pages = 5000;
 constexpr std::size_t k_parallel_from_nodes = 8;  // of some hundred leaves each
 constexpr std::int64_t k_chunks = 64;
 constexpr std::int64_t k_lowest = std::numeric_limits<std::int64_t>::min();
@@ -137,7 +138,7 @@ bool SqliteStore::scan_pages(mvcc::TreeIndex& index, Gathered& gathered, Progres
     IndexContents* const contents = audit_.contents();
     std::atomic<std::size_t> next{0};
     std::atomic<bool> sound{true};
-    on_connections(
+    store::on_connections(
         connection_, info_.real_path, nodes.size() >= k_parallel_from_nodes,
         [&](const sqlite::Database& connection, std::size_t which, const std::atomic<bool>& failed) {
             std::optional<sqlite::PageFile> own;
@@ -184,7 +185,7 @@ void SqliteStore::scan_rowids(mvcc::TreeIndex& index, Gathered& gathered, Progre
     const std::string columns = sql_of(scan_columns());
     IndexContents* const contents = audit_.contents();
     std::atomic<std::int64_t> next{0};
-    on_connections(
+    store::on_connections(
         connection_, info_.real_path, many,
         [&](const sqlite::Database& connection, std::size_t which, const std::atomic<bool>& failed) {
             for (std::int64_t i = next++; i < chunks && !failed; i = next++) {
@@ -210,6 +211,11 @@ void SqliteStore::scan_rowids(mvcc::TreeIndex& index, Gathered& gathered, Progre
                                 static_cast<std::uint64_t>(chunks));
             }
         });
+}
+
+void SqliteStore::on_connections(
+    const std::function<void(const sqlite::Database&, std::size_t, const std::atomic<bool>&)>& work) {
+    store::on_connections(connection_, info_.real_path, info_.pages >= k_parallel_from_pages, work);
 }
 
 void SqliteStore::doubt_indexes() {

@@ -1,5 +1,8 @@
 #pragma once
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -56,6 +59,10 @@ class SqliteStore : public Store {
     [[nodiscard]] virtual std::string why_not_copied() const { return {}; }
 
     [[nodiscard]] sqlite::Database& db() noexcept { return connection_.db; }
+    /// Calls `work` on this connection and, where the file is large, on a second one at the same time
+    /// (store::on_connections).
+    void on_connections(
+        const std::function<void(const sqlite::Database&, std::size_t, const std::atomic<bool>&)>& work);
     [[nodiscard]] const TableInfo& table() const noexcept { return table_; }
     /// Read without locks, because nobody had the WAL-mode file open.
     [[nodiscard]] bool lockless() const noexcept {
