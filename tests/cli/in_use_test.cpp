@@ -1,15 +1,20 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "kvctl/sqlite/database.hpp"
 #include "kvctl/sqlite/holders.hpp"
+#include "tests/support/bbolt_image.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
 #include "tests/support/run_cli.hpp"
@@ -28,7 +33,16 @@ using Clock = std::chrono::steady_clock;
 // Another process that has a store open, as a server has; stop() lets it close the store.
 class Server {
   public:
-    explicit Server(const std::string& path, const std::string& sql = "SELECT count(*) FROM sqlite_schema") {
+    explicit Server(const std::string& path, const std::string& sql = "SELECT count(*) FROM sqlite_schema")
+        : Server([&](const std::function<void()>& until_stopped) {
+              sqlite::Database db = sqlite::Database::open(path, sqlite::Database::Mode::write);
+              db.exec(sql);
+              until_stopped();
+              if (db.in_transaction()) db.exec("ROLLBACK");
+              db.close();
+          }) {}
+    /// `serve` calls what it is given once it has the store.
+    explicit Server(const std::function<void(const std::function<void()>&)>& serve) {
         int ready[2];
         int quit[2];
         REQUIRE(::pipe(ready) == 0);
@@ -38,13 +52,11 @@ class Server {
         if (pid_ == 0) {
             ::close(quit[1]);
             try {
-                sqlite::Database db = sqlite::Database::open(path, sqlite::Database::Mode::write);
-                db.exec(sql);
-                char byte = 'x';
-                (void)!::write(ready[1], &byte, 1);
-                (void)!::read(quit[0], &byte, 1);
-                if (db.in_transaction()) db.exec("ROLLBACK");
-                db.close();
+                serve([&] {
+                    char byte = 'x';
+                    (void)!::write(ready[1], &byte, 1);
+                    (void)!::read(quit[0], &byte, 1);
+                });
             } catch (...) {
                 ::_exit(1);
             }
@@ -140,6 +152,36 @@ TEST_CASE("in use: a dry run forecasts the run after the holder has stopped") {
             CHECK(numbers(done) == numbers(held));
         }
     }
+}
+
+TEST_CASE("in use: an etcd db that a server has locked cannot be copied either, and the dry run says so") {
+    const TempDir folder;
+    const std::string db = folder.file("db");
+    std::vector<mvcc::Record> rows;
+    const naive::Store history = sample_history();
+    for (const auto& [revision, row] : history.rows()) {
+        mvcc::Record& r = rows.emplace_back();
+        r.revision = revision;
+        r.tombstone = row.tombstone;
+        r.key = row.key;
+        r.create_revision = row.create_revision;
+        r.version = row.version;
+        r.value = row.value;
+    }
+    write_file(db, etcd_image(rows).build());
+    const Server server([&](const std::function<void()>& until_stopped) {
+        const int fd = ::open(db.c_str(), O_RDWR);
+        if (fd < 0 || ::flock(fd, LOCK_EX) != 0) throw std::runtime_error("no lock");
+        until_stopped();
+    });
+    const Args command{"compact", "--rev", "6", "-w", "json", "-o", folder.file("new"), db};
+    const Result real = run_cli(command);
+    CHECK(real.code == 4);
+    Args dry = command;
+    dry.insert(dry.end() - 1, "-n");
+    const json foretold = json::parse(run_cli(dry).out);
+    CHECK(foretold.at("refusal_kind") == json::parse(real.err).at("error").at("kind"));
+    CHECK(foretold.at("refusal_pids") == json{server.pid()});
 }
 
 TEST_CASE("in use: what only reads, or has nothing to do, is not refused") {

@@ -84,7 +84,11 @@ report::Refusal refusal(store::Store& store, const CompactRequest& request, Deci
                         const store::Surroundings& around) {
     const bool keeps_file = request.live || !store::why_in_place(around, store.info()).empty();
     report::Refusal r = refusal_of_work(store, request, d, keeps_file);
-    if (request.output || request.live || !d.changes(request.vacuum)) return r;
+    // What a server keeps locked cannot even be copied beside it.
+    const bool meets_it = request.output
+                              ? store.info().locked_for_life && d.kind != Decision::Kind::below_min_gain
+                              : !request.live && d.changes(request.vacuum);
+    if (!meets_it) return r;
     r = held_refusal(store.info(), around, std::move(r));
     if (!r.pids.empty() && store.traits().live) r.reason += k_live_way_out;
     return r;
