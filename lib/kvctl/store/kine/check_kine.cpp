@@ -205,7 +205,7 @@ class Chains {
         if (newer_ != 0) {
             note(Severity::info, "needs-kine-0.17.3", newer_,
                  "this row and others hold no create_revision, as kine writes them since 0.17.3; an older "
-                 "kine does not start on the store");
+                 "kine fails at every list with such a row, and does not start where it made the file");
         }
         for (const Key& key : keys_.values()) {
             if (!key.valueless) continue;
