@@ -89,3 +89,24 @@ TEST_CASE("manual: --help, completion and the man page of a command name the sam
         }
     }
 }
+
+TEST_CASE("manual: the code of every finding stands in a page") {
+    const fs::path source = kvctl::test::source_dir();
+    std::string pages;
+    for (const fs::directory_entry& page : fs::directory_iterator(source / "man"))
+        pages += test::read_file(page.path());
+    const std::regex code(R"re(Severity::\w+,\s*"([a-z0-9.-]+)")re");
+    Names codes;
+    for (const fs::directory_entry& file : fs::recursive_directory_iterator(source / "lib")) {
+        if (file.path().extension() != ".cpp") continue;
+        const std::string text = test::read_file(file.path());
+        for (auto it = std::sregex_iterator(text.begin(), text.end(), code); it != std::sregex_iterator();
+             ++it)
+            codes.insert((*it)[1]);
+    }
+    CHECK(codes.size() > 100);
+    for (const std::string& name : codes) {
+        CAPTURE(name);
+        CHECK(std::regex_search(pages, std::regex("[ \n]" + name + "[ \n]")));
+    }
+}
