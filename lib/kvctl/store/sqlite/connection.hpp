@@ -37,6 +37,9 @@ struct Connection {
 /// Waits up to `timeout_ms` for a writer that holds the file; then throws busy with its pid.
 [[nodiscard]] Connection open_for_reading(const StoreInfo& info, int timeout_ms);
 
+/// Below so many pages a second connection costs more than it brings.
+inline constexpr std::uint64_t k_second_from_pages = 5000;
+
 /// Calls `work` on the connection and, where a second one pays (`many`) and sees the same rows, on that at
 /// the same time. What one of them throws ends both. `work` gets 0 or 1, and a flag that the other has
 /// failed.

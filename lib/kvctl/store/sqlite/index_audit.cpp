@@ -4,12 +4,6 @@
 #include <vector>
 
 namespace kvctl::store {
-namespace {
-
-// Below this many pages a second thread costs more than it brings.
-constexpr std::uint64_t k_parallel_from_pages = 5000;
-
-}  // namespace
 
 void IndexAudit::begin(const TableInfo& table, std::span<const sqlite::ScanColumn> columns,
                        std::size_t identity) {
@@ -30,7 +24,7 @@ std::string IndexAudit::fault(Connection& connection, const StoreInfo& info, Ind
                               std::int64_t middle) {
     std::vector<IndexContents::Part> parts = contents_->parts(choice, middle);
     std::atomic<std::size_t> next{0};
-    on_connections(connection, info.real_path, info.pages >= k_parallel_from_pages,
+    on_connections(connection, info.real_path, info.pages >= k_second_from_pages,
                    [&](const sqlite::Database& db, std::size_t, const std::atomic<bool>& failed) {
                        for (std::size_t i = next++; i < parts.size() && !failed; i = next++)
                            contents_->read(db, parts[i]);

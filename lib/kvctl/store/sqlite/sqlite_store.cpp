@@ -17,7 +17,6 @@ namespace {
 
 // Below this many rowids a second thread costs more than it brings.
 constexpr std::int64_t k_parallel_from = 50000;
-constexpr std::uint64_t k_parallel_from_pages = 5000;
 constexpr std::size_t k_parallel_from_nodes = 8;  // of some hundred leaves each
 constexpr std::int64_t k_chunks = 64;
 constexpr std::int64_t k_lowest = std::numeric_limits<std::int64_t>::min();
@@ -215,7 +214,7 @@ void SqliteStore::scan_rowids(mvcc::TreeIndex& index, Gathered& gathered, Progre
 
 void SqliteStore::on_connections(
     const std::function<void(const sqlite::Database&, std::size_t, const std::atomic<bool>&)>& work) {
-    store::on_connections(connection_, info_.real_path, info_.pages >= k_parallel_from_pages, work);
+    store::on_connections(connection_, info_.real_path, info_.pages >= k_second_from_pages, work);
 }
 
 void SqliteStore::doubt_indexes() {
