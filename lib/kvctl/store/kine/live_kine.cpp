@@ -213,11 +213,6 @@ LiveKine::Step LiveKine::step(const mvcc::TreeIndex& index, std::span<const mvcc
         throw Error(ErrorKind::internal, fmt::format("{}: revision {} is one that stays", path_, to));
     if (to > head.compacted) record_compact_revision(db(), Layout::kine, to);
     done.deleted = delete_kine(db(), index, rows);
-    if (done.deleted > rows.size()) {
-        throw Error(ErrorKind::damaged,
-                    fmt::format("{}: {} rows stand where the plan removes {}; none of them was deleted",
-                                path_, done.deleted, rows.size()));
-    }
     transaction->commit();
     done.held = since(begun);
     done.compacted = std::max(to, head.compacted);

@@ -53,8 +53,7 @@ class LiveKine final : public LiveStore {
     };
     /// One transaction: the compact revision, `expected` as the caller left it, is raised to `to` unless it
     /// is there already, and `rows` go. Throws, with nothing of the step done: refused where the file is
-    /// another one now or `to` is among the newest revisions, damaged where other rows than these would go,
-    /// busy.
+    /// another one now or `to` is among the newest revisions, busy.
     Step step(const mvcc::TreeIndex& index, std::span<const mvcc::Slot> rows, MainRevision expected,
               MainRevision to);
 

@@ -72,14 +72,17 @@ std::uint64_t delete_kine(sqlite::Database& db, const mvcc::TreeIndex& index, co
 std::uint64_t delete_kine(sqlite::Database& db, const mvcc::TreeIndex& index, std::span<const Slot> batch) {
     std::vector<Slot> rows(batch.begin(), batch.end());
     std::sort(rows.begin(), rows.end());
-    DoomedRanges ranges(db, compact_row_ids(db));
-    Slot expected = mvcc::k_no_slot;
-    for (const Slot s : rows) {
-        if (s != expected) ranges.stays();
-        ranges.goes(index.revision(s).main);
-        expected = s + 1;
+    sqlite::Statement stretch = db.prepare("DELETE FROM kine WHERE id BETWEEN ?1 AND ?2");
+    const auto id = [&](std::size_t i) { return index.revision(rows[i]).main; };
+    std::uint64_t deleted = 0;
+    for (std::size_t begin = 0; begin < rows.size();) {
+        std::size_t end = begin + 1;
+        while (end < rows.size() && id(end) == id(end - 1) + 1) ++end;
+        stretch.bind(1, id(begin)).bind(2, id(end - 1)).run();
+        deleted += static_cast<std::uint64_t>(db.changes());
+        begin = end;
     }
-    return ranges.finish();
+    return deleted;
 }
 
 }  // namespace kvctl::store

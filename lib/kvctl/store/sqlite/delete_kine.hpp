@@ -15,7 +15,7 @@ namespace kvctl::store {
 /// Deletes the rows of [0, end) that are doomed; returns how many there were.
 std::uint64_t delete_kine(sqlite::Database& db, const mvcc::TreeIndex& index, const mvcc::SlotSet& doomed,
                           mvcc::Slot end);
-/// The same for the rows of a batch alone, without a look at all the others.
+/// The same for the rows of a batch, and no other row that came to stand among them since the index was made.
 std::uint64_t delete_kine(sqlite::Database& db, const mvcc::TreeIndex& index,
                           std::span<const mvcc::Slot> batch);
 
