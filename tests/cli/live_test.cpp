@@ -210,6 +210,18 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("compact --live: the report says how many revisions were compared") {
+    const Store store;
+    const Result r = run_cli({"compact", "--live", "--keep-last", "1000", store.path});
+    CHECK(r.code == 0);
+    const std::string stay = std::to_string(store.number("SELECT count(*) FROM kine") - 1);
+    CHECK_MESSAGE(has(r.out, stay.substr(0, 1) + "," + stay.substr(1) +
+                                 " revisions that stay compared with before, values included: unchanged"),
+                  r.out);
+    // Nothing was done, and nothing compared.
+    CHECK_FALSE(has(run_cli({"compact", "--live", "--keep-last", "1000", store.path}).out, "compared"));
+}
+
 TEST_CASE("compact --live: a backup of one moment, and the file shrunk beside the server") {
     const Store store(8, 6000);
     const std::int64_t current = store.current();

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -99,10 +100,10 @@ struct Pair {
     std::string path = dir.file("state.db");
     std::string before = dir.file("before.db");
 
-    explicit Pair(std::uint32_t seed = 5) {
+    explicit Pair(std::uint32_t seed = 5, KineAge age = KineAge::v0_16_3) {
         KineMaker kine = backlogged_kine(seed, 2600);
         for (int i = 0; i < 40; ++i) kine.put("/registry/last", "v" + std::to_string(i));
-        kine.write(path);
+        kine.write(path, {.age = age});
         std::filesystem::copy_file(path, before);
     }
     [[nodiscard]] std::int64_t number(const std::string& sql) const {
@@ -232,19 +233,20 @@ TEST_CASE(
 
 TEST_CASE(
     "live: such a compaction behind the last step, and a newest row that somebody takes away, are told") {
-    const Pair store;
+    constexpr KineAge old = KineAge::v0_5;  // the indexes of such a release
+    const Pair store(5, old);
     const std::int64_t target = store.current() - 1000;
     At rpc("comparing", [&] { run(store.path, kine_compacts(target + 500, false)); });
     const jobs::CompactResult done = jobs::compact(live_request(store.path, 1000, 600), &rpc);
     CHECK(done.report.result == "compacted");
     CHECK(has(done.report.notes.warnings.back(), "no compact revision says so"));
-    const Pair other;
+    const Pair other(5, old);
     At hand("comparing", [&] { run(other.path, "DELETE FROM kine WHERE name = '/registry/last'"); });
     std::string message;
     CHECK(kind_of(live_request(other.path, 1000, 600), hand, message) == ErrorKind::damaged);
     CHECK(has(message, "is gone, which nobody may remove"));
     // It is nobody's fault where it was replaced meanwhile.
-    const Pair busy;
+    const Pair busy(5, old);
     At replaced("comparing", [&] {
         run(busy.path, kine_writes("/registry/last"));
         run(busy.path, kine_compacts(busy.current(), false));
@@ -253,7 +255,7 @@ TEST_CASE(
     CHECK(result.report.result == "compacted");
     CHECK(has(result.report.notes.warnings.back(), "no compact revision says so"));
     // Nor where it was deleted, and the tombstone went as well.
-    const Pair later;
+    const Pair later(5, old);
     const std::string other_key =
         query_one(later.path,
                   "SELECT name FROM kine WHERE name <> '/registry/last' AND deleted = 0 AND id = (SELECT "
@@ -265,6 +267,134 @@ TEST_CASE(
     });
     CHECK(jobs::compact(live_request(later.path, 1000, 600), &deleted).report.result == "compacted");
     CHECK(later.number("SELECT count(*) FROM kine WHERE name = '/registry/last'") == 0);
+    // No newer kine takes a revision above the compact one.
+    const Pair newer;
+    At untold("comparing", [&] { run(newer.path, kine_compacts(target + 500, false)); });
+    CHECK(kind_of(live_request(newer.path, 1000, 600), untold, message) == ErrorKind::damaged);
+    CHECK(has(message, "is gone, which nobody may remove"));
+}
+
+TEST_CASE("live: a revision that stays and changes behind its back is found, whatever changes of it") {
+    for (const char* const change :
+         {"value = x'00'", "value = NULL", "old_value = x'00'", "created = 1 - created", "lease = lease + 1",
+          "create_revision = 5", "prev_revision = 5", "deleted = 7", "name = name || 'x'"}) {
+        CAPTURE(change);
+        const Pair store;
+        const std::int64_t target = store.current() - 1000;
+        // A live one at or below the target, and one above.
+        const std::string live = query_one(
+            store.path,
+            "SELECT min(id) FROM kine k WHERE deleted = 0 AND name <> 'compact_rev_key' AND NOT EXISTS "
+            "(SELECT 1 FROM kine n WHERE n.name = k.name AND n.id > k.id AND n.id <= " +
+                std::to_string(target) + ")");
+        for (const std::string& id : {live, std::to_string(target + 900)}) {
+            CAPTURE(id);
+            const Pair changed;
+            At hand("comparing", [&] {
+                run(changed.path, "UPDATE kine SET " + std::string(change) + " WHERE id IN (" + id + ", " +
+                                      std::to_string(changed.current()) + ")");
+            });
+            std::string message;
+            CHECK(kind_of(live_request(changed.path, 1000, 600), hand, message) == ErrorKind::damaged);
+            CHECK_MESSAGE(has(message, "row " + id + " is another one now"), message);
+            CHECK(has(message, "'kvctl check'"));
+            CHECK_FALSE(has(message, "not compared"));
+        }
+    }
+}
+
+TEST_CASE("live: a change behind its back shows between two transactions, before the work is done") {
+    const Pair store;
+    const std::int64_t target = store.current() - 1000;
+    Meanwhile hand([&](int step) {
+        if (step == 2)
+            run(store.path, "UPDATE kine SET value = x'00' WHERE id = " + std::to_string(target + 5));
+    });
+    std::string message;
+    CHECK(kind_of(live_request(store.path, 1000, 60), hand, message) == ErrorKind::damaged);
+    CHECK(has(message, "row " + std::to_string(target + 5) + " is another one now"));
+    CHECK(store.compacted() < target);
+    const Pair other;
+    Meanwhile gone([&](int step) {
+        if (step == 2) run(other.path, "DELETE FROM kine WHERE id = " + std::to_string(target + 5));
+    });
+    CHECK(kind_of(live_request(other.path, 1000, 60), gone, message) == ErrorKind::damaged);
+    CHECK(has(message, "row " + std::to_string(target + 5) + " is gone"));
+    CHECK(other.compacted() < target);
+}
+
+TEST_CASE("live: what stays is counted once it is compared, and nothing a server does is taken for a fault") {
+    {
+        const Pair store;
+        Meanwhile nothing([](int) {});
+        const jobs::CompactResult done = jobs::compact(live_request(store.path, 1000, 600), &nothing);
+        // All but the compact row.
+        CHECK(static_cast<std::int64_t>(done.report.live->counts->unchanged) ==
+              store.number("SELECT count(*) FROM kine") - 1);
+    }
+    for (std::uint32_t seed = 1; seed <= 12; ++seed) {
+        CAPTURE(seed);
+        const Pair store;
+        std::mt19937 dice(seed);
+        const auto key = [&] {
+            return query_one(store.path,
+                             "SELECT name FROM kine k WHERE name <> 'compact_rev_key' AND deleted = 0 "
+                             "AND id = (SELECT max(id) FROM kine WHERE name = k.name) ORDER BY id % " +
+                                 std::to_string(2 + dice() % 50) + " LIMIT 1");
+        };
+        const auto writes = [&](std::uint64_t n) {
+            for (; n > 0; --n) run(store.path, dice() % 4 == 0 ? kine_deletes(key()) : kine_writes(key()));
+        };
+        class Always final : public Progress {
+          public:
+            explicit Always(std::function<void(bool)> f) : f_(std::move(f)) {}
+            void update(std::string_view phase, std::uint64_t /*done*/, std::uint64_t /*total*/) override {
+                if (phase != "reading") f_(phase == "comparing");
+            }
+
+          private:
+            std::function<void(bool)> f_;
+        } server([&](bool last) {
+            writes(last ? 30 : dice() % 6);
+            // kine leaves more: this goes beyond all that was there at the beginning.
+            if (last && seed % 2 == 0) run(store.path, kine_compacts(store.current() - 1));
+            if (last || dice() % 5 != 0) return;
+            const auto further = static_cast<std::int64_t>(dice() % 500);
+            run(store.path, kine_compacts(std::min(store.current() - 1, store.compacted() + further)));
+        });
+        const jobs::CompactResult done = jobs::compact(live_request(store.path, 1000, 60), &server);
+        CHECK(done.report.result == "compacted");
+        for (const std::string& w : done.report.notes.warnings) CHECK_FALSE(has(w, "no compact revision"));
+    }
+}
+
+TEST_CASE("live: a pointer into another key, which kine follows, and gaps that a second server puts in") {
+    const Pair store;
+    const std::int64_t target = store.current() - 1000;
+    const std::string live = query_one(
+        store.path,
+        "SELECT id FROM kine k WHERE deleted = 0 AND name <> 'compact_rev_key' AND "
+        "name <> '/registry/last' AND id <= " +
+            std::to_string(target) + " AND id = (SELECT max(id) FROM kine WHERE name = k.name) LIMIT 1");
+    const std::string from = query_one(store.path, "SELECT max(id) FROM kine WHERE name = '/registry/last'");
+    run(store.path, "UPDATE kine SET prev_revision = " + live + " WHERE id = " + from);
+    Meanwhile server([&](int step) {
+        if (step == 2) run(store.path, kine_compacts(store.current()));
+    });
+    const jobs::CompactResult done = jobs::compact(live_request(store.path, 1000, 60), &server);
+    CHECK(done.report.result == "compacted");
+    CHECK(store.number("SELECT count(*) FROM kine WHERE id = " + live) == 0);
+    CHECK(has(done.report.notes.warnings.back(), "1 revision that stay"));
+    const Pair other;
+    At gaps("comparing", [&] {
+        run(other.path, kine_compacts(target + 300));
+        run(other.path, "WITH RECURSIVE n(i) AS (VALUES (2) UNION ALL SELECT i + 1 FROM n WHERE i < " +
+                            std::to_string(target + 300) +
+                            ") INSERT INTO kine (id, name, created, deleted, create_revision, prev_revision, "
+                            "lease) SELECT i, "
+                            "'gap-' || i, 0, 1, 0, 0, 0 FROM n WHERE i NOT IN (SELECT id FROM kine)");
+    });
+    CHECK(jobs::compact(live_request(other.path, 1000, 600), &gaps).report.result == "compacted");
 }
 
 TEST_CASE("live: a compact revision that went back is no compaction of somebody else's") {
@@ -488,6 +618,7 @@ TEST_CASE("live: a signal ends it between two transactions, and the same command
     const std::int64_t reached = store.compacted();
     CHECK(has(message, "compacted to revision " + std::to_string(reached) + " of " +
                            std::to_string(store.current() - 1000)));
+    CHECK(has(message, "what stays was not compared with what it was before"));
     CHECK(signal.steps == 4);
     CHECK(store.wrong_at(reached).find("gone") == std::string::npos);
     Meanwhile nothing([](int) {});
@@ -511,6 +642,7 @@ TEST_CASE("live: when time is up it has compacted to where it came, and says so"
     CHECK(done.plan->target == MainRevision(store.current() - 1000));
     CHECK(reached < store.current() - 1000);
     CHECK(done.plan->removed.revisions > 0);
+    CHECK(done.report.live->counts->unchanged >= 1000);
     CHECK(listed.size() == done.plan->removed.revisions);
     CHECK(has(done.report.notes.warnings.back(), "--vacuum was left out"));
     // Reading takes longer than this: one transaction all the same.

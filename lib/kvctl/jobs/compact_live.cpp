@@ -32,10 +32,10 @@ std::string how_far(const store::LiveCompaction::State& state, const mvcc::Compa
         group_digits(plan.removed.revisions));
 }
 
-report::LiveWork work_of(const store::LiveCompaction::State& state) {
+report::LiveWork work_of(const store::LiveCompaction::State& state, std::uint64_t unchanged) {
     const auto longest = std::chrono::ceil<std::chrono::milliseconds>(state.longest);
     return {report::LiveWork::Counts{state.transactions, static_cast<std::uint64_t>(longest.count()),
-                                     state.busy_retries, state.foreign}};
+                                     state.busy_retries, state.foreign, unchanged}};
 }
 
 // Rows that are still there stay.
@@ -96,10 +96,11 @@ void note_others(const store::LiveCompaction::State& state, const store::LiveCom
         w.push_back(
             fmt::format("{} that can go stayed behind that compaction", many(found.left, "revision")));
     if (found.gone > 0) {
-        w.push_back(
-            fmt::format("{} that stay for readers are gone, and no compact revision says so: kine 0.11.9 to "
-                        "0.13.15 compacts like that when it is asked to; with any other, see 'kvctl check'",
-                        many(found.gone, "revision")));
+        w.push_back(fmt::format(
+            "{} that stay for readers are gone, and no compact revision says so: kine 0.11.9 to "
+            "0.13.15 compacts like that when it is asked to, and any kine where a row points into "
+            "another key; else see 'kvctl check'",
+            many(found.gone, "revision")));
     }
 }
 
@@ -138,22 +139,24 @@ class Work {
         const auto run = live_.compaction(*d_.index, d_.plan, terms, progress_);
         try {
             run->work();
-            settle(*run, made);
+            r.live = work_of(run->state(), settle(*run, made));
         } catch (const Error& e) {
             fail(e, *run, made);
         }
-        r.live = work_of(run->state());
         return run->state().complete;
     }
 
   private:
-    void settle(store::LiveCompaction& run, Provisional& made) {
+    // Returns how many rows that stay are as they were.
+    std::uint64_t settle(store::LiveCompaction& run, Provisional& made) {
         if (progress_ != nullptr) progress_->update("comparing", 0, 0);
         const store::LiveCompaction::Difference found = run.verify();
+        compared_ = true;
         note_others(run.state(), found, d_.notes.warnings);
         plan_what_was_done(run, d_);
         d_.shrunk_bytes = shrunk_bytes(d_, request_, d_.plan);
         write_list(request_, d_, made);
+        return found.same;
     }
 
     // What was done stays, and the list names it.
@@ -168,6 +171,8 @@ class Work {
         } catch (const Error& list) {
             far += fmt::format("; there is no list: {}", list.what());
         }
+        if (!compared_ && e.kind() != ErrorKind::damaged)
+            far += "; what stays was not compared with what it was before";
         throw Error(e.kind(), fmt::format("{}; {}", e.what(), far));
     }
 
@@ -176,6 +181,7 @@ class Work {
     const CompactRequest& request_;
     Clock::time_point begun_;
     Progress* progress_;
+    bool compared_ = false;
 };
 
 // The same behind a compaction, which is done whatever comes of it.

@@ -52,6 +52,7 @@ struct LiveWork {
         std::uint64_t longest_ms = 0;    ///< that one of them held the lock
         std::uint64_t busy_retries = 0;  ///< how often the lock was found taken
         std::uint64_t foreign_compactions = 0;
+        std::uint64_t unchanged = 0;  ///< rows that stay, compared with what they were before
     };
     std::optional<Counts> counts;
 };

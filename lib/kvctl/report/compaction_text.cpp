@@ -144,6 +144,9 @@ void live_text(std::ostream& out, const LiveWork::Counts& n) {
         << " ms; the lock was taken " << many(n.busy_retries, "time");
     if (n.foreign_compactions > 0) out << "; " << many(n.foreign_compactions, "other compaction");
     out << '\n';
+    if (n.unchanged > 0)
+        out << "             " << many(n.unchanged, "revision")
+            << " that stay compared with before, values included: unchanged\n";
 }
 
 }  // namespace

@@ -52,14 +52,15 @@ class LiveCompaction {
     /// verify() did not see.
     [[nodiscard]] virtual const mvcc::SlotSet& gone() const noexcept = 0;
 
-    /// What is otherwise than the plan has it.
+    /// What is as the plan has it, and what is otherwise.
     struct Difference {
+        std::uint64_t same = 0;  ///< rows that stay, as they were before the first transaction, to the byte
         std::uint64_t left = 0;  ///< rows that can go and are there: of a compaction that others did
         std::uint64_t gone = 0;  ///< rows that stay and are not there, though no compact revision says so
     };
-    /// Reads the store once more. Throws damaged where the newest row of a key is not there, a row is another
-    /// one, the compact revision is a lower one, or, where no other compaction was seen, one is left that is
-    /// to go.
+    /// Reads the store once more, up to the newest revision that the plan knows. Throws damaged where a row
+    /// that stays is another one, or is gone though no compaction takes it, the compact revision is a lower
+    /// one, or, where no other compaction was seen, one is left that is to go.
     [[nodiscard]] virtual Difference verify() = 0;
 };
 

@@ -119,11 +119,6 @@ std::unique_ptr<LiveCompaction> LiveKine::compaction(const mvcc::TreeIndex& inde
     return std::make_unique<LiveRun>(*this, index, plan, terms, progress);
 }
 
-mvcc::TreeIndex LiveKine::rows_upto(const mvcc::CompactionRules& rules, MainRevision upto) {
-    Findings findings;
-    return store_->load_upto(rules, upto, findings);
-}
-
 std::vector<mvcc::Slot> LiveKine::still_there(const mvcc::TreeIndex& index,
                                               const std::vector<mvcc::Slot>& rows) {
     std::vector<mvcc::Slot> found;
@@ -138,16 +133,6 @@ std::vector<mvcc::Slot> LiveKine::still_there(const mvcc::TreeIndex& index,
         if (next != rows.end() && index.revision(*next).main == id) found.push_back(*next);
     }
     return found;
-}
-
-bool LiveKine::has_newer(std::string_view key, MainRevision than) {
-    sqlite::Statement s = db().prepare("SELECT 1 FROM kine WHERE name IN (?1, ?2) AND id > ?3 LIMIT 1");
-    return s.bind_text(1, key).bind_blob(2, key).bind(3, than.value()).step();
-}
-
-bool LiveKine::misses_one_above(MainRevision revision) {
-    sqlite::Statement s = db().prepare("SELECT max(id) - count(*) FROM kine WHERE id > ?1");
-    return s.bind(1, revision.value()).step() && s.integer(0) > revision.value();
 }
 
 // A look each two milliseconds: whoever waits for this process gets in first.

@@ -27,22 +27,16 @@ class LiveKine final : public LiveStore {
     LiveKine(const std::string& path, const OpenOptions& options, int timeout_ms);
 
     [[nodiscard]] Store& store() noexcept override { return *store_; }
+    [[nodiscard]] sqlite::Database& db() noexcept { return store_->db(); }
+    [[nodiscard]] const TableInfo& table() const noexcept { return store_->table(); }
     void at_one_moment(const std::function<void()>& read) override;
     [[nodiscard]] std::unique_ptr<LiveCompaction> compaction(const mvcc::TreeIndex& index,
                                                              const mvcc::CompactionPlan& plan,
                                                              const LiveTerms& terms,
                                                              Progress* progress) override;
-    /// The rows at or below `upto` as they are now.
-    [[nodiscard]] mvcc::TreeIndex rows_upto(const mvcc::CompactionRules& rules, MainRevision upto);
     /// Of rows that the index holds, ascending, those that are still in the table.
     [[nodiscard]] std::vector<mvcc::Slot> still_there(const mvcc::TreeIndex& index,
                                                       const std::vector<mvcc::Slot>& rows);
-    /// Whether the table has a row of the key behind this revision.
-    [[nodiscard]] bool has_newer(std::string_view key, MainRevision than);
-    /// Whether a revision behind this one, up to the newest, has no row: kine leaves none out, so a
-    /// compaction took it.
-    [[nodiscard]] bool misses_one_above(MainRevision revision);
-
     struct Step {
         bool adopted = false;    ///< somebody else had moved the compact revision: nothing was done
         MainRevision compacted;  ///< the compact revision now
@@ -69,7 +63,6 @@ class LiveKine final : public LiveStore {
     void check_file() const;
     [[nodiscard]] bool wait_for_lock(int tries);
     void checkpoint() noexcept;
-    [[nodiscard]] sqlite::Database& db() noexcept { return store_->db(); }
 
     std::string path_;
     std::optional<SourceFile> file_;  ///< as in SqliteWritable: closed behind the store

@@ -15,15 +15,6 @@ namespace {
 using mvcc::Slot;
 using std::chrono::milliseconds;
 
-bool same_row(const mvcc::TreeIndex& a, Slot s, const mvcc::TreeIndex& b, Slot t) {
-    const mvcc::KeyId key = a.key_of(s);
-    const mvcc::KeyId other = b.key_of(t);
-    const bool same_key =
-        key < mvcc::k_gap_key && other < mvcc::k_gap_key ? a.key(key) == b.key(other) : key == other;
-    return same_key && a.is_tombstone(s) == b.is_tombstone(t) && a.bytes_of(s) == b.bytes_of(t) &&
-           a.prev_revision_of(s) == b.prev_revision_of(t);
-}
-
 }  // namespace
 
 LiveRun::LiveRun(LiveKine& live, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
@@ -34,6 +25,7 @@ LiveRun::LiveRun(LiveKine& live, const mvcc::TreeIndex& index, const mvcc::Compa
       progress_(progress),
       until_(terms.until),
       pace_(terms.size, terms.pause),
+      rows_(live, index, plan),
       batches_(index, plan, Layout::kine, LivePace::k_first),
       gone_(index.slot_end()) {
     adopt(plan.compacted_before);
@@ -61,6 +53,7 @@ void LiveRun::adopt(MainRevision compacted) {
 }
 
 void LiveRun::work() {
+    rows_.remember(progress_);
     begun_ = Clock::now();
     delete_batches();
     if (!out_of_time_) delete_leftovers();
@@ -124,8 +117,10 @@ bool LiveRun::step(std::span<const Slot> rows, MainRevision to) {
     return true;
 }
 
-void LiveRun::pause() const {
+void LiveRun::pause() {
     const Clock::time_point end = Clock::now() + pace_.pause();
+    // The time costs nothing, and a fault shows before the rest of the work is done.
+    rows_.look_further();
     // In steps, so that a signal is heeded within a second.
     while (Clock::now() < end) {
         check_interrupt();
@@ -149,69 +144,18 @@ void LiveRun::tell() const {
 }
 
 LiveCompaction::Difference LiveRun::verify() {
-    Difference found;
-    live_.at_one_moment([&] {
-        // Somebody else may have gone further since.
-        const MainRevision now = live_.store().head().compacted;
-        if (now < state_.compacted) {
-            throw Error(ErrorKind::damaged,
-                        fmt::format("{}: its compact revision went back from {} to {}, which no server does; "
-                                    "'kvctl check' tells what is wrong with the store",
-                                    live_.store().info().path, state_.compacted, now));
-        }
-        if (now > state_.compacted) ++state_.foreign;
-        state_.compacted = now;
-        // Beyond what the plan knows nothing of it has to be there any more.
-        if (state_.compacted <= plan_.current) found = compare(live_.rows_upto(plan_.rules, plan_.current));
-    });
-    return found;
-}
-
-LiveCompaction::Difference LiveRun::compare(const mvcc::TreeIndex& rows) {
-    const auto fail = [&](Slot s, const std::string& what) {
+    const MainRevision now = live_.store().head().compacted;
+    if (now < state_.compacted) {
         throw Error(ErrorKind::damaged,
-                    fmt::format("{}: row {} {}; 'kvctl check' tells what is wrong with the store",
-                                live_.store().info().path, index_.revision(s).main, what));
-    };
-    std::vector<Slot> newest(index_.key_count(), mvcc::k_no_slot);
-    index_.for_each_row(0, index_.slot_end(), [&](Slot s) {
-        if (index_.key_of(s) < mvcc::k_gap_key) newest[index_.key_of(s)] = s;
-    });
-    const Slot above = index_.upper_bound(state_.compacted);
-    std::optional<bool> misses;
-    const auto tombstone_may_be_gone = [&] {
-        if (!misses) misses = live_.misses_one_above(plan_.current);
-        return *misses;
-    };
-    // Both stand in revision order.
-    Slot other = 0;
-    const auto find = [&](const mvcc::Revision& r) {
-        while (other < rows.slot_end() && (!rows.occupied(other) || rows.revision(other) < r)) ++other;
-        return other < rows.slot_end() && rows.revision(other) == r;
-    };
-    Difference found;
-    index_.for_each_row(0, index_.slot_end(), [&](Slot s) {
-        const bool removed = s < plan_.slot_end && plan_.removed_slots.contains(s);
-        if (find(index_.revision(s))) {
-            if (!same_row(index_, s, rows, other)) fail(s, "is another one now");
-            if (removed && state_.complete && alone()) fail(s, "is still there");
-            found.left += removed ? 1 : 0;
-            return;
-        }
-        gone_.insert(s);
-        if (!removed) {
-            const mvcc::KeyId key = index_.key_of(s);
-            const bool was_live = key < mvcc::k_gap_key && newest[key] == s && !index_.is_tombstone(s);
-            // A compaction that does not tell its revision takes it once it is replaced, or deleted, and then
-            // its tombstone too.
-            if (was_live && !live_.has_newer(index_.key(key), MainRevision(index_.revision(s).main)) &&
-                !tombstone_may_be_gone()) {
-                fail(s, "is gone, which nobody may remove");
-            }
-            found.gone += s >= above || alone() ? 1 : 0;
-        }
-    });
-    return found;
+                    fmt::format("{}: its compact revision went back from {} to {}, which no server does; "
+                                "'kvctl check' tells what is wrong with the store",
+                                live_.store().info().path, state_.compacted, now));
+    }
+    // Somebody else has gone further since.
+    if (now > state_.compacted) ++state_.foreign;
+    state_.compacted = now;
+    const LiveRows::Found found = rows_.compare(state_.complete && alone(), gone_);
+    return {found.same, found.left, found.untold};
 }
 
 }  // namespace kvctl::store

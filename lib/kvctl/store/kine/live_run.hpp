@@ -8,6 +8,7 @@
 #include "kvctl/base/progress.hpp"
 #include "kvctl/mvcc/compaction.hpp"
 #include "kvctl/store/kine/live_kine.hpp"
+#include "kvctl/store/kine/live_rows.hpp"
 #include "kvctl/store/live_pace.hpp"
 #include "kvctl/store/sqlite/batches.hpp"
 
@@ -33,10 +34,8 @@ class LiveRun final : public LiveCompaction {
     /// False: somebody else had compacted.
     [[nodiscard]] bool step(std::span<const mvcc::Slot> rows, MainRevision to);
     void adopt(MainRevision compacted);
-    void pause() const;
+    void pause();
     void tell() const;
-    /// Of the rows as they are now, up to the plan's current revision.
-    [[nodiscard]] Difference compare(const mvcc::TreeIndex& rows);
 
     using Clock = std::chrono::steady_clock;
     LiveKine& live_;
@@ -45,6 +44,7 @@ class LiveRun final : public LiveCompaction {
     Progress* progress_;
     std::optional<std::chrono::steady_clock::time_point> until_;
     LivePace pace_;
+    LiveRows rows_;
     Batches batches_;
     Clock::time_point begun_;            ///< the first transaction
     std::size_t next_ = 0;               ///< of the batches' rows
