@@ -1,6 +1,7 @@
 #include "kvctl/store/bbolt/bbolt.hpp"
 
 #include <doctest/doctest.h>
+#include <sched.h>
 
 #include <filesystem>
 #include <fstream>
@@ -201,6 +202,114 @@ TEST_CASE("bbolt store: records, ranges and single revisions agree at every page
         CHECK_FALSE(store.record({400, 0}));
         Findings none;
         CHECK_FALSE(store.load_key("key1", mvcc::classic_rules(), none));
+    }
+}
+
+namespace {
+
+// What load() and its caller see of a file, as one text.
+std::string loaded(const std::string& path) {
+    std::string text;
+    const auto tell = [&](const Findings& findings) {
+        for (const Finding& f : findings)
+            text += f.code + "|" + f.where + "|" + f.what + "|" + std::to_string(f.times) + "\n";
+    };
+    try {
+        BboltStore store(path);
+        Findings findings;
+        std::string keys;
+        try {
+            keys = index_text(store.load(mvcc::classic_rules(), findings, nullptr));
+        } catch (const Error& e) {
+            text += std::string(e.what()) + "\n";
+            keys = index_text(store.load_past_damage(mvcc::classic_rules(), findings, nullptr));
+        }
+        tell(findings);
+        for (const EtcdFacts::Bucket& b : store.buckets()) {
+            text += b.name + " " + std::to_string(b.keys) + " " + std::to_string(b.bytes) + " " +
+                    std::to_string(b.pages) + "\n";
+        }
+        text += std::to_string(store.info().free_pages) + "\n" + keys;
+    } catch (const Error& e) {
+        text += e.what();
+    }
+    return text;
+}
+
+// Holds the test to one core while it lives.
+class OneCore {
+  public:
+    OneCore() {
+        ::sched_getaffinity(0, sizeof before_, &before_);
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++i) {
+            if (CPU_ISSET(i, &before_)) CPU_SET(i, &one);
+        }
+        ::sched_setaffinity(0, sizeof one, &one);
+    }
+    OneCore(const OneCore&) = delete;
+    OneCore& operator=(const OneCore&) = delete;
+    ~OneCore() { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+  private:
+    cpu_set_t before_{};
+};
+
+}  // namespace
+
+TEST_CASE("bbolt store: two threads read of a tree what one does, whatever is wrong with it") {
+    constexpr std::size_t k_page = 1024;
+    std::vector<Record> records;
+    std::vector<std::string> keys;
+    keys.reserve(300);
+    for (int i = 0; i < 300; ++i) keys.push_back("key" + std::to_string(i % 17));
+    for (int i = 0; i < 300; ++i) {
+        records.push_back(i % 50 == 49
+                              ? tombstone({i + 2, 0}, keys[static_cast<std::size_t>(i)])
+                              : put({i + 2, 0}, keys[static_cast<std::size_t>(i)], "v", 2, i / 17 + 1));
+    }
+    BboltImage image = test::etcd_image(records, k_page);
+    image.max_elements = 4;
+    image.free_pages = 2;
+    const std::string good = image.build();
+    const std::vector<std::uint64_t> leaves = image.pages_with(bbolt::k_leaf_page);
+    const std::vector<std::uint64_t> branches = image.pages_with(bbolt::k_branch_page);
+    REQUIRE(leaves.size() > 75);
+    const std::string both[] = {test::le64(leaves[10]), test::le64(leaves[60])};
+
+    std::vector<std::string> files{good};
+    const auto damage = [&](std::size_t at, const std::string& bytes) {
+        files.push_back(good);
+        test::patch(files.back(), at, bytes);
+    };
+    for (const std::uint64_t page : branches) {
+        for (std::size_t i = 0; i < 4; ++i) {
+            const std::size_t element = image.element_at(page, i);
+            if (i >= static_cast<unsigned char>(good[page * k_page + 10])) break;
+            // A child that is reached twice, from either half; one that is none; a key that leads elsewhere.
+            for (const std::string& child : both) damage(element + 8, child);
+            damage(element + 8, test::le64(1));
+            damage(element + bbolt::load_u32(good.data() + element), std::string(8, '\x7f'));
+            damage(element + bbolt::load_u32(good.data() + element), std::string(8, '\0'));
+        }
+    }
+    for (const std::uint64_t page : leaves) {
+        const std::size_t element = image.element_at(page, 0);
+        const auto key_at = [&](std::size_t e) { return e + bbolt::load_u32(good.data() + e + 4); };
+        damage(page * k_page + 8, test::le16(7));
+        damage(element, test::le32(1));
+        damage(key_at(element), test::be64(250));
+        damage(key_at(element) + 8, "-");
+        // A search among keys in no order may end behind where a walk does.
+        if (good[page * k_page + 10] > 1) damage(key_at(image.element_at(page, 1)), test::be64(5));
+    }
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        CAPTURE(i);
+        const TempFile path(files[i]);
+        const std::string two = loaded(path.path());
+        const OneCore one;
+        CHECK(two == loaded(path.path()));
     }
 }
 

@@ -1,5 +1,6 @@
 #include "kvctl/bbolt/cursor.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "kvctl/base/format.hpp"
@@ -46,6 +47,13 @@ bool Cursor::mark(const Page& page) {
         visited_[i] = true;
     }
     return true;
+}
+
+std::uint64_t Cursor::pages_in_common(const Cursor& other) const noexcept {
+    std::uint64_t n = 0;
+    for (std::size_t i = 0; i < std::min(visited_.size(), other.visited_.size()); ++i)
+        n += visited_[i] && other.visited_[i] ? 1U : 0U;
+    return n;
 }
 
 void Cursor::start_marking() {

@@ -38,6 +38,8 @@ class Cursor {
     [[nodiscard]] std::uint32_t position() const noexcept { return leaf_.at; }
     /// Pages entered so far, overflow included.
     [[nodiscard]] std::uint64_t pages_entered() const noexcept { return entered_; }
+    /// Pages that two walks of the same file both entered, once each has left its first leaf.
+    [[nodiscard]] std::uint64_t pages_in_common(const Cursor& other) const noexcept;
 
   private:
     struct Level {

@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <climits>
 #include <cstdlib>
 #include <sstream>
+#include <thread>
 
+#include "kvctl/base/cores.hpp"
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/helper_thread.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/compaction_model.hpp"
@@ -142,33 +146,116 @@ mvcc::IndexRow index_row(const mvcc::Record& r, std::size_t row_key_bytes) {
     return row;
 }
 
+// A key in the middle of a tree of some pages: the first one below a branch's element.
+std::optional<std::string> middle_key(const bbolt::File& file, const bbolt::Bucket& bucket) {
+    constexpr std::size_t k_enough = 16;
+    if (bucket.root.value() == 0) return std::nullopt;
+    std::vector<bbolt::Page::BranchElement> level{{{}, bucket.root}};
+    for (std::size_t depth = 0; depth < bbolt::k_max_depth && level.size() < k_enough; ++depth) {
+        std::vector<bbolt::Page::BranchElement> below;
+        for (const bbolt::Page::BranchElement& parent : level) {
+            const bbolt::Page page = file.page(parent.child);
+            if (page.leaf()) return std::nullopt;
+            bbolt::Page::BranchElement e;
+            for (std::uint32_t i = 0; i < page.count() && page.branch_element(i, e); ++i) below.push_back(e);
+        }
+        level.swap(below);
+    }
+    return level.empty() ? std::nullopt : std::optional(std::string(level[level.size() / 2].key));
+}
+
 }  // namespace
 
-bool BboltStore::fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progress, Damage damage) {
-    constexpr std::uint64_t k_step = 1 << 16;
-    bbolt::Cursor cursor(file_, rows_, damage == Damage::stops ? nullptr : &log);
-    mvcc::RowBatch batch;
+// What one walk through bucket "key" came to.
+struct BboltStore::RowWalk {
+    bbolt::Cursor cursor;
+    FindingLog log{};
     EtcdFacts::Bucket use{"key"};
-    index.add_segments(1);
-    for (bool more = cursor.first(); more; more = cursor.next()) {
+};
+
+// From where the cursor stands up to the first key at or above `end`; an empty one is above all.
+void BboltStore::take_rows(RowWalk& walk, bool more, std::string_view end, mvcc::TreeIndex& index,
+                           std::size_t segment, const std::function<void()>& now_and_then) const {
+    constexpr std::uint64_t k_step = 1 << 16;
+    bbolt::Cursor& cursor = walk.cursor;
+    EtcdFacts::Bucket& use = walk.use;
+    mvcc::RowBatch batch;
+    for (; more && (end.empty() || cursor.key() < end); more = cursor.next()) {
         use.bytes += cursor.key().size() + cursor.value().size();
         if (++use.keys % k_step == 0) {
             check_interrupt();
-            if (progress != nullptr) progress->update("reading pages", cursor.pages_entered(), info_.pages);
+            now_and_then();
         }
         std::string_view fault = cursor.is_bucket() ? "is a bucket" : "";
         std::optional<mvcc::Record> r;
         if (fault.empty()) r = decode(cursor.key(), cursor.value(), fault);
         if (!fault.empty()) {
-            log.add({Severity::error, r ? "mod-revision" : "malformed-row",
-                     file_.path() + ": " + row_name(cursor.key()), std::string(fault),
-                     row_main(cursor.key())});
+            walk.log.add({Severity::error, r ? "mod-revision" : "malformed-row",
+                          file_.path() + ": " + row_name(cursor.key()), std::string(fault),
+                          row_main(cursor.key())});
         }
-        if (r && !batch.push(index_row(*r, cursor.key().size()))) index.add(0, batch);
+        if (r && !batch.push(index_row(*r, cursor.key().size()))) index.add(segment, batch);
     }
-    index.add(0, batch);
-    use.pages = cursor.pages_entered();
-    measure_buckets(use, log);
+    index.add(segment, batch);
+}
+
+// Two threads, each one half of a sound tree: nullopt where it is small, no second thread is to be had, or
+// anything is not as it should be; one walk then tells what.
+std::optional<EtcdFacts::Bucket> BboltStore::fill_halves(mvcc::TreeIndex& index, Progress* progress) const {
+    if (usable_cores() < 2) return std::nullopt;
+    try {
+        const std::optional<std::string> middle = middle_key(file_, rows_);
+        if (!middle) return std::nullopt;
+        RowWalk first{bbolt::Cursor(file_, rows_)};
+        RowWalk second{bbolt::Cursor(file_, rows_)};
+        const bool more = second.cursor.seek(*middle);
+        // Where the first walk has to end; the pages above it are entered by both.
+        const auto begins = std::pair(second.cursor.page(), second.cursor.position());
+        const std::uint64_t shared = second.cursor.pages_entered();
+        index.add_segments(2);
+        std::atomic<bool> sound{true};
+        std::jthread helper = start_helper([&] {
+            try {
+                take_rows(second, more, {}, index, 1, [] {});
+            } catch (...) {
+                sound = false;
+            }
+        });
+        if (!helper.joinable()) return std::nullopt;
+        take_rows(first, first.cursor.first(), *middle, index, 0, [&] {
+            if (progress != nullptr)
+                progress->update("reading pages", 2 * first.cursor.pages_entered(), info_.pages);
+        });
+        helper.join();
+        const auto ends = std::pair(first.cursor.page(), first.cursor.position());
+        if (!sound || !more || ends != begins || !first.log.empty() || !second.log.empty() ||
+            first.cursor.pages_in_common(second.cursor) != shared)
+            return std::nullopt;
+        EtcdFacts::Bucket use = first.use;
+        use.keys += second.use.keys;
+        use.bytes += second.use.bytes;
+        use.pages = first.cursor.pages_entered() + second.cursor.pages_entered() - shared;
+        return use;
+    } catch (const bbolt::PageError&) {
+        return std::nullopt;
+    }
+}
+
+bool BboltStore::fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progress, Damage damage) {
+    std::optional<EtcdFacts::Bucket> use = fill_halves(index, progress);
+    if (!use) {
+        index.clear();
+        index.add_segments(1);
+        RowWalk walk{bbolt::Cursor(file_, rows_, damage == Damage::stops ? nullptr : &log)};
+        take_rows(walk, walk.cursor.first(), {}, index, 0, [&] {
+            if (progress != nullptr)
+                progress->update("reading pages", walk.cursor.pages_entered(), info_.pages);
+        });
+        log.add(walk.log);
+        walk.use.pages = walk.cursor.pages_entered();
+        use = walk.use;
+    }
+    measure_buckets(*use, log);
     return index.seal();
 }
 

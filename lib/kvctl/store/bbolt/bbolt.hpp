@@ -99,6 +99,11 @@ class BboltStore : public Store {
     enum class Damage { stops, is_told };
     [[nodiscard]] mvcc::TreeIndex load(const mvcc::CompactionRules& rules, Findings& findings,
                                        Progress* progress, Damage damage);
+    struct RowWalk;
+    void take_rows(RowWalk& walk, bool more, std::string_view end, mvcc::TreeIndex& index,
+                   std::size_t segment, const std::function<void()>& now_and_then) const;
+    [[nodiscard]] std::optional<EtcdFacts::Bucket> fill_halves(mvcc::TreeIndex& index,
+                                                               Progress* progress) const;
     [[nodiscard]] bool fill(mvcc::TreeIndex& index, FindingLog& log, Progress* progress, Damage damage);
     void measure_buckets(const EtcdFacts::Bucket& rows, FindingLog& log);
     [[nodiscard]] MainRevision last_readable() const;
