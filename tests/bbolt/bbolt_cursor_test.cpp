@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -201,5 +202,31 @@ TEST_CASE("bbolt cursor: broken inline buckets are told") {
         FindingLog log;
         CHECK(walk(file, &log).empty());
         CHECK(log.take().size() == 1);
+    }
+}
+
+TEST_CASE("bbolt cursor: skipping ahead ends where steps do, and enters fewer pages") {
+    for (const std::size_t max_elements : {std::size_t{0}, std::size_t{2}, std::size_t{5}}) {
+        CAPTURE(max_elements);
+        constexpr int k_rows = 120;
+        const TempFile path(tall_image(1024, k_rows, max_elements).build());
+        const File file(path.path());
+        for (int from = 0; from < k_rows; from += 7) {
+            for (int to = 0; to <= 2 * k_rows; to += 3) {
+                Cursor cursor(file, *file.bucket("key"));
+                REQUIRE(cursor.seek(key_of(2 * from)));
+                const std::uint64_t before = cursor.pages_entered();
+                const int expected = std::max(from + 1, (to + 1) / 2);
+                CAPTURE(from);
+                CAPTURE(to);
+                REQUIRE(cursor.skip_to(key_of(to)) == (expected < k_rows));
+                if (expected < k_rows) CHECK(cursor.key() == key_of(2 * expected));
+                if (from == 0 && max_elements == 2) CHECK(cursor.pages_entered() - before < 40);
+                int rest = expected;
+                for (bool more = expected < k_rows; more; more = cursor.next(), ++rest)
+                    REQUIRE(cursor.key() == key_of(2 * rest));
+                CHECK(rest == std::max(expected, k_rows));
+            }
+        }
     }
 }

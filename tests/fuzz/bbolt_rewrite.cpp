@@ -26,12 +26,12 @@ void write_and_read(store::BboltStore& store, const mvcc::TreeIndex& index,
     static MemoryFile out;
     const int fd = ::open(out.path().c_str(), O_RDWR | O_TRUNC | O_CLOEXEC);
     promise(fd >= 0, "a file in memory cannot be opened");
-    const std::uint64_t bytes = store::write_rebuilt(store, changes, fd, out.path(), nullptr);
+    const store::Rebuilt written = store::write_rebuilt(store, changes, fd, out.path(), nullptr);
     ::close(fd);
     const std::uint64_t digest = store.file().has_digest() ? bbolt::k_digest_bytes : 0;
-    promise(bytes + digest == store::RebuildSize(store, index).bytes(*changes.plan, changes.disarm),
+    promise(written.bytes + digest == store::RebuildSize(store, index).bytes(*changes.plan, changes.disarm),
             "the size is another than was foretold");
-    store::verify_rebuilt(store, changes, out.path(), nullptr);
+    store::verify_rebuilt(store, written, out.path(), nullptr);
     store::BboltStore again(out.path());
     promise(again.head().compacted == changes.plan->compacted_after || !changes.compacts(),
             "the compact revision is another");

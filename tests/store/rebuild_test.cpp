@@ -109,6 +109,42 @@ std::string number_message(std::uint32_t field, std::uint64_t value) {
 
 }  // namespace
 
+TEST_CASE("rebuild: one altered byte in what is read back is enough to throw the new file away") {
+    std::mt19937_64 random(12);
+    const test::naive::Store model = random_store(random, 1024);
+    const test::TempFile source(image_of(model, 1024).build());
+    BboltStore store(source.path());
+    const Planned p = plan_for(store, store.head().current.value() / 2, mvcc::classic_rules());
+    const test::TempDir dir;
+    const std::string path = dir.file("new");
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    REQUIRE(fd >= 0);
+    const Rebuilt written = write_rebuilt(store, {&p.index, &p.plan, false}, fd, path, nullptr);
+    verify_rebuilt(store, written, path, nullptr);
+    const std::string message = source.path() + ": the new file was thrown away: it holds something else";
+    const bbolt::File made(path, bbolt::File::Lock::none);
+    for (const char* const bucket : {"key", "lease", "meta", "mystery"}) {
+        CAPTURE(std::string(bucket));
+        std::vector<std::size_t> places;
+        bbolt::Cursor c(made, *made.bucket(bucket));
+        for (bool more = c.first(); more; more = c.next()) {
+            if (!c.value().empty())
+                places.push_back(static_cast<std::size_t>(c.value().data() - made.data().data()));
+        }
+        REQUIRE_FALSE(places.empty());
+        for (const std::size_t at : places) {
+            const char before = made.data()[at];
+            const char other = static_cast<char>(before ^ 1);
+            REQUIRE(::pwrite(fd, &other, 1, static_cast<off_t>(at)) == 1);
+            test::check_error(ErrorKind::damaged, message,
+                              [&] { verify_rebuilt(store, written, path, nullptr); });
+            REQUIRE(::pwrite(fd, &before, 1, static_cast<off_t>(at)) == 1);
+        }
+    }
+    verify_rebuilt(store, written, path, nullptr);
+    ::close(fd);
+}
+
 TEST_CASE("rebuild: the rows of etcd's rule stay, all else byte for byte, in the size foretold") {
     std::mt19937_64 random(11);
     for (int round = 0; round < 40; ++round) {

@@ -196,4 +196,23 @@ bool Cursor::seek(std::string_view key) {
     return leaf_.at < leaf_.page.count() ? load() : next_leaf();
 }
 
+bool Cursor::skip_to(std::string_view key) {
+    for (std::size_t i = 0; i < depth_; ++i) {
+        Level& level = stack_[i];
+        const std::uint32_t before = level.at;
+        std::string_view next;
+        while (level.at + 1 < level.page.count() && level.page.key(level.at + 1, next) && next <= key)
+            ++level.at;
+        if (level.at == before) continue;
+        start_marking();
+        depth_ = i + 1;
+        PageId id;
+        if (!child(id) || !descend_to(id, key)) return next_leaf();
+        return leaf_.at < leaf_.page.count() ? load() : next_leaf();
+    }
+    bool more = this->next();
+    while (more && element_.key < key) more = this->next();
+    return more;
+}
+
 }  // namespace kvctl::bbolt

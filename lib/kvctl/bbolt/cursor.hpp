@@ -30,6 +30,10 @@ class Cursor {
         return next_leaf();
     }
 
+    /// next(), and on to the first element at or above `key`: pages that end below it, as the branches above
+    /// them say, are not entered.
+    bool skip_to(std::string_view key);
+
     [[nodiscard]] std::string_view key() const noexcept { return element_.key; }
     [[nodiscard]] std::string_view value() const noexcept { return element_.value; }
     [[nodiscard]] bool is_bucket() const noexcept { return element_.bucket; }

@@ -9,6 +9,8 @@ class SlotCursor {
     explicit SlotCursor(const mvcc::TreeIndex& index) : index_(index) {}
     /// k_no_slot when the index has no such row.
     [[nodiscard]] mvcc::Slot at(mvcc::Revision revision);
+    /// The row that comes next.
+    void expect(mvcc::Slot slot) noexcept { next_ = slot; }
 
   private:
     const mvcc::TreeIndex& index_;

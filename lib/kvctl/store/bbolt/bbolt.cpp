@@ -289,6 +289,12 @@ void BboltStore::measure_buckets(const EtcdFacts::Bucket& rows, FindingLog& log)
     if (!file_.stored_free_pages()) info_.free_pages = info_.pages - std::min(used, info_.pages);
 }
 
+bool BboltStore::is_whole(const mvcc::TreeIndex& index) const noexcept {
+    const auto rows = std::find_if(buckets_.begin(), buckets_.end(),
+                                   [](const EtcdFacts::Bucket& b) { return b.name == "key"; });
+    return rows != buckets_.end() && rows->keys == index.total().revisions && index.duplicates() == 0;
+}
+
 // Only for a damaged tree: its rows in the order the bucket should have had.
 void BboltStore::fill_sorted(mvcc::TreeIndex& index) {
     FindingLog known;

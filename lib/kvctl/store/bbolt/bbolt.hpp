@@ -91,6 +91,8 @@ class BboltStore : public Store {
     [[nodiscard]] const bbolt::File& file() const noexcept { return file_; }
     /// The buckets as load() met them, elements of "key" that no index takes included.
     [[nodiscard]] const std::vector<EtcdFacts::Bucket>& buckets() const noexcept { return buckets_; }
+    /// Each element of "key" that load() met is a row of its `index`, and no two have one revision.
+    [[nodiscard]] bool is_whole(const mvcc::TreeIndex& index) const noexcept;
 
   private:
     [[nodiscard]] std::optional<mvcc::Record> decode(std::string_view row_key, std::string_view value,

@@ -46,14 +46,20 @@ class RebuildSize {
     std::uint64_t pages_ = 0;  // below the root's elements, but for those
 };
 
-/// Writes the db anew through `fd`, an empty file at `path`; its size. Nothing is synced. Throws damaged at a
-/// page that cannot be read.
-std::uint64_t write_rebuilt(const BboltStore& store, const RebuildChanges& changes, int fd,
-                            const std::string& path, Progress* progress);
+/// A db written anew.
+struct Rebuilt {
+    std::uint64_t bytes = 0;
+    std::uint64_t content = 0;  ///< a hash of all that was to be in it
+};
 
-/// Reads the file at `path` back and throws damaged unless its structure is whole and it holds what
-/// write_rebuilt() was asked for, every key and value of every bucket compared with the source's.
-void verify_rebuilt(const BboltStore& store, const RebuildChanges& changes, const std::string& path,
+/// Writes the db anew through `fd`, an empty file at `path`. Nothing is synced. Throws damaged at a page that
+/// cannot be read, and where other rows stayed than the plan keeps.
+Rebuilt write_rebuilt(const BboltStore& store, const RebuildChanges& changes, int fd, const std::string& path,
+                      Progress* progress);
+
+/// Reads the file at `path` back and throws damaged unless its structure is whole and every key and value of
+/// every bucket is what write_rebuilt() wrote.
+void verify_rebuilt(const BboltStore& store, const Rebuilt& written, const std::string& path,
                     Progress* progress);
 
 /// Appends the SHA-256 of a complete file of `bytes`, as a snapshot has it.

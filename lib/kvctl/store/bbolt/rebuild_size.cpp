@@ -58,19 +58,14 @@ bbolt::TreeSize::Result rows_by_index(const mvcc::TreeIndex& index, const mvcc::
 }
 
 bool knows_sizes(const BboltStore& store, const mvcc::TreeIndex& index) {
-    bool known = index.duplicates() == 0;
-    std::uint64_t rows = 0;
+    bool known = store.is_whole(index);
     index.for_each_block(0, index.slot_end(), [&](const mvcc::TreeIndex::Columns& c) {
-        rows += c.count;
         for (mvcc::Slot i = 0; i < c.count; ++i) {
             known = known && c.bytes[i] != std::numeric_limits<std::uint32_t>::max() &&
                     c.overhead[i] != std::numeric_limits<std::uint8_t>::max();
         }
     });
-    for (const EtcdFacts::Bucket& bucket : store.buckets()) {
-        if (bucket.name == "key") return known && rows == bucket.keys;
-    }
-    return false;
+    return known;
 }
 
 }  // namespace

@@ -14,13 +14,13 @@
 namespace kvctl::store {
 namespace {
 
-// Into a temporary file: written, compared, and closed with a digest where one is asked for.
+// Into a temporary file: written, read back, and closed with a digest where one is asked for.
 void build(const TempFile& file, const BboltStore& store, const RebuildChanges& changes, bool digest,
            Progress* progress) {
     const EarlySync early(file);
-    const std::uint64_t bytes = write_rebuilt(store, changes, file.descriptor(), file.path(), progress);
-    verify_rebuilt(store, changes, file.path(), progress);
-    if (digest) append_digest(file.descriptor(), file.path(), bytes);
+    const Rebuilt written = write_rebuilt(store, changes, file.descriptor(), file.path(), progress);
+    verify_rebuilt(store, written, file.path(), progress);
+    if (digest) append_digest(file.descriptor(), file.path(), written.bytes);
 }
 
 // What the file's own messages name is a file that is gone by then.
