@@ -42,19 +42,46 @@ NativeWriter::NativeWriter(std::string path, const Options& options)
     create_native_tables(db_, options.raft_table);
 }
 
+namespace {
+
+constexpr int k_row_columns = 8;
+// Rows of one statement: each one that runs costs as much as a row or two.
+constexpr int k_rows_a_statement = 64;
+constexpr std::size_t k_most_waiting = std::size_t{1} << 20;  // of keys and values that wait for it
+
+// Rows that are not bound are not inserted.
+std::string insert_rows() {
+    std::string rows;
+    for (int i = 0; i < k_rows_a_statement; ++i) rows += i == 0 ? "(?,?,?,?,?,?,?,?)" : ",(?,?,?,?,?,?,?,?)";
+    return "INSERT INTO revision SELECT * FROM (VALUES " + rows + ") WHERE column1 NOTNULL";
+}
+
+}  // namespace
+
 void NativeWriter::add(const mvcc::Record& r) {
-    if (!insert_) insert_ = db_.prepare("INSERT INTO revision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
-    insert_->bind(1, r.revision.main)
-        .bind(2, r.revision.sub)
-        .bind(3, r.tombstone ? 1 : 0)
-        .bind_blob(4, r.key);
-    insert_->bind(5, r.create_revision).bind(6, r.version).bind(7, r.lease);
+    if (!insert_) insert_ = db_.prepare(insert_rows());
+    const int at = k_row_columns * waiting_;
+    insert_->bind(at + 1, r.revision.main)
+        .bind(at + 2, r.revision.sub)
+        .bind(at + 3, r.tombstone ? 1 : 0)
+        .bind_blob(at + 4, r.key);
+    insert_->bind(at + 5, r.create_revision).bind(at + 6, r.version).bind(at + 7, r.lease);
     if (r.tombstone) {
-        insert_->bind_null(8);
+        insert_->bind_null(at + 8);
     } else {
-        insert_->bind_blob(8, r.value);
+        insert_->bind_blob(at + 8, r.value);
     }
+    ++waiting_;
+    waiting_bytes_ += r.key.size() + r.value.size();
+    if (waiting_ == k_rows_a_statement || waiting_bytes_ >= k_most_waiting) insert_waiting();
+}
+
+void NativeWriter::insert_waiting() {
+    if (waiting_ == 0) return;
+    for (int i = waiting_; i < k_rows_a_statement; ++i) insert_->bind_null(k_row_columns * i + 1);
     insert_->run();
+    waiting_ = 0;
+    waiting_bytes_ = 0;
 }
 
 void NativeWriter::add(const Lease& lease) {
@@ -87,6 +114,7 @@ void NativeWriter::add_raft_entry(std::uint64_t index, std::uint64_t term, std::
 }
 
 void NativeWriter::finish() {
+    insert_waiting();
     if (options_.key_index) db_.exec("CREATE INDEX revision_by_key ON revision (key, main, sub, tombstone)");
     db_.exec("COMMIT");
     insert_.reset();

@@ -26,7 +26,7 @@ class NativeWriter final : public Target {
     /// `path` must not exist when finish() is called.
     NativeWriter(std::string path, const Options& options);
 
-    /// Records should ascend by revision. Throws damaged when one repeats.
+    /// Records should ascend by revision. Throws damaged when one repeats, maybe some rows later.
     void add(const mvcc::Record& record) override;
     void add(const Lease& lease) override;
     void set_meta(std::string_view name, std::int64_t value) override;
@@ -37,11 +37,16 @@ class NativeWriter final : public Target {
     void finish() override;
 
   private:
+    void insert_waiting();
+
     std::string path_;
     Options options_;
     TempFile file_;
+    EarlySync early_{file_};
     sqlite::Database db_;
     std::optional<sqlite::Statement> insert_;
+    int waiting_ = 0;  // rows bound to it
+    std::size_t waiting_bytes_ = 0;
     std::optional<sqlite::Statement> insert_entry_;
 };
 
