@@ -1,6 +1,6 @@
 #!/bin/sh
 # etcd 3.7.3: a snapshot that was saved while NOSPACE was raised brings the alarm along. The cluster restored from it is new,
-# its one member has another ID and room enough (the default quota of 2 GiB for a db of some 8 MB), and yet it takes no write:
+# its one member has another ID and room enough (the default quota of 2 GiB for a db of some 12 MB), and yet it takes no write:
 #
 #   $ etcdctl put a 1
 #   Error: etcdserver: mvcc: database space exceeded
@@ -58,9 +58,12 @@ peer=http://127.0.0.1:23969  # an ID is made from it
     --initial-advertise-peer-urls $peer >restored 2>&1 || exit 1
 
 start new
+stop
+start new  # a restart changes nothing
 put=$(ctl put a 1 | tail -1)
 alarm=$(ctl alarm list)
 member=$(ctl member list -w json | sed -n 's/.*"ID":\([0-9]*\).*/\1/p')
+./etcd --version | head -1
 echo "$put"
 echo "$alarm; the member: $member"
 echo "$put" | grep -q "database space exceeded" || exit 1

@@ -22,6 +22,7 @@ for release in 0.16.4 0.17.5; do
     mkdir $release && cd $release && go mod init pinned >/dev/null 2>&1 &&
         go get "github.com/k3s-io/kine@v$release" >/dev/null 2>&1 &&
         go build -trimpath -tags libsqlite3 -o ../kine-$release github.com/k3s-io/kine || exit 1
+    go list -m github.com/k3s-io/kine
     cd ..
 done
 client=http://127.0.0.1:23965

@@ -19,6 +19,7 @@ export ETCDCTL_API=3
 
 go mod init pinned >/dev/null 2>&1 && go get github.com/k3s-io/kine@v0.17.5 >/dev/null 2>&1 &&
     go build -trimpath -tags libsqlite3 -o kine github.com/k3s-io/kine || exit 1
+go list -m github.com/k3s-io/kine
 client=http://127.0.0.1:23963
 ./kine --listen-address tcp://127.0.0.1:23963 --endpoint "sqlite://$folder/state.db" --metrics-bind-address 0 >log 2>&1 &
 server=$!
