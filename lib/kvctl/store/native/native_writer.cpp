@@ -3,6 +3,21 @@
 #include "kvctl/store/native/native.hpp"
 
 namespace kvctl::store {
+namespace {
+
+constexpr int k_row_columns = 8;
+// Rows of one statement: each one that runs costs as much as a row or two.
+constexpr int k_rows_a_statement = 64;
+constexpr std::size_t k_most_waiting = std::size_t{1} << 20;  // of keys and values that wait for it
+
+// Rows that are not bound are not inserted.
+std::string insert_rows() {
+    std::string rows;
+    for (int i = 0; i < k_rows_a_statement; ++i) rows += i == 0 ? "(?,?,?,?,?,?,?,?)" : ",(?,?,?,?,?,?,?,?)";
+    return "INSERT INTO revision SELECT * FROM (VALUES " + rows + ") WHERE column1 NOTNULL";
+}
+
+}  // namespace
 
 void create_native_tables(const sqlite::Database& db, bool raft_table) {
     db.exec("PRAGMA application_id=" + std::to_string(k_native_application_id));
@@ -41,22 +56,6 @@ NativeWriter::NativeWriter(std::string path, const Options& options)
     db_.exec("BEGIN");
     create_native_tables(db_, options.raft_table);
 }
-
-namespace {
-
-constexpr int k_row_columns = 8;
-// Rows of one statement: each one that runs costs as much as a row or two.
-constexpr int k_rows_a_statement = 64;
-constexpr std::size_t k_most_waiting = std::size_t{1} << 20;  // of keys and values that wait for it
-
-// Rows that are not bound are not inserted.
-std::string insert_rows() {
-    std::string rows;
-    for (int i = 0; i < k_rows_a_statement; ++i) rows += i == 0 ? "(?,?,?,?,?,?,?,?)" : ",(?,?,?,?,?,?,?,?)";
-    return "INSERT INTO revision SELECT * FROM (VALUES " + rows + ") WHERE column1 NOTNULL";
-}
-
-}  // namespace
 
 void NativeWriter::add(const mvcc::Record& r) {
     if (!insert_) insert_ = db_.prepare(insert_rows());
