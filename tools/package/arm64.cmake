@@ -13,6 +13,9 @@ set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+# What is in the sysroot is found by qemu's -L. A path to it in the program would stay in an installed one as so many
+# zeros as the folder's name is long.
+set(CMAKE_SKIP_RPATH ON)
 # Libraries that the ones we link need themselves.
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${KVCTL_SYSROOT}/usr/lib/aarch64-linux-gnu:${KVCTL_SYSROOT}/lib/aarch64-linux-gnu")
 # Code for any ARMv8 calls no helper for each atomic operation.
