@@ -78,3 +78,18 @@ TEST_CASE(
     for (const MappedFile& m : many) CHECK(m.bytes() == "abc");
     CHECK_THROWS_AS(MappedFile(-1, 1, ""), std::system_error);
 }
+
+TEST_CASE("mapped file: of two watches over the same pages both see the loss, and one excuses both") {
+    const kvctl::test::TempDir folder;
+    const std::string path = folder.file("f");
+    kvctl::test::write_file(path, std::string(2 * k_page, 'x'));
+    const MappedFile mapped = map(path);
+    (void)WatchedPages::take_lost();
+    const WatchedPages again(mapped.bytes(), "the same");
+    std::filesystem::resize_file(path, k_page);
+    CHECK(mapped.bytes()[k_page] == '\0');
+    CHECK(mapped.lost());
+    CHECK(again.lost());
+    again.excuse();
+    CHECK_FALSE(WatchedPages::take_lost());
+}

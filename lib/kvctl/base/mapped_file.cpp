@@ -32,12 +32,14 @@ struct sigaction g_before;
 void on_bus_error(int signal, siginfo_t* info, void* context) {
     const int saved_errno = errno;
     const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
+    bool watched = false;
     for (Range& r : g_ranges) {
         if (r.begin <= 1 || at < r.begin || at >= r.end) continue;
-        void* const page = reinterpret_cast<void*>(at & ~(g_page - 1));  // NOLINT(performance-no-int-to-ptr)
-        if (::mmap(page, g_page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-            break;
+        watched = true;
         r.lost = true;
+    }
+    void* const page = reinterpret_cast<void*>(at & ~(g_page - 1));  // NOLINT(performance-no-int-to-ptr)
+    if (watched && ::mmap(page, g_page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == page) {
         errno = saved_errno;
         return;
     }
@@ -101,6 +103,13 @@ WatchedPages& WatchedPages::operator=(WatchedPages&& other) noexcept {
 
 bool WatchedPages::lost() const noexcept {
     return slot_ != 0 && g_ranges[slot_ - 1].lost;
+}
+
+void WatchedPages::excuse() const noexcept {
+    const auto begin = reinterpret_cast<std::uintptr_t>(bytes_.data());
+    for (Range& r : g_ranges) {
+        if (r.begin > 1 && r.begin < begin + bytes_.size() && r.end > begin) r.told = true;
+    }
 }
 
 std::optional<std::string> WatchedPages::take_lost() {

@@ -26,6 +26,8 @@ class WatchedPages {
     [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
     /// A page was read that could not be had.
     [[nodiscard]] bool lost() const noexcept;
+    /// What was lost here is read again in another way, which tells: take_lost() will not.
+    void excuse() const noexcept;
 
     /// The name of a file to whose pages that happened since the last call. For the end of a run, when the
     /// mapping itself may be gone.

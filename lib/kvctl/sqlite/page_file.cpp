@@ -1,10 +1,14 @@
 #include "kvctl/sqlite/page_file.hpp"
 
 #include <sqlite3.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <limits>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -109,6 +113,72 @@ std::optional<WalFrames> WalFrames::read(sqlite3_file& wal, std::uint32_t page_s
     return frames;
 }
 
+FileMap::FileMap(sqlite3_file& file, std::uint32_t page_size, std::string name) {
+    const sqlite3_io_methods& of = *file.pMethods;
+    sqlite3_int64 size = 0;
+    sqlite3_int64 limit = std::numeric_limits<sqlite3_int64>::max();
+    if (of.iVersion < 3 || of.xFileSize(&file, &size) != SQLITE_OK ||
+        of.xFileControl(&file, SQLITE_FCNTL_MMAP_SIZE, &limit) != SQLITE_OK)
+        return;
+    const auto fetch = [&](std::uint64_t page) {
+        void* at = nullptr;
+        const int rc =
+            of.xFetch(&file, static_cast<sqlite3_int64>(page * page_size), static_cast<int>(page_size), &at);
+        return rc == SQLITE_OK ? static_cast<char*>(at) : nullptr;
+    };
+    sqlite3_int64 most = -1;  // asks
+    of.xFileControl(&file, SQLITE_FCNTL_MMAP_SIZE, &most);
+    const std::uint64_t pages = most <= 0 ? 0 : static_cast<std::uint64_t>(std::min(size, most)) / page_size;
+    if (char* const first = pages == 0 ? nullptr : fetch(0)) {
+        // Not all of a file that has shrunk since is mapped, and a newer SQLite holds the very end back.
+        for (std::uint64_t n = pages; n + 2 > pages && n > 0; --n) {
+            char* const last = fetch(n - 1);
+            if (last == nullptr) continue;
+            of.xUnfetch(&file, static_cast<sqlite3_int64>((n - 1) * page_size), last);
+            file_ = &file;
+            limit_before_ = limit;
+            pages_ = WatchedPages({first, n * page_size}, std::move(name));
+            return;
+        }
+        of.xUnfetch(&file, 0, first);
+    }
+    of.xFileControl(&file, SQLITE_FCNTL_MMAP_SIZE, &limit);
+}
+
+FileMap::~FileMap() {
+    if (file_ == nullptr) return;
+    if (pages_.lost()) pages_.excuse();
+    char* const first = const_cast<char*>(pages_.bytes().data());
+    pages_ = {};
+    file_->pMethods->xUnfetch(file_, 0, first);
+    file_->pMethods->xFileControl(file_, SQLITE_FCNTL_MMAP_SIZE, &limit_before_);
+}
+
+FileMap::FileMap(FileMap&& other) noexcept
+    : file_(std::exchange(other.file_, nullptr)),
+      limit_before_(other.limit_before_),
+      pages_(std::move(other.pages_)) {}
+
+FileMap& FileMap::operator=(FileMap&& other) noexcept {
+    std::swap(file_, other.file_);
+    std::swap(limit_before_, other.limit_before_);
+    std::swap(pages_, other.pages_);
+    return *this;
+}
+
+const unsigned char* FileMap::bytes(std::uint64_t at, std::size_t count) const noexcept {
+    const std::string_view all = pages_.bytes();
+    if (at > all.size() || count > all.size() - at) return nullptr;
+    return reinterpret_cast<const unsigned char*>(all.data()) + at;
+}
+
+void FileMap::give_back(std::uint64_t at, std::size_t count) const noexcept {
+    const std::uint64_t end = std::min<std::uint64_t>(at + count, pages_.bytes().size());
+    const auto unit = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    at = (at + unit - 1) / unit * unit;
+    if (at < end) ::madvise(const_cast<char*>(pages_.bytes().data()) + at, end - at, MADV_DONTNEED);
+}
+
 std::optional<PageFile> PageFile::of(const Database& db, std::shared_ptr<const WalFrames> frames) {
     // Its files are open, and a -wal looked through, once something was read.
     if (!db.integer("SELECT count(*) FROM sqlite_schema")) return std::nullopt;
@@ -134,7 +204,20 @@ std::optional<PageFile> PageFile::of(const Database& db, std::shared_ptr<const W
     if (p.pages_ == 0 || !p.read(1, 1, first.data()) || first[20] > p.page_size_ - 480) return std::nullopt;
     p.usable_size_ = p.page_size_ - first[20];
     if (be32(&first[56]) != k_utf8) return std::nullopt;
+    p.map_ = FileMap(*p.file_, p.page_size_, db.path());
     return p;
+}
+
+const unsigned char* PageFile::mapped(std::uint32_t first, std::uint32_t count) const noexcept {
+    if (first == 0 || count == 0 || count > pages_ || first > pages_ - count + 1) return nullptr;
+    for (std::uint32_t i = 0; i < count && !frames_->empty(); ++i) {
+        if (frames_->at(first + i) != 0) return nullptr;
+    }
+    return map_.bytes(std::uint64_t{first - 1} * page_size_, std::size_t{count} * page_size_);
+}
+
+void PageFile::give_back(std::uint32_t first, std::uint32_t end) const noexcept {
+    map_.give_back(std::uint64_t{first - 1} * page_size_, std::size_t{end - first} * page_size_);
 }
 
 bool PageFile::read(std::uint32_t first, std::uint32_t count, unsigned char* out) const {

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <unordered_map>
 
+#include "kvctl/base/mapped_file.hpp"
 #include "kvctl/sqlite/database.hpp"
 
 struct sqlite3_file;
@@ -34,6 +36,33 @@ class WalFrames {
     std::uint32_t pages_ = 0;
 };
 
+/// What SQLite maps of a file when asked to (2 GiB at most), watched: where the pages are in memory, copying
+/// them takes four times as long as a look at each. SQLite's own cache does not use it.
+class FileMap {
+  public:
+    /// Of nothing.
+    FileMap() = default;
+    FileMap(sqlite3_file& file, std::uint32_t page_size, std::string name);
+    ~FileMap();
+    FileMap(const FileMap&) = delete;
+    FileMap& operator=(const FileMap&) = delete;
+    FileMap(FileMap&& other) noexcept;
+    FileMap& operator=(FileMap&& other) noexcept;
+
+    /// `count` bytes from offset `at`; nullptr: they are not mapped.
+    [[nodiscard]] const unsigned char* bytes(std::uint64_t at, std::size_t count) const noexcept;
+    /// These bytes may be read again, but no longer count as memory of this process.
+    void give_back(std::uint64_t at, std::size_t count) const noexcept;
+    /// Zeros were read in place of a page that could not be had. The loss is not told otherwise
+    /// (WatchedPages::take_lost): whoever meets it reads through SQLite, which does.
+    [[nodiscard]] bool lost() const noexcept { return pages_.lost(); }
+
+  private:
+    sqlite3_file* file_ = nullptr;  // its first page is held, so that the map stays; nullptr: none is
+    std::int64_t limit_before_ = 0;
+    WatchedPages pages_;
+};
+
 /// The pages that a connection sees, read through its own files and past SQLite's cache. Whoever uses it
 /// makes sure that nobody writes meanwhile and that the connection itself is in no transaction that wrote.
 class PageFile {
@@ -55,6 +84,12 @@ class PageFile {
     /// Reads `count` pages from `first` (1 is the first of the file) to `out`. False: not all of them are
     /// there.
     [[nodiscard]] bool read(std::uint32_t first, std::uint32_t count, unsigned char* out) const;
+    /// The same pages where they lie mapped, one behind the other; nullptr: they do not, but may be read.
+    [[nodiscard]] const unsigned char* mapped(std::uint32_t first, std::uint32_t count) const noexcept;
+    /// What was mapped from `first` up to `end`, which it does not hold, was read.
+    void give_back(std::uint32_t first, std::uint32_t end) const noexcept;
+    /// Some of what mapped() gave was not the file's: it was cut off, or its disk fails.
+    [[nodiscard]] bool lost() const noexcept { return map_.lost(); }
 
   private:
     sqlite3_file* file_ = nullptr;
@@ -63,6 +98,7 @@ class PageFile {
     std::uint32_t usable_size_ = 0;
     std::uint32_t pages_ = 0;
     std::shared_ptr<const WalFrames> frames_;
+    FileMap map_;
 };
 
 }  // namespace kvctl::sqlite

@@ -5,30 +5,18 @@
 namespace kvctl::sqlite {
 namespace {
 
-using Serial = std::uint64_t;
-
-constexpr Serial k_real = 7;
-constexpr Serial k_zero = 8;
-constexpr Serial k_one = 9;
-constexpr Serial k_first_blob = 12;  // even ones; odd ones above it are texts
-
-bool is_integer(Serial s) noexcept {
-    return (s >= 1 && s <= 6) || s == k_zero || s == k_one;
+// How many bytes of a payload stand in the cell of a table's leaf (SQLite's file format, 1.6).
+std::uint64_t local_bytes(std::uint64_t payload, std::uint64_t usable) noexcept {
+    const std::uint64_t most = usable - 35;
+    if (payload <= most) return payload;
+    const std::uint64_t least = (usable - 12) * 32 / 255 - 23;
+    const std::uint64_t fitting = least + (payload - least) % (usable - 4);
+    return fitting <= most ? fitting : least;
 }
 
-std::uint64_t content_bytes(Serial s) noexcept {
-    constexpr std::array<unsigned char, k_first_blob> k_of_numbers{0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0};
-    return s >= k_first_blob ? (s - k_first_blob) / 2 : k_of_numbers[s];
-}
+}  // namespace
 
-Type type_of(Serial s) noexcept {
-    if (s == 0) return Type::null;
-    if (s == k_real) return Type::real;
-    if (is_integer(s)) return Type::integer;
-    return s % 2 == 0 ? Type::blob : Type::text;
-}
-
-std::string_view name_of(Type type) noexcept {
+std::string_view PageRow::name_of(Type type) noexcept {
     switch (type) {
         case Type::integer:
             return "integer";
@@ -43,17 +31,6 @@ std::string_view name_of(Type type) noexcept {
     }
     return "null";
 }
-
-// How many bytes of a payload stand in the cell of a table's leaf (SQLite's file format, 1.6).
-std::uint64_t local_bytes(std::uint64_t payload, std::uint64_t usable) noexcept {
-    const std::uint64_t most = usable - 35;
-    if (payload <= most) return payload;
-    const std::uint64_t least = (usable - 12) * 32 / 255 - 23;
-    const std::uint64_t fitting = least + (payload - least) % (usable - 4);
-    return fitting <= most ? fitting : least;
-}
-
-}  // namespace
 
 PageRow::PageRow(std::span<const Place> places) : places_(places) {
     for (const Place& p : places_) {
@@ -106,49 +83,6 @@ bool PageRow::read(std::string_view page, std::size_t at) {
         if (p.what == ScanColumn::What::length && s != 0 && type_of(s) != Type::blob) return false;
     }
     return true;
-}
-
-Type PageRow::Cell::type() const noexcept {
-    const Place& p = row_->places_[place_];
-    const Serial s = row_->stored_[p.column].serial;
-    switch (p.what) {
-        case ScanColumn::What::length:
-            return s == 0 ? Type::null : Type::integer;
-        case ScanColumn::What::type:
-            return Type::text;
-        case ScanColumn::What::content:
-            break;
-    }
-    return p.rowid ? Type::integer : type_of(s);
-}
-
-std::int64_t PageRow::Cell::integer() const noexcept {
-    const Place& p = row_->places_[place_];
-    if (p.rowid) return row_->rowid_;
-    const Stored& s = row_->stored_[p.column];
-    if (p.what == ScanColumn::What::length)
-        return s.serial == 0 ? 0 : static_cast<std::int64_t>(content_bytes(s.serial));
-    if (s.serial == 0 || s.serial == k_zero) return 0;
-    if (s.serial == k_one) return 1;
-    if (!is_integer(s.serial) || p.what == ScanColumn::What::type) {
-        row_->odd_ = true;
-        return 0;
-    }
-    auto value = static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<signed char>(s.at[0])));
-    for (std::size_t i = 1; i < content_bytes(s.serial); ++i) value = value << 8 | s.at[i];
-    return static_cast<std::int64_t>(value);
-}
-
-std::string_view PageRow::Cell::bytes() const noexcept {
-    const Place& p = row_->places_[place_];
-    const Stored& s = row_->stored_[p.column];
-    if (p.what == ScanColumn::What::type) return name_of(type_of(s.serial));
-    if (s.serial == 0 && !p.rowid) return {};
-    if (s.serial < k_first_blob || p.what == ScanColumn::What::length) {
-        row_->odd_ = true;
-        return {};
-    }
-    return {reinterpret_cast<const char*>(s.at), content_bytes(s.serial)};
 }
 
 }  // namespace kvctl::sqlite

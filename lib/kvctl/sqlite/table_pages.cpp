@@ -15,6 +15,10 @@ constexpr unsigned char k_interior = 0x05;
 constexpr unsigned char k_leaf = 0x0D;
 constexpr int k_deepest = 20;
 constexpr std::uint32_t k_run_bytes = 256 << 10;
+// Leaves that are looked at before the first of their rows is taken: what of them is not in the processor's
+// cache comes together. A tenth of the processor's time of a dry run of kine's rows.
+constexpr std::size_t k_group = 8;
+constexpr std::uint32_t k_given_back_at = 2 << 20;  // of what is mapped: more often costs a tenth of the scan
 constexpr std::int64_t k_lowest = std::numeric_limits<std::int64_t>::min();
 
 unsigned be16(const unsigned char* at) noexcept {
@@ -35,6 +39,13 @@ class Cells {
             if (at(i) < first || at(i) > usable_ - 4) return false;
         }
         return true;
+    }
+    // Whether it is a leaf, sound, whose cells all hold something.
+    [[nodiscard]] bool sound_leaf() const noexcept {
+        if (!is(k_leaf) || !sound()) return false;
+        bool filled = true;
+        for (unsigned i = 0; i < count(); ++i) filled = filled && page_[at(i)] != 0;
+        return filled;
     }
     [[nodiscard]] unsigned count() const noexcept { return be16(page_ + 3); }
     [[nodiscard]] unsigned at(unsigned i) const noexcept {
@@ -71,11 +82,12 @@ class Cells {
 class LeafRuns {
   public:
     explicit LeafRuns(const PageFile& file)
-        : file_(file),
-          most_(std::max<std::uint32_t>(1, k_run_bytes / file.page_size())),
-          bytes_(std::size_t{most_} * file.page_size()) {}
+        : file_(file), most_(std::max<std::uint32_t>(1, k_run_bytes / file.page_size())) {}
+    ~LeafRuns() { give_back(); }
+    LeafRuns(const LeafRuns&) = delete;
+    LeafRuns& operator=(const LeafRuns&) = delete;
 
-    // Calls f with each leaf and its page, in order, until it says false.
+    // Calls f with each leaf and its page, in order, until it says false or the page is none.
     template <class F>
     [[nodiscard]] bool each(std::span<const Node> leaves, const F& f) {
         for (std::size_t i = 0; i < leaves.size();) {
@@ -86,19 +98,50 @@ class LeafRuns {
                    leaves[end].page - first < most_ && leaves[end].page - first < 2 * (end - i + 1)) {
                 ++end;
             }
-            if (!file_.read(first, leaves[end - 1].page - first + 1, bytes_.data())) return false;
-            for (; i < end; ++i) {
-                const std::size_t at = std::size_t{leaves[i].page - first} * file_.page_size();
-                if (!f(leaves[i], Cells(&bytes_[at], file_.usable_size()))) return false;
+            const unsigned char* const pages = get(first, leaves[end - 1].page - first + 1);
+            if (pages == nullptr) return false;
+            const auto cells = [&](std::size_t leaf) {
+                const std::uint32_t behind = leaves[leaf].page - first;
+                return Cells(pages + std::size_t{behind} * file_.page_size(), file_.usable_size());
+            };
+            while (i < end) {
+                const std::size_t group_end = std::min(i + k_group, end);
+                for (std::size_t n = i; n < group_end; ++n) {
+                    if (!cells(n).sound_leaf()) return false;
+                }
+                for (; i < group_end; ++i) {
+                    if (!f(leaves[i], cells(i))) return false;
+                }
             }
         }
         return true;
     }
 
   private:
+    // nullptr: they cannot be read.
+    const unsigned char* get(std::uint32_t first, std::uint32_t count) {
+        if (const unsigned char* const mapped = file_.mapped(first, count)) {
+            if (mapped_ >= k_given_back_at / file_.page_size()) give_back();
+            lowest_ = mapped_ == 0 ? first : std::min(lowest_, first);
+            highest_ = std::max(highest_, first + count);
+            mapped_ += count;
+            return mapped;
+        }
+        bytes_.resize(std::size_t{most_} * file_.page_size());
+        return file_.read(first, count, bytes_.data()) ? bytes_.data() : nullptr;
+    }
+    void give_back() {
+        if (mapped_ != 0) file_.give_back(lowest_, highest_);
+        lowest_ = highest_ = mapped_ = 0;
+    }
+
     const PageFile& file_;
     std::uint32_t most_;
     std::vector<unsigned char> bytes_;
+    // Mapped pages in use: how many, and where they lie.
+    std::uint32_t mapped_ = 0;
+    std::uint32_t lowest_ = 0;
+    std::uint32_t highest_ = 0;
 };
 
 }  // namespace
@@ -133,7 +176,7 @@ bool TablePages::each_row(const PageFile& file, std::span<const Node> nodes,
                           const std::function<void(const PageRow&)>& f) const {
     PageRow row(places);
     const auto take = [&](const Node& leaf, const Cells& cells) {
-        if (!cells.is(k_leaf) || (cells.count() == 0 && !root_is_leaf_) || !cells.sound()) return false;
+        if (cells.count() == 0 && !root_is_leaf_) return false;
         std::int64_t last = leaf.after;
         for (unsigned i = 0; i < cells.count(); ++i) {
             if (!row.read(cells.bytes(), cells.at(i))) return false;

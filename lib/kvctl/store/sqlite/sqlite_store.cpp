@@ -162,8 +162,9 @@ bool SqliteStore::scan_pages(mvcc::TreeIndex& index, Gathered& gathered, Progres
                 gathered.logs[which].add(sink.findings);
                 if (progress != nullptr && which == 0) report_rows(*progress, gathered.rows, i + 1, chunks);
             }
+            if (own && own->lost()) sound = false;
         });
-    return sound;
+    return sound && !file->lost();
 }
 
 void SqliteStore::scan_rowids(mvcc::TreeIndex& index, Gathered& gathered, Progress* progress) {
