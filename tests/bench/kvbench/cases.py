@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Optional
 
 from . import plot
+from .data import Store
 from .measure import Contender
 
 
@@ -217,20 +218,29 @@ def memory(env):
 
 def growth(env):
     """P11: time a row from small stores to large ones."""
-    sizes = {"native": env.pick(quick=["50k", "100k", "200k"], normal=["200k", "500k", "1m", "2m"],
-                                full=["200k", "500k", "1m", "2m", "5m", "10m"]),
+    natives = env.pick(quick=["50k", "100k", "200k"], normal=["200k", "500k", "1m", "2m"],
+                       full=["200k", "500k", "1m", "2m", "5m", "10m"])
+    sizes = {"native": natives, "bbolt": natives,
              "kine": env.pick(quick=["50k", "100k", "200k"], normal=["200k", "500k", "1m"],
-                              full=["200k", "500k", "1m", "2m", "5m"])}
+                              full=["200k", "500k", "1m", "2m", "5m", "10m"])}
     for layout, names in sizes.items():
-        series = {"kvctl, dry run": [], "kvctl, compact --vacuum": [], "bare scan": []}
+        case = Case("P11", "growth, %s" % layout, [])
+        etcd = env.etcd_mvcc(case) if layout == "bbolt" else None
+        floor = "cat" if layout == "bbolt" else "bare scan"
+        series = {"kvctl, dry run": [], "kvctl, compact --vacuum": [], floor: []}
         for size in names:
-            store = env.data.store("%s-%s" % (layout, size))
+            if layout == "bbolt" and not etcd:
+                break
+            store = env.data.store("%s-%s" % ("native" if layout == "bbolt" else layout, size))
             target, removed = store.point(0.9)
+            if layout == "bbolt":
+                store = Store(env.data.bbolt(store, etcd), store.said)
             for title, contender in (
                     ("kvctl, dry run", kvctl_compact(env, "dry run, " + size, store, target, removed, "--dry-run")),
                     ("kvctl, compact --vacuum", kvctl_compact(env, "compact --vacuum, " + size, store, target, removed,
                                                               "--vacuum", writes=True)),
-                    ("bare scan", program(env, "bare scan, " + size, store.path, "scan-" + layout, "STORE"))):
+                    (floor, cat(store.path, "cat, " + size) if layout == "bbolt" else
+                     program(env, "bare scan, " + size, store.path, "scan-" + layout, "STORE"))):
                 series[title].append((store.rows, contender))
 
         def finish(case, env, layout=layout, series=series):
@@ -242,16 +252,18 @@ def growth(env):
                     values = [v for _, v in measured]
                     entry = figure("P11", "%s %s, ns a row" % (layout, title), "smallest",
                                    max(values) / min(values), 1.3)
-                    if title == "bare scan":
-                        del entry["reached"]    # SQLite's own growth, for comparison
-                        case.notes.append("the bare scan itself grows by %.2f a row" % entry["ratio"])
+                    if not title.startswith("kvctl"):
+                        del entry["reached"]    # for comparison
+                        case.notes.append("the %s itself grows by %.2f a row" % (title, entry["ratio"]))
                     case.figures.append(entry)
             if lines:
                 name = "growth-%s.svg" % layout
                 case.plots[name] = plot.growth("Time a row, %s stores, 90 %% removed" % layout, "ns a row", lines)
                 case.notes.append("plot: " + name)
 
-        yield Case("P11", "growth, %s" % layout, [c for points in series.values() for _, c in points], finish=finish)
+        case.contenders = [c for points in series.values() for _, c in points]
+        case.finish = finish
+        yield case
 
 
 def logs(env):

@@ -37,6 +37,7 @@ STORES = {
     "kine-1m": (kine(1 * M), 1.8 * GIB),
     "kine-2m": (kine(2 * M), 3.6 * GIB),
     "kine-5m": (kine(5 * M), 9 * GIB),
+    "kine-10m": (kine(10 * M), 18 * GIB),
 }
 SHARES = "0.08,0.1,0.5,0.9,0.96"
 
