@@ -14,6 +14,7 @@
 #include "kvctl/store/bbolt/bbolt.hpp"
 #include "kvctl/store/open.hpp"
 #include "tests/support/bbolt_image.hpp"
+#include "tests/support/data.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
 #include "tests/support/run_cli.hpp"
@@ -525,6 +526,88 @@ TEST_CASE("salvage: a broken page of a kine table costs its rows, the others sta
     const Result text = run_cli({"import", "--salvage", "-o", dir.file("text"), dir.file("kine")});
     CHECK(text.code == 3);
     CHECK(has(text.out, "Missing, or incomplete"));
+}
+
+TEST_CASE("salvage: of a file that ends too early it takes what is there, and leaves it as it is") {
+    const test::TempDir dir;
+    KineMaker maker = random_kine(3, 900, false);
+    maker.write(dir.file("kine"));
+    REQUIRE(run_cli({"import", "-q", "--to", "bbolt", "-o", dir.file("etcd"), dir.file("kine")}).code == 0);
+    for (const char* const name : {"kine", "etcd"}) {
+        CAPTURE(std::string(name));
+        const std::string whole = read_file(dir.file(name));
+        const std::string cut = whole.substr(0, whole.size() - 2 * 4096 - 100);
+        const std::string path = dir.file(std::string(name) + ".cut");
+        write_file(path, cut);
+        const Result refused = run_cli({"status", path});
+        CHECK(refused.code == 6);
+        CHECK(has(refused.err, "import --salvage"));
+        const std::string out = dir.file(std::string(name) + ".new");
+        const json done = document({"import", "--salvage", "-o", out, path}, 3);
+        CHECK(done.at("counts").at("revisions").get<std::size_t>() + 200 > maker.rows().size());
+        CHECK(native_rows(out).size() == done.at("counts").at("revisions").get<std::size_t>());
+        CHECK(read_file(path) == cut);
+        if (name == std::string("kine")) CHECK(run_cli({"check", out}).code == 0);
+    }
+    // The schema's page alone, or less, whatever layout is asked for.
+    for (const std::size_t bytes : {4096U, 3000U}) {
+        write_file(dir.file("start"), read_file(dir.file("kine")).substr(0, bytes));
+        const Result nothing = run_cli({"import", "--salvage", "--layout", "kine", "--to", "kine", "-o",
+                                        dir.file("nothing"), dir.file("start")});
+        CHECK(nothing.code == 6);
+        CHECK(has(nothing.err, "nothing is to be had"));
+        CHECK(!has(nothing.err, "--salvage"));
+        CHECK(!fs::exists(dir.file("nothing")));
+    }
+}
+
+TEST_CASE("salvage: of an etcd db that lost its root it takes only pages that are known to be in use") {
+    std::vector<mvcc::Record> records;
+    for (int i = 2; i < 400; ++i) {
+        mvcc::Record r;
+        r.revision = {i, 0};
+        r.key = "key";
+        r.create_revision = 2;
+        r.version = i - 1;
+        r.value = "value";
+        records.push_back(r);
+    }
+    for (const bool freelist : {false, true}) {
+        CAPTURE(freelist);
+        BboltImage image = etcd_image(records, 1024);
+        image.store_freelist = freelist;
+        image.free_pages = 1;
+        std::string bytes = image.build();
+        // The free page is a leaf that was given up: the rows on it are told from those in use.
+        patch(bytes, std::size_t{2} * 1024, bytes.substr(image.pages_with(0x02).at(2) * 1024, 1024));
+        patch(bytes, std::size_t{2} * 1024, le64(2));
+        patch(bytes, image.root() * 1024, std::string(1024, '\0'));
+        const test::TempFile db(bytes);
+        const test::TempDir dir;
+        if (!freelist) {
+            const Result r = run_cli({"import", "--salvage", "-o", dir.file("new"), db.path()});
+            CHECK(r.code == 6);
+            CHECK(has(r.err, "cannot be found"));
+            continue;
+        }
+        const json done = document({"import", "--salvage", "-o", dir.file("new"), db.path()}, 3);
+        CHECK(done.at("counts").at("revisions") == records.size());
+        REQUIRE(done.at("lost").size() == 1);
+        CHECK(done.at("lost")[0].at("from").is_null());
+    }
+}
+
+TEST_CASE("salvage: what it counts is what it wrote") {
+    const test::TempDir dir;
+    const std::string store = test::testdata("stores/k3s-sample.db");
+    for (const char* const to : {"native", "kine"}) {
+        CAPTURE(std::string(to));
+        const std::string out = dir.file(to);
+        const json done = document({"import", "--salvage", "--to", to, "-o", out, store}, 3);
+        const json made = document({"status", out});
+        CHECK(done.at("counts").at("revisions") == made.at("counts").at("revisions"));
+        CHECK(done.at("counts").at("tombstones") == made.at("counts").at("tombstones"));
+    }
 }
 
 TEST_CASE("salvage: two rows that replace one cost kine's unique index alone") {

@@ -21,14 +21,15 @@ std::string_view from(std::string_view bytes, std::uint64_t at) noexcept {
 
 }  // namespace
 
-File::File(const std::string& path, Lock lock, const std::string& name) : path_(name.empty() ? path : name) {
+File::File(const std::string& path, Lock lock, const std::string& name, Length length)
+    : path_(name.empty() ? path : name) {
     fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd_ < 0) throw io_error(path_, "cannot open", errno);
     try {
         // A file system without locks is no reason not to read.
         locked_ = lock == Lock::shared && ::flock(fd_, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
         map();
-        choose_meta();
+        choose_meta(length);
     } catch (...) {
         ::close(fd_);
         throw;
@@ -54,7 +55,7 @@ void File::map() {
     data_ = bytes_;
 }
 
-void File::choose_meta() {
+void File::choose_meta(Length length) {
     const bool recognised = looks_like_bbolt(data_);
     check_readable();
     if (!recognised) throw Error(ErrorKind::not_a_store, path_ + ": is not a bbolt file");
@@ -82,6 +83,7 @@ void File::choose_meta() {
     meta_ = second ? *metas_[1] : *metas_[0];
     if (bytes_.size() % meta_.page_size == k_digest_bytes)
         data_ = bytes_.substr(0, bytes_.size() - k_digest_bytes);
+    if (meta_.high_water.value() > pages() && length == Length::any) meta_.high_water = PageId{pages()};
     if (meta_.high_water.value() > pages()) {
         throw Error(
             ErrorKind::damaged,
@@ -98,6 +100,23 @@ std::optional<std::uint64_t> File::stored_free_pages() const try {
     // Pages above the high-water mark were never used; the freelist does not name them.
     return (count == 0xFFFF ? load_u64(bytes.data() + k_page_header) : count) + pages() -
            meta_.high_water.value();
+} catch (const PageError&) {
+    return std::nullopt;
+}
+
+std::optional<std::vector<PageId>> File::freelist() const try {
+    if (meta_.freelist == k_no_freelist) return std::nullopt;
+    const std::string_view bytes = page_bytes(meta_.freelist);
+    if (load_u16(bytes.data() + 8) != k_freelist_page) return std::nullopt;
+    const bool large = load_u16(bytes.data() + 10) == 0xFFFF;
+    const std::uint64_t count = large ? load_u64(bytes.data() + k_page_header) : load_u16(bytes.data() + 10);
+    const std::string_view ids = bytes.substr(k_page_header + (large ? 8 : 0));
+    if (count > ids.size() / 8) return std::nullopt;
+    std::vector<PageId> free;
+    free.reserve(count);
+    for (std::uint64_t i = 0; i < count; ++i) free.emplace_back(load_u64(ids.data() + 8 * i));
+    check_readable();
+    return free;
 } catch (const PageError&) {
     return std::nullopt;
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kvctl/base/mapped_file.hpp"
 #include "kvctl/bbolt/format.hpp"
@@ -29,11 +30,15 @@ struct Bucket {
 class File {
   public:
     enum class Lock { shared, none };
+    /// Whether a file that ends before the page that its newest meta counts last is refused, or read as if
+    /// the pages ended there.
+    enum class Length { whole, any };
 
     /// Throws: `io`; `not_a_store` when the file is empty or neither meta shows the magic number; `damaged`
     /// when both metas are broken, or the file is shorter than the newest one says.
     /// Messages call it `name` where one is given.
-    explicit File(const std::string& path, Lock lock = Lock::shared, const std::string& name = {});
+    explicit File(const std::string& path, Lock lock = Lock::shared, const std::string& name = {},
+                  Length length = Length::whole);
     ~File();
     File(const File&) = delete;
     File& operator=(const File&) = delete;
@@ -68,6 +73,8 @@ class File {
     /// Pages that the freelist names or that were never used; nullopt when none is stored (etcd's normal
     /// case) or it cannot be read.
     [[nodiscard]] std::optional<std::uint64_t> stored_free_pages() const;
+    /// The pages that a sound stored freelist names; nullopt as above.
+    [[nodiscard]] std::optional<std::vector<PageId>> freelist() const;
 
     /// Another process held the exclusive lock when the file was opened.
     [[nodiscard]] bool locked() const noexcept { return locked_; }
@@ -95,7 +102,7 @@ class File {
     /// The stray bytes are the beginning of the digest.
     [[nodiscard]] bool digest_is_cut() const;
     void map();
-    void choose_meta();
+    void choose_meta(Length length);
 
     std::string path_;
     int fd_ = -1;

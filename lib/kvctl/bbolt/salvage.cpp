@@ -92,4 +92,31 @@ void salvage(const File& file, const Bucket& bucket,
     }
 }
 
+bool salvage_leaves(const File& file,
+                    const std::function<void(std::string_view, std::string_view)>& element) {
+    const auto free = file.freelist();
+    if (!free) return false;
+    std::vector<bool> unused(file.meta().high_water.value());
+    for (const PageId id : *free) {
+        if (id.value() < unused.size()) unused[id.value()] = true;
+    }
+    for (std::uint64_t id = 2; id < unused.size();) {
+        check_interrupt();
+        std::uint64_t span = 1;
+        try {
+            if (!unused[id]) {
+                const Page page(PageId{id}, file.page_bytes(PageId{id}));
+                span = page.bytes().size() / file.page_size();
+                Page::LeafElement e;
+                for (std::uint32_t i = 0; page.leaf() && page.fault().empty() && i < page.count(); ++i) {
+                    if (page.leaf_element(i, e) && !e.bucket) element(e.key, e.value);
+                }
+            }
+        } catch (const PageError&) {  // none begins here
+        }
+        id += span;
+    }
+    return true;
+}
+
 }  // namespace kvctl::bbolt

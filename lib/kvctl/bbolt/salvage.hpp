@@ -21,4 +21,10 @@ void salvage(const File& file, const Bucket& bucket,
              const std::function<void(std::string_view key, std::string_view value)>& element,
              const std::function<void(const KeyRange&)>& lost);
 
+/// For a file whose buckets cannot be reached: calls `element` for every key and value on the sound leaves
+/// that are in use, of whatever bucket they are. False, and nothing is taken, where no stored freelist tells
+/// those from pages that a later transaction gave up.
+bool salvage_leaves(const File& file,
+                    const std::function<void(std::string_view key, std::string_view value)>& element);
+
 }  // namespace kvctl::bbolt

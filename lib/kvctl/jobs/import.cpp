@@ -275,6 +275,10 @@ void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportR
             report::ImportReport rest;
             convert(o, *made, nullptr, progress, rest);
             for (std::string& w : rest.notes.warnings) report.notes.warnings.push_back(std::move(w));
+            // What was written, which is less where the target has no place for a row.
+            report.revisions = rest.revisions;
+            report.tombstones = rest.tombstones;
+            report.bytes = rest.bytes;
             report.leases = rest.leases;
             return;
         }

@@ -114,6 +114,7 @@ class Database {
         lockless,  ///< read-only without locks and without -shm: a -wal is read, never created or truncated.
                    ///< Nothing on disk changes, not even beside the file; the caller makes sure nobody writes
                    ///< meanwhile
+        cut,       ///< as lockless, of a file that may end too early: what is missing reads as damaged
         write,     ///< read and write an existing file; may roll back a hot journal
         create,    ///< a new file (an empty one that exists is fine)
     };

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <mutex>
 #include <new>
 #include <string_view>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/mapped_file.hpp"
 #include "kvctl/sqlite/runs_vfs.hpp"
 #include "kvctl/sqlite/vfs_shim.hpp"
@@ -20,8 +22,9 @@ struct File {
     sqlite3_file base;
     sqlite3_file* real;  // nullptr: an absent -wal, which reads as empty
     ReadRuns reads;
-    const char* name;     // SQLite's own copy
-    WatchedPages mapped;  // what SQLite has mapped of it
+    const char* name;           // SQLite's own copy
+    WatchedPages mapped;        // what SQLite has mapped of it
+    sqlite3_int64 counted = 0;  // of a file that may end too early: the bytes its header counts
 };
 
 File* self(sqlite3_file* file) {
@@ -38,16 +41,21 @@ int close_file(sqlite3_file* file) {
 
 int read_file(sqlite3_file* file, void* out, int amount, sqlite3_int64 offset) {
     sqlite3_file* const real = self(file)->real;
-    if (real != nullptr) return self(file)->reads.read(real, out, amount, offset);
+    if (real != nullptr) {
+        const int rc = self(file)->reads.read(real, out, amount, offset);
+        // SQLite takes a short read for zeros, which an overflow page may well hold.
+        return rc == SQLITE_IOERR_SHORT_READ && self(file)->counted != 0 ? SQLITE_CORRUPT : rc;
+    }
     std::memset(out, 0, static_cast<std::size_t>(amount));
     return SQLITE_IOERR_SHORT_READ;
 }
 
 int size_of_file(sqlite3_file* file, sqlite3_int64* size) {
     sqlite3_file* const real = self(file)->real;
-    if (real != nullptr) return real->pMethods->xFileSize(real, size);
     *size = 0;
-    return SQLITE_OK;
+    const int rc = real == nullptr ? SQLITE_OK : real->pMethods->xFileSize(real, size);
+    *size = std::max(*size, self(file)->counted);
+    return rc;
 }
 
 int refuse_write(sqlite3_file* /*file*/, const void* /*data*/, int /*amount*/, sqlite3_int64 /*offset*/) {
@@ -111,6 +119,16 @@ const sqlite3_io_methods k_methods = {
     nullptr, nullptr,    nullptr,          fetch,        unfetch,
 };
 
+// What the header of a database counts; 0 where it does not say.
+sqlite3_int64 counted_bytes(sqlite3_file* real) {
+    std::array<unsigned char, 100> header{};
+    if (real->pMethods->xRead(real, header.data(), static_cast<int>(header.size()), 0) != SQLITE_OK ||
+        be32(&header[24]) != be32(&header[92]))
+        return 0;
+    const std::uint32_t size = be32(&header[16]) >> 16;
+    return std::int64_t{be32(&header[28])} * (size == 1 ? 65536 : size);
+}
+
 int open_file(sqlite3_vfs* /*vfs*/, const char* name, sqlite3_file* file, int flags, int* out_flags) {
     File* const f = new (file) File{};
     sqlite3_vfs* const real_vfs = default_vfs();
@@ -162,6 +180,13 @@ int access_file(sqlite3_vfs* /*vfs*/, const char* name, int flags, int* result) 
     return real->xAccess(real, name, flags, result);
 }
 
+int open_cut_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
+    const int rc = open_file(vfs, name, file, flags, out_flags);
+    if (rc == SQLITE_OK && (flags & SQLITE_OPEN_MAIN_DB) != 0)
+        self(file)->counted = counted_bytes(self(file)->real);
+    return rc;
+}
+
 constexpr std::string_view k_own_descriptors = "/proc/self/fd/";
 
 using OpenCall = int (*)(const char*, int, int);
@@ -193,20 +218,30 @@ int full_path(sqlite3_vfs* /*vfs*/, const char* name, int size, char* out) {
     return real->xFullPathname(real, name, size, out);
 }
 
+void register_reader(sqlite3_vfs& vfs, const char* name, OpenFile* open) {
+    let_descriptors_be_opened();
+    vfs = shim_over_default(name, sizeof(File), open);
+    vfs.xDelete = refuse_delete;
+    vfs.xAccess = access_file;
+    vfs.xFullPathname = full_path;
+    sqlite3_vfs_register(&vfs, 0);
+}
+
 }  // namespace
 
 const char* lockless_vfs() {
     static constexpr const char* k_name = "kvctl-lockless";
     static std::once_flag once;
     static sqlite3_vfs vfs;
-    std::call_once(once, [] {
-        let_descriptors_be_opened();
-        vfs = shim_over_default(k_name, sizeof(File), open_file);
-        vfs.xDelete = refuse_delete;
-        vfs.xAccess = access_file;
-        vfs.xFullPathname = full_path;
-        sqlite3_vfs_register(&vfs, 0);
-    });
+    std::call_once(once, [] { register_reader(vfs, k_name, open_file); });
+    return k_name;
+}
+
+const char* cut_file_vfs() {
+    static constexpr const char* k_name = "kvctl-cut-file";
+    static std::once_flag once;
+    static sqlite3_vfs vfs;
+    std::call_once(once, [] { register_reader(vfs, k_name, open_cut_file); });
     return k_name;
 }
 

@@ -56,6 +56,7 @@ Database Database::open(const std::string& path, Mode mode) {
     switch (mode) {
         case Mode::read:
         case Mode::lockless:
+        case Mode::cut:
             flags |= SQLITE_OPEN_READONLY;
             break;
         case Mode::write:
@@ -74,8 +75,9 @@ Database Database::open(const std::string& path, Mode mode) {
     watch_reads();
     set_lost_read(0);
     Database db(path);  // before there is a handle to lose
-    const int rc = sqlite3_open_v2(path.c_str(), &db.handle_, flags,
-                                   mode == Mode::lockless ? lockless_vfs() : runs_vfs());
+    const bool lockless = mode == Mode::lockless || mode == Mode::cut;
+    const char* const vfs = mode == Mode::cut ? cut_file_vfs() : lockless ? lockless_vfs() : runs_vfs();
+    const int rc = sqlite3_open_v2(path.c_str(), &db.handle_, flags, vfs);
     sqlite3* const handle = db.handle_;
     if (rc != SQLITE_OK) fail(handle, path, rc, nullptr);
     if ((mode == Mode::write || mode == Mode::create) && sqlite3_db_readonly(handle, "main") == 1) {
@@ -100,7 +102,7 @@ Database Database::open(const std::string& path, Mode mode) {
     db.exec("PRAGMA cell_size_check=ON");
     // What is read or copied is taken as it is; a row that is changed must still please its table.
     if (mode != Mode::write) db.exec("PRAGMA ignore_check_constraints=ON");
-    if (mode == Mode::lockless) db.exec("PRAGMA locking_mode=EXCLUSIVE");
+    if (lockless) db.exec("PRAGMA locking_mode=EXCLUSIVE");
     return db;
 }
 

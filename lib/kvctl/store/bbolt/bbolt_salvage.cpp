@@ -108,23 +108,39 @@ void take_leases(const bbolt::File& file, Target& target, Salvaged& result) {
     if (!whole) result.warnings.emplace_back("bucket lease could not be read whole: leases may be missing");
 }
 
+// Without the bucket that leads to them.
+std::vector<Row> rows_of_leaves(const bbolt::File& file) {
+    std::vector<Row> rows;
+    bbolt::salvage_leaves(file, [&](std::string_view key, std::string_view value) {
+        const Row row{key, value};
+        if (sound(row)) rows.push_back(row);
+    });
+    return rows;
+}
+
 }  // namespace
 
 Salvaged salvage_bbolt(const std::string& path, const std::string& file_path, Target& target,
                        Progress* progress) {
     Salvaged result;
-    const bbolt::File file(file_path, bbolt::File::Lock::shared, path);
+    const bbolt::File file(file_path, bbolt::File::Lock::shared, path, bbolt::File::Length::any);
     const std::int64_t compacted = take_meta(file, target, result).value_or(0);
     take_leases(file, target, result);
     const auto bucket = bucket_of(file, "key");
-    if (!bucket) {
-        throw Error(ErrorKind::damaged,
-                    path + ": the bucket \"key\" cannot be found: its rows are not to be had");
-    }
     std::vector<Row> rows;
-    bbolt::salvage(
-        file, *bucket, [&](std::string_view key, std::string_view value) { rows.emplace_back(key, value); },
-        [&](const bbolt::KeyRange& range) { result.lost.push_back(range_of(range)); });
+    if (bucket) {
+        bbolt::salvage(
+            file, *bucket,
+            [&](std::string_view key, std::string_view value) { rows.emplace_back(key, value); },
+            [&](const bbolt::KeyRange& range) { result.lost.push_back(range_of(range)); });
+    } else {
+        rows = rows_of_leaves(file);
+        if (rows.empty()) {
+            throw Error(ErrorKind::damaged,
+                        path + ": the bucket \"key\" cannot be found: its rows are not to be had");
+        }
+        result.lost.emplace_back();
+    }
     std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.first < b.first; });
     IncompleteKeys incomplete;
     std::map<std::string, std::int64_t, std::less<>> versions;  // of live keys

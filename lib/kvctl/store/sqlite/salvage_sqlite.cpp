@@ -234,8 +234,7 @@ class Copy {
                 }
                 gaps.row(*main);
                 taken(row);
-                if ((++result.revisions & 0xFFF) == 0 && progress_ != nullptr)
-                    progress_->update("copying", result.revisions, 0);
+                if ((++rows_ & 0xFFF) == 0 && progress_ != nullptr) progress_->update("copying", rows_, 0);
             },
             [&] { gaps.open(); });
         for (LostRange& range : gaps.take()) result.lost.push_back(std::move(range));
@@ -257,9 +256,12 @@ class Copy {
         }
     }
 
+    [[nodiscard]] std::uint64_t taken() const noexcept { return rows_; }
+
     Salvaged result;
 
   private:
+    std::uint64_t rows_ = 0;
     const Database& from_;
     const Database& to_;
     Progress* progress_;
@@ -281,8 +283,13 @@ void salvage_kine(Copy& copy, const Database& to) {
             compacted = std::max(compacted.value_or(0), row.integer(6));
             return;
         }
-        if (row.integer(4) != 0) ++copy.result.tombstones;
-        copy.result.bytes += name.size() + row.bytes(8).size() + row.bytes(9).size();
+        const bool deleted = row.integer(4) != 0;
+        const bool gap = deleted && row.integer(6) == 0 && row.bytes(8).empty() &&
+                         name == "gap-" + std::to_string(row.integer(1));
+        ++copy.result.revisions;
+        if (gap) return;
+        if (deleted) ++copy.result.tombstones;
+        copy.result.bytes += name.size() + (deleted ? 0 : row.bytes(8).size());
         const auto last = incomplete.last(name);
         const std::int64_t previous = row.integer(6);
         if (previous != 0 && last != previous) rows.push_back({name, row.integer(1), previous});
@@ -314,6 +321,7 @@ void salvage_native(Copy& copy, const Database& to) {
     copy.rows("revision", k_revision, true, [&](const Statement& row) {
         const std::string key(row.bytes(4));
         const bool tombstone = row.integer(3) != 0;
+        ++copy.result.revisions;
         const auto known = versions.find(key);
         std::optional<std::int64_t> expects;
         if (!tombstone && row.integer(6) != (known == versions.end() ? 0 : known->second) + 1 &&
@@ -335,10 +343,14 @@ void salvage_native(Copy& copy, const Database& to) {
 
 Salvaged salvage_sqlite(const std::string& path, const std::string& file, std::optional<Layout> layout,
                         const TempFile& made, Progress* progress) {
-    const Database from = Database::open(file, Database::Mode::lockless);
+    const Database from = Database::open(file, Database::Mode::cut);
     bool kine = false;
     try {
-        kine = layout ? *layout == Layout::kine : KineStore::find_table(from).has_value();
+        kine = KineStore::find_table(from).has_value() && layout != Layout::native;
+        if (layout == Layout::kine && !kine) {
+            throw Error(ErrorKind::not_a_store,
+                        path + ": not a kine store: table kine or one of its columns is not there");
+        }
         if (!kine && !NativeStore::find_tables(from)) {
             throw Error(ErrorKind::not_a_store,
                         path + ": an SQLite database, but neither a native nor a kine store");
@@ -357,6 +369,8 @@ Salvaged salvage_sqlite(const std::string& path, const std::string& file, std::o
     } else {
         salvage_native(copy, to);
     }
+    if (copy.taken() == 0 && !copy.result.lost.empty())
+        throw Error(ErrorKind::damaged, path + ": not one row of it can be read: nothing is to be had");
     to.exec("COMMIT");
     if (const std::string said = to.text("PRAGMA integrity_check(1)").value_or(""); said != "ok")
         throw Error(ErrorKind::internal,
