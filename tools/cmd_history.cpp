@@ -15,7 +15,7 @@ OptionTable history_options() {
                flag("decode", "values as Kubernetes objects, YAML-like in text"),
                flag("diff",
                     "who wrote each revision and which fields it changed; with --values from what to what"),
-               flag("reveal-secrets", "with --decode or --diff --values: the data of Secrets too"),
+               flag("reveal-secrets", "with --values or --decode: the data of Secrets too"),
            }}},
          rules_options(),
          store_options(),
@@ -24,8 +24,8 @@ OptionTable history_options() {
 
 int history(const Args& args, Io& io) {
     const Parsed parsed = parse(history_options(), args);
-    if (parsed.has("reveal-secrets") && !parsed.has("decode") && !parsed.has("diff"))
-        throw usage_error("--reveal-secrets goes with --decode or --diff");
+    if (parsed.has("reveal-secrets") && !parsed.has("decode") && !parsed.has("diff") && !parsed.has("values"))
+        throw usage_error("--reveal-secrets goes with --values, --decode or --diff");
     const Output output = output_of(parsed, io);
     parsed.expect_operands(2, 2, "KEY STORE");
     parsed.at_most_one_of({"decode", "diff"});

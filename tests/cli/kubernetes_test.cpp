@@ -334,6 +334,7 @@ TEST_CASE("privacy: nothing of a Secret is in any output that was not asked for 
         {"history", "--decode", k_secret},
         {"history", "--diff", k_secret},
         {"history", "--diff", "--values", k_secret},
+        {"history", "--values", k_secret},
         {"explain", k_secret},
         {"compact", "--dry-run", "--list", "--rev", "500"},
         {"diff", "--values", "--rev-a", "150", "--rev-b", "250", story_db()}};
@@ -361,4 +362,6 @@ TEST_CASE("privacy: nothing of a Secret is in any output that was not asked for 
     CHECK(has(shown.out, "aHVudGVyMg=="));
     CHECK(has(run_cli({"history", "--diff", "--values", "--reveal-secrets", k_secret, story_db()}).out,
               "MjAw"));
+    CHECK(has(run_cli({"history", "--values", "--reveal-secrets", k_secret, story_db()}).out, "hunter2"));
+    CHECK(has(run_cli({"history", "--values", k_secret, story_db()}).out, "shown with --reveal-secrets"));
 }

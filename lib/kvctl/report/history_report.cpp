@@ -3,6 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
+#include "kvctl/kube/decode.hpp"
 #include "kvctl/kube/story.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/object_text.hpp"
@@ -73,6 +76,10 @@ Json diff_json(const HistoryReport& h, const Teller::Told& t) {
     return j;
 }
 
+bool is_secret(const mvcc::Record& r) {
+    return !r.tombstone && kube::is_secret(r.key, kube::detect_encoding(r.value));
+}
+
 Json revision_json(const HistoryReport& h, const HistoryRow& row, Teller& teller) {
     const Teller::Told t = teller.tell(row);
     const mvcc::Record& r = t.record;
@@ -84,7 +91,8 @@ Json revision_json(const HistoryReport& h, const HistoryRow& row, Teller& teller
     }
     j["bytes"] = row.bytes;
     put_time(j, t.when.time, t.when.error);
-    if ((h.values || h.decode) && !h.diff)
+    const bool hidden = h.values && !h.decode && !h.reveal_secrets && is_secret(r);
+    if ((h.values || h.decode) && !h.diff && !hidden)
         j["value"] = r.tombstone ? Json(nullptr) : Json(base64_encode(r.value));
     if (h.decode && !r.tombstone) put_object(j, r, h.reveal_secrets);
     if (h.diff) j["diff"] = diff_json(h, t);
@@ -161,6 +169,9 @@ void rows_text(std::ostream& out, const HistoryReport& h, const std::vector<Hist
         if (h.decode) {
             out << "    " << to_string(row.revision) << ":\n";
             write_object_text(out, r, h.reveal_secrets, 6);
+        } else if (!h.reveal_secrets && is_secret(r)) {
+            out << "    " << to_string(row.revision) << ": " << many(r.value.size(), "byte")
+                << " of a Secret, shown with --reveal-secrets\n";
         } else {
             out << "    " << to_string(row.revision) << " = " << escape(r.value) << '\n';
         }
