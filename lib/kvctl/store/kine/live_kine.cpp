@@ -12,6 +12,7 @@
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/network_file_system.hpp"
+#include "kvctl/base/openers.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/kine/live_run.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
@@ -156,6 +157,17 @@ void LiveKine::check_file() const {
     throw Error(ErrorKind::refused, path_ + ": another file has been put in its place, or it was removed");
 }
 
+// Who reads or writes in WAL mode has a lock on the -shm. Nothing is opened to find out.
+void LiveKine::throw_busy() const {
+    const std::string& name = store_->info().real_path;
+    struct stat st {};
+    std::vector<pid_t> pids;
+    if (::stat((name + "-shm").c_str(), &st) == 0) pids = find_lockers(st, false);
+    if (pids.empty() && ::stat(name.c_str(), &st) == 0) pids = find_openers(st);
+    throw Error(ErrorKind::busy,
+                fmt::format("{}: locked by {} for {} ms", path_, describe_processes(pids), timeout_.count()));
+}
+
 LiveKine::Step LiveKine::step(const mvcc::TreeIndex& index, std::span<const mvcc::Slot> rows,
                               MainRevision expected, MainRevision to) {
     check_interrupt();
@@ -174,8 +186,7 @@ LiveKine::Step LiveKine::step(const mvcc::TreeIndex& index, std::span<const mvcc
     } catch (const Error& e) {
         check_interrupt();
         if (e.kind() != ErrorKind::busy) throw;
-        throw Error(ErrorKind::busy,
-                    fmt::format("{}: locked by another process for {} ms", path_, timeout_.count()));
+        throw_busy();
     }
     const Clock::time_point begun = Clock::now();
     done.waited = std::chrono::duration_cast<std::chrono::microseconds>(begun - asked);
@@ -234,7 +245,12 @@ void LiveKine::backup(const std::string& to, Progress* progress) {
 }
 
 bool LiveKine::shrink() {
-    db().exec("VACUUM");
+    try {
+        db().exec("VACUUM");
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::busy) throw;
+        throw_busy();
+    }
     // A connection that has not read yet is told that somebody is in the way.
     (void)db().integer("SELECT count(*) FROM sqlite_schema");
     const bool litestream = dynamic_cast<KineStore&>(*store_).litestream_advice().has_value();

@@ -61,6 +61,7 @@ class LiveKine final : public LiveStore {
     void configure(int timeout_ms);
     void check_store();
     void check_file() const;
+    [[noreturn]] void throw_busy() const;
     [[nodiscard]] bool wait_for_lock(int tries);
     void checkpoint() noexcept;
 
