@@ -1,11 +1,14 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/support/kine_maker.hpp"
@@ -119,5 +122,33 @@ TEST_CASE(
             if (name == "report") CHECK(std::filesystem::exists(folder.file("page.html")));
             if (name == "import") CHECK(native_rows(folder.file("new.db")).size() == 60);
         }
+    }
+}
+
+TEST_CASE("binary: a signal ends the wait for a pipe's writer as it ends other work") {
+    const TempDir folder;
+    const std::string pipe = folder.file("pipe");
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    for (const std::vector<std::string>& args :
+         std::vector<std::vector<std::string>>{{"raft", pipe}, {"import", "-o", folder.file("new"), pipe}}) {
+        CAPTURE(args.front());
+        Child child({.args = args});
+        // Once it is kvctl and catches the signal; until then that would kill it.
+        const auto catches = [&] {
+            std::ifstream status("/proc/" + std::to_string(child.pid()) + "/status");
+            std::string line;
+            if (!std::getline(status, line) || line != "Name:\tkvctl") return false;
+            while (std::getline(status, line)) {
+                if (line.starts_with("SigCgt:"))
+                    return (std::stoull(line.substr(7), nullptr, 16) >> (SIGINT - 1) & 1U) != 0;
+            }
+            return false;
+        };
+        while (!child.ended() && !catches()) std::this_thread::yield();
+        while (!child.ended()) {
+            child.send(SIGINT);
+            std::this_thread::yield();
+        }
+        CHECK(child.wait().code == 130);
     }
 }

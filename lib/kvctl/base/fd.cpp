@@ -7,6 +7,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/interrupt.hpp"
 
 namespace kvctl {
 
@@ -26,6 +27,15 @@ Fd unnamed_file(const std::string& folder) {
     if (fd.get() < 0)
         throw io_error(folder, "cannot make a temporary file in it ($TMPDIR chooses another folder)", errno);
     return fd;
+}
+
+Fd open_waiting(const std::string& path) {
+    for (;;) {
+        check_interrupt();
+        Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (fd.get() >= 0) return fd;
+        if (errno != EINTR) throw io_error(path, "cannot open", errno);
+    }
 }
 
 int write_all(int descriptor, std::string_view bytes, std::uint64_t at) noexcept {

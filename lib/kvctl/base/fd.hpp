@@ -36,6 +36,10 @@ class Fd {
 /// io naming the folder.
 [[nodiscard]] Fd unnamed_file(const std::string& folder);
 
+/// Opens a file of any kind for reading; a pipe has it wait for somebody who writes. Throws io, and
+/// interrupted where a signal comes meanwhile.
+[[nodiscard]] Fd open_waiting(const std::string& path);
+
 /// Writes all of it from the byte `at` on. The errno that it fails with, 0 when it is written.
 [[nodiscard]] int write_all(int descriptor, std::string_view bytes, std::uint64_t at) noexcept;
 

@@ -29,8 +29,7 @@ FileReader::FileReader(const std::string& path)
 FileReader FileReader::of_any(const std::string& path) {
     struct stat st {};
     if (::stat(path.c_str(), &st) != 0 || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) return {path};
-    const Fd pipe(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (pipe.get() < 0) throw io_error(path, "open", errno);
+    const Fd pipe = open_waiting(path);
     const std::string folder = temporary_folder();
     Fd copy = unnamed_file(folder);
     std::vector<char> buffer(k_window);
@@ -38,7 +37,7 @@ FileReader FileReader::of_any(const std::string& path) {
         check_interrupt();
         const ::ssize_t got = ::read(pipe.get(), buffer.data(), buffer.size());
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) throw io_error(path, "read", errno);
+        if (got < 0) throw io_error(path, "cannot read", errno);
         if (got == 0) break;
         for (::ssize_t done = 0; done < got;) {
             const ::ssize_t put =
@@ -52,12 +51,12 @@ FileReader FileReader::of_any(const std::string& path) {
 }
 
 FileReader::FileReader(const std::string& path, int fd) : path_(path), fd_(fd) {
-    if (fd_ < 0) throw io_error(path, "open", errno);
+    if (fd_ < 0) throw io_error(path, "cannot open", errno);
     struct stat st {};
     const int failed = ::fstat(fd_, &st) != 0 ? errno : 0;
     if (failed != 0 || !S_ISREG(st.st_mode)) {
         ::close(std::exchange(fd_, -1));
-        if (failed != 0) throw io_error(path, "stat", failed);
+        if (failed != 0) throw io_error(path, "cannot stat", failed);
         throw Error(ErrorKind::io, path + ": not a regular file");
     }
     size_ = static_cast<std::uint64_t>(st.st_size);

@@ -27,10 +27,7 @@ constexpr std::size_t k_block = std::size_t{64} << 10;
 // One file, a line at a time.
 class HistoryLines {
   public:
-    explicit HistoryLines(std::string path)
-        : path_(std::move(path)), fd_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
-        if (fd_.get() < 0) throw io_error(path_, "cannot open", errno);
-    }
+    explicit HistoryLines(std::string path) : path_(std::move(path)), fd_(open_waiting(path_)) {}
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
