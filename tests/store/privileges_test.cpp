@@ -204,6 +204,20 @@ TEST_CASE("privileges: temporary names cannot be foreseen, and their files canno
     CHECK(folder.names().empty());
 }
 
+TEST_CASE("privileges: a -wal that may not be read is named") {
+    if (!can_be_unprivileged()) return;
+    const TempDir folder;
+    const std::string db = folder.file("s.db");
+    make_native(db, sample_history().row_list(), {.wal = true});
+    leave_wal(db, "UPDATE revision SET value = zeroblob(99) WHERE main = 2");
+    REQUIRE(::chmod(folder.path().c_str(), 0755) == 0);
+    REQUIRE(::chmod(db.c_str(), 0644) == 0);
+    REQUIRE(::chmod((db + "-wal").c_str(), 0) == 0);
+    const Result r = run_unprivileged({"status", db});
+    CHECK(r.code == 7);
+    CHECK_MESSAGE(r.err.find("s.db-wal: cannot open") != std::string::npos, r.err);
+}
+
 TEST_CASE("privileges: another user's store is not replaced by a file of one's own") {
     if (::geteuid() != 0 || !can_be_unprivileged()) return;
     const TempDir folder;

@@ -1,7 +1,10 @@
 #include "kvctl/sqlite/failure.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <new>
 #include <string_view>
 
@@ -44,6 +47,15 @@ ErrorKind kind_of(int extended) noexcept {
     }
 }
 
+// SQLite does not say which file it cannot open.
+void tell_unreadable(const std::string& path) {
+    for (const char* const suffix : {"-wal", "-shm", "-journal"}) {
+        const std::string beside = path + suffix;
+        if (::faccessat(AT_FDCWD, beside.c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES)
+            throw io_error(beside, "cannot open", EACCES);
+    }
+}
+
 }  // namespace
 
 void fail(sqlite3* db, const std::string& path, int rc, const char* sql) {
@@ -52,6 +64,7 @@ void fail(sqlite3* db, const std::string& path, int rc, const char* sql) {
     if ((extended & 0xFF) == SQLITE_CORRUPT) {
         if (const int error = take_lost_read(); error != 0) throw io_error(path, "cannot be read", error);
     }
+    if ((extended & 0xFF) == SQLITE_CANTOPEN) tell_unreadable(path);
     const char* const said = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
     // The parser also says so where it had no memory for what it had read. No text prepared here is
     // incomplete: a schema's have been parsed once when the store was opened.
