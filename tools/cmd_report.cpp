@@ -34,6 +34,7 @@ int report_page(const Args& args, Io& io) {
     parsed.at_most_one_of({"rev", "keep-last"});
     const auto path = parsed.value("output");
     if (!path) throw usage_error("report needs -o FILE.html");
+    if (*path == "-") throw usage_error("--output: a page goes into a file, not to standard output");
     jobs::StoreReportRequest request{.path = parsed.operands().front(),
                                      .open = open_options_of(parsed),
                                      .rules = rules_of(parsed),

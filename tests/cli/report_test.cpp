@@ -153,6 +153,11 @@ TEST_CASE("report: what it refuses leaves nothing behind") {
     const std::string store = test::testdata("stores/k3s-sample.db");
     const std::string out = folder.file("page.html");
     CHECK(run_cli({"report", store}).code == 2);
+    CHECK(run_cli({"report", "-o", "-", store}).code == 2);
+    const Result nowhere = run_cli({"report", "-o", folder.file("none/page.html"), store});
+    CHECK(nowhere.code == 7);
+    CHECK(has(nowhere.err, folder.file("none/page.html")));
+    CHECK(!has(nowhere.err, ".kvctl-"));
     CHECK(run_cli({"report", "-o", out}).code == 2);
     CHECK(run_cli({"report", "-o", out, "--rev", "5", "--keep-last", "5", store}).code == 2);
     CHECK(run_cli({"report", "-o", out, "--rev", "99999999999", store}).code == 4);

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/helper_thread.hpp"
 #include "kvctl/base/interrupt.hpp"
 
@@ -98,6 +99,17 @@ void sync_folder(const std::string& folder) {
     if (rc != 0 && error != EINVAL) throw io_error(folder, "cannot sync the folder", error);
 }
 
+namespace {
+
+// What is wrong with the folder is said of the file that was to be in it.
+Error cannot_create(const std::string& wanted, const std::string& made, int error) {
+    if (error == ENOENT || error == ENOTDIR)
+        return io_error(wanted, fmt::format("cannot be made in {}", folder_of(wanted)), error);
+    return io_error(made, "cannot create", error);
+}
+
+}  // namespace
+
 std::uint64_t free_bytes(const std::string& folder) {
     struct statvfs st {};
     if (::statvfs(folder.c_str(), &st) != 0) throw io_error(folder, "cannot ask for free space", errno);
@@ -160,7 +172,7 @@ TempFile::TempFile(const std::string& beside) {
         path_ = stem + random_name();
         path_.reserve(path_.size() + 16);  // remove() needs no memory
         fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd_ < 0 && (errno != EEXIST || attempt > 10)) throw io_error(path_, "cannot create", errno);
+        if (fd_ < 0 && (errno != EEXIST || attempt > 10)) throw cannot_create(beside, path_, errno);
     }
     if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
         const int error = errno;
@@ -196,7 +208,7 @@ TempFolder::TempFolder(const std::string& beside) {
     for (int attempt = 0;; ++attempt) {
         path_ = stem + random_name();
         if (::mkdir(path_.c_str(), 0700) == 0) break;
-        if (errno != EEXIST || attempt > 10) throw io_error(path_, "cannot create", errno);
+        if (errno != EEXIST || attempt > 10) throw cannot_create(beside, path_, errno);
     }
     fd_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd_ < 0 || ::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
