@@ -14,6 +14,7 @@
 #include "kvctl/store/open.hpp"
 #include "tests/support/bbolt_image.hpp"
 #include "tests/support/kine_maker.hpp"
+#include "tests/support/kube_objects.hpp"
 #include "tests/support/native_maker.hpp"
 #include "tests/support/run_binary.hpp"
 #include "tests/support/run_cli.hpp"
@@ -170,6 +171,22 @@ TEST_CASE("screen: du, status and a dry run fit 80 columns and 24 lines") {
     CHECK(has(piped.out, std::string(60, 'n')));
     CHECK(!has(piped.out, "==="));
     CHECK(!has(piped.out, "\u2588"));
+}
+
+TEST_CASE("screen: the bars of a timeline fit 80 columns") {
+    const TempDir folder;
+    KineMaker kine;
+    for (int i = 0; i < 500; ++i) {
+        const std::int64_t now = 1780000000 + i * 10;
+        kine.put("/registry/leases/kube-node-lease/n1",
+                 make_lease({"n1", "kube-node-lease", 1780000000, {{"kubelet", now}}}, "n1", now));
+    }
+    kine.write(folder.file("s.db"), {});
+    const Result r = run_at({"timeline", folder.file("s.db")});
+    CHECK(has(r.out, "####"));
+    const std::vector<std::string> lines = lines_of(r.out);
+    for (std::size_t i = 1; i < lines.size(); ++i)
+        CHECK_MESSAGE(report::display_width(lines[i]) <= 80, lines[i]);
 }
 
 TEST_CASE("screen: the first line says the gain, the same that JSON has") {

@@ -31,22 +31,25 @@ Json summary_json(const TimelineReport& r) {
     return j;
 }
 
-void plot_text(std::ostream& out, const TimelineReport& r) {
-    constexpr std::uint64_t k_width = 50;
+void plot_text(std::ostream& out, const TimelineReport& r, const TextStyle& style) {
+    // Before a bar stand a time of 20 columns, a count of 11 and two blanks.
+    constexpr std::size_t k_before = 33;
+    const std::size_t columns = style.columns == 0 ? 80 : std::max(style.columns, k_before + 10);
+    const std::uint64_t width = std::min<std::uint64_t>(columns - k_before, 50);
     std::uint64_t most = 1;
     for (const auto& s : r.stretches) most = std::max(most, s.writes);
     out << "\nwrites in each " << span_text(r.stretch) << " from\n";
     for (const auto& s : r.stretches) {
         std::string count = group_digits(s.writes);
         count.insert(0, 11 - std::min<std::size_t>(count.size(), 11), ' ');
-        const auto length = static_cast<std::size_t>((s.writes * k_width + most - 1) / most);
+        const auto length = static_cast<std::size_t>((s.writes * width + most - 1) / most);
         out << kube::format_time(s.begin) << count << "  " << std::string(length, '#') << '\n';
     }
 }
 
 }  // namespace
 
-void write_text(std::ostream& out, const TimelineReport& r, const TextStyle& /*style*/) {
+void write_text(std::ostream& out, const TimelineReport& r, const TextStyle& style) {
     if (r.answer) {
         out << "revision " << r.answer->revision << ", " << kube::format_time(r.answer->time);
         if (r.answer->error) {
@@ -65,7 +68,7 @@ void write_text(std::ostream& out, const TimelineReport& r, const TextStyle& /*s
     if (r.dropped > 0) out << "; " << group_digits(r.dropped) << " more do not fit";
     out << '\n';
     if (r.plot) {
-        plot_text(out, r);
+        plot_text(out, r, style);
         return;
     }
     out << '\n';

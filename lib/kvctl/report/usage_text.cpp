@@ -1,8 +1,10 @@
 #include <algorithm>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/table.hpp"
 #include "kvctl/report/usage_report.hpp"
+#include "kvctl/report/width.hpp"
 
 namespace kvctl::report {
 namespace {
@@ -63,15 +65,15 @@ std::uint64_t largest_of(const std::vector<mvcc::NamedUsage>& all) {
 // What all of it comes to, and what to do about it.
 void write_headline(std::ostream& out, const DuReport& r, const TextStyle& style) {
     const mvcc::Usage& u = r.usage->total;
-    out << escape(r.store.path) << ": " << style.bytes(u.bytes()) << " of keys and values"
-        << (r.under.empty() ? "" : " under " + escape(r.under)) << ", " << style.bytes(u.live_bytes)
-        << " live; ";
-    if (u.freed_bytes == 0) {
-        out << "nothing to free at revision " << r.plan->target << '\n';
-    } else {
-        out << "compacting to revision " << r.plan->target << " frees " << style.bytes(u.freed_bytes) << " ("
-            << percent(u.freed_bytes, u.bytes()) << ")\n";
-    }
+    const std::string what =
+        fmt::format("{}: {} of keys and values{}, {} live;", escape(r.store.path), style.bytes(u.bytes()),
+                    r.under.empty() ? "" : " under " + escape(r.under), style.bytes(u.live_bytes));
+    const std::string less = u.freed_bytes == 0
+                                 ? fmt::format("nothing to free at revision {}", r.plan->target)
+                                 : fmt::format("compacting to revision {} frees {} ({})", r.plan->target,
+                                               style.bytes(u.freed_bytes), percent(u.freed_bytes, u.bytes()));
+    const bool fits = style.columns == 0 || display_width(what) + 1 + display_width(less) <= style.columns;
+    out << what << (fits ? " " : "\n  ") << less << '\n';
 }
 
 void write_buckets(std::ostream& out, const DuReport& r, const TextStyle& style) {
@@ -113,6 +115,10 @@ void write_text(std::ostream& out, const DuReport& r, const TextStyle& style) {
     }
     const mvcc::UsageReport& usage = *r.usage;
     write_headline(out, r, style);
+    if (usage.prefixes.empty() && r.old_values.empty()) {
+        out << (r.under.empty() ? "nothing to list\n" : "nothing is stored under " + escape(r.under) + '\n');
+        return;
+    }
     Figures groups(style, r.by.c_str(), true, largest_of(usage.prefixes));
     for (const mvcc::NamedUsage& n : usage.prefixes) groups.row(escape(n.name), n.usage);
     groups.row(r.under.empty() ? "total" : "total under " + escape(r.under), usage.total, false);
