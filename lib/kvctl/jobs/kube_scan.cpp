@@ -4,6 +4,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/report/spans.hpp"
 
@@ -69,12 +70,12 @@ void note_clock(const kube::Timeline& timeline, const store::StoreHead& head, re
     constexpr std::size_t k_named = 5;
     for (std::size_t i = 0; i < jumps.size() && i < k_named; ++i) {
         notes.warnings.push_back(
-            fmt::format("the clock jumps by {} between revision {} and {}",
+            fmt::format("{} pass between revisions {} and {}: nothing was written, or a clock was set",
                         report::span_text(jumps[i].to.time.value() - jumps[i].from.time.value()),
                         jumps[i].from.revision, jumps[i].to.revision));
     }
     if (jumps.size() > k_named)
-        notes.warnings.push_back(fmt::format("the clock jumps {} more times", jumps.size() - k_named));
+        notes.warnings.push_back(many(jumps.size() - k_named, "more pause") + " like these");
     const auto& points = timeline.points();
     std::int64_t widest = 0;
     for (std::size_t i = 1; i < points.size() && points[i].revision <= head.compacted; ++i)

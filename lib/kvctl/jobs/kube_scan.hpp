@@ -27,7 +27,7 @@ void scan(store::Store& store, MainRevision to, Progress* progress,
 [[nodiscard]] kube::Timeline require_timeline(store::Store& store, Progress* progress);
 [[nodiscard]] Error no_clock(const store::Store& store);
 
-/// What is to be said of a clock: samples that do not fit, jumps, a compaction that made it coarse.
+/// What is to be said of a clock: samples that do not fit, long pauses, a compaction that made it coarse.
 void note_clock(const kube::Timeline& timeline, const store::StoreHead& head, report::Notes& notes);
 
 /// Throws refused when a window's revisions contradict each other or the store.

@@ -91,7 +91,7 @@ class Timeline {
     [[nodiscard]] std::size_t samples() const noexcept { return samples_; }
     [[nodiscard]] std::size_t dropped() const noexcept { return samples_ - points_.size(); }
 
-    /// Two neighbours between which the clock jumps.
+    /// Two neighbours far apart in time: nothing was written between them, or a clock was set.
     struct Jump {
         Sample from;
         Sample to;
