@@ -47,7 +47,9 @@ void RevisionAudit::check_gap(Revision at) {
     }
     if (at.main - 1 > before.main) {
         note(Severity::info, "revision-gap", at,
-             fmt::format("nothing is stored of revisions {} to {}", before.main + 1, at.main - 1));
+             at.main - 1 == before.main + 1
+                 ? fmt::format("nothing is stored of revision {}", at.main - 1)
+                 : fmt::format("nothing is stored of revisions {} to {}", before.main + 1, at.main - 1));
     }
     const std::uint64_t expected =
         !first && at.main == before.main ? static_cast<std::uint64_t>(before.sub) + 1 : 0;

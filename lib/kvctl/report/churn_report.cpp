@@ -68,6 +68,12 @@ std::optional<double> ChurnReport::per_hour(std::uint64_t writes) const noexcept
 }
 
 void write_text(std::ostream& out, const ChurnReport& r, const TextStyle& style) {
+    if (r.total.writes == 0) {
+        out << "no write" << (r.under.empty() ? "" : " under " + escape(r.under)) << " is stored";
+        if (r.from <= r.to) out << " in revisions " << r.from << " to " << r.to;
+        out << '\n';
+        return;
+    }
     out << group_digits(r.total.writes) << (r.total.writes == 1 ? " write" : " writes") << " in revisions "
         << r.from << " to " << r.to;
     if (r.from_time && r.to_time) {

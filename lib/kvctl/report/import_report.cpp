@@ -4,6 +4,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/table.hpp"
 
@@ -72,9 +73,8 @@ void write_text(std::ostream& out, const ImportReport& r, const TextStyle& style
     out << escape(r.store.path) << ": built from " << escape(r.source) << " (" << r.source_kind << ")\n";
     Table t(2);
     t.left_columns(2);
-    t.row({"revisions",
-           fmt::format("{}, of them {} tombstones, {} of keys and values", group_digits(r.revisions),
-                       group_digits(r.tombstones), style.bytes(r.bytes))});
+    t.row({"revisions", fmt::format("{}, of them {}, {} of keys and values", group_digits(r.revisions),
+                                    many(r.tombstones, "tombstone"), style.bytes(r.bytes))});
     t.row({"current", fmt::format("{}, {}", r.current,
                                   r.compacted.value() < 0 ? "never compacted"
                                                           : fmt::format("compacted to {}", r.compacted))});

@@ -195,7 +195,9 @@ void write_space(std::ostream& out, const StatusReport& r, const TextStyle& styl
         first = false;
     }
     if (first) return;
-    t.row({"", "all", style.bytes(whole)});
+    // What a -wal holds is in the file once it is moved there.
+    const bool more = r.wal_bytes > 0 && whole > r.store.file_bytes;
+    t.row({"", more ? "all, -wal too" : "all", style.bytes(whole)});
     t.write(out);
 }
 
@@ -266,9 +268,9 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
         fmt::format("current {}, {}{}", r.current,
                     r.compacted < 0 ? "never compacted" : fmt::format("compacted to {}", r.compacted),
                     r.oldest ? fmt::format(", oldest stored {}", *r.oldest) : ""));
-    row("rows",
-        fmt::format("{} revisions, {} of them tombstones{}", group_digits(r.revisions),
-                    group_digits(r.tombstones), r.gaps.value_or(0) > 0 ? ", " + many(*r.gaps, "gap") : ""));
+    row("rows", fmt::format("{}, {} of them {}{}", many(r.revisions, "revision"), group_digits(r.tombstones),
+                            r.tombstones == 1 ? "a tombstone" : "tombstones",
+                            r.gaps.value_or(0) > 0 ? ", " + many(*r.gaps, "gap") : ""));
     row("keys", fmt::format("{}, {} of them live", group_digits(r.keys), group_digits(r.live_keys)));
     if (r.leases > 0) row("leases", group_digits(r.leases) + (r.etcd ? seconds(*r.etcd) : std::string()));
     if (r.etcd) write_etcd(*r.etcd, row, bytes);

@@ -6,6 +6,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/mvcc/key_map.hpp"
 #include "kvctl/store/check_parts.hpp"
 #include "kvctl/store/kine/kine.hpp"
@@ -198,9 +199,8 @@ class Chains {
         if (holes_ > 0 && complete_) {
             log_.add(finding(
                 Severity::warning, "holes", fmt::format("rows {} to {}", hole_first_, hole_last_),
-                fmt::format(
-                    "{} ids above the compact revision have no row; a server fills them with gap rows",
-                    holes_)));
+                fmt::format("{} above the compact revision without a row; a server fills them with gap rows",
+                            many(holes_, "id"))));
         }
         if (newer_ != 0) {
             note(Severity::info, "needs-kine-0.17.3", newer_,
@@ -250,10 +250,10 @@ class Chains {
         const std::uint64_t length =
             static_cast<std::uint64_t>(last) - static_cast<std::uint64_t>(gap_first_) + 1;
         if (length >= k_gap_run) {
-            log_.add(finding(
-                Severity::warning, "gap-runs", fmt::format("rows {} to {}", gap_first_, last),
-                fmt::format("{} gap rows one after another: the sequence jumped; a compaction removes them",
-                            length)));
+            log_.add(
+                finding(Severity::warning, "gap-runs", fmt::format("rows {} to {}", gap_first_, last),
+                        fmt::format("{} one after another: the sequence jumped; a compaction removes them",
+                                    many(length, "gap row"))));
         }
         gap_first_ = 0;
     }

@@ -4,6 +4,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/store/kine/kine.hpp"
 
 namespace kvctl::store {
@@ -80,9 +81,8 @@ std::vector<Hint> KineStore::advice(const StoreHead& head, const mvcc::TreeIndex
     if (span > above + bookkeeping) {
         hints.push_back(
             {"holes",
-             fmt::format(
-                 "{} revisions above the compact revision have no row; a server fills them with gap rows",
-                 span - above - bookkeeping),
+             fmt::format("{} above the compact revision without a row; a server fills them with gap rows",
+                         many(span - above - bookkeeping, "revision")),
              {}});
     }
     if (kept_by_server() == 1000 && table().indexes.size() < 5) {

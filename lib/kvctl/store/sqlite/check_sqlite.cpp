@@ -92,6 +92,17 @@ struct RowRange {
     std::int64_t last;
 };
 
+// Where the table's ends cannot be found, without the ends of all numbers.
+std::string range_text(const RowRange& rows) {
+    const bool from_first = rows.first == std::numeric_limits<std::int64_t>::min();
+    const bool to_last = rows.last == std::numeric_limits<std::int64_t>::max();
+    if (from_first && to_last) return "rows";
+    if (from_first) return fmt::format("rows up to {}", rows.last);
+    if (to_last) return fmt::format("rows from {} on", rows.first);
+    if (rows.first == rows.last) return fmt::format("row {}", rows.first);
+    return fmt::format("rows {} to {}", rows.first, rows.last);
+}
+
 std::int64_t half(std::int64_t from, std::int64_t to) {
     return static_cast<std::int64_t>((static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from)) / 2);
 }
@@ -196,7 +207,7 @@ void walk_rows(const sqlite::Database& db, const std::string& table, const std::
     const auto end_hole = [&] {
         if (!hole) return;
         log.add(finding(Severity::error, "unreadable-rows", "table " + table,
-                        fmt::format("rows {} to {} cannot be read", hole->first, hole->last)));
+                        range_text(*hole) + " cannot be read"));
         hole.reset();
         failures_of_hole = 0;
         lost();
