@@ -93,25 +93,27 @@ GetOptions parse_get(const Args& args, const Io& io) {
 }  // namespace
 
 OptionTable get_options() {
-    return join({{{"Range",
-                   {
-                       word("rev", "N", "read at revision N (default 0: the current one)"),
-                       flag("prefix", "all keys that begin with KEY"),
-                       flag("from-key", "all keys from KEY on, in byte order"),
-                       word("limit", "N", "at most N keys (default 0: all)"),
-                       word("order", "ASCEND|DESCEND", "order of the result"),
-                       word("sort-by", "CREATE|KEY|MODIFY|VALUE|VERSION", "what to order by (default KEY)"),
-                   }},
-                  {"Result",
-                   {
-                       flag("keys-only", "leave the values out"),
-                       flag("count-only", "only how many keys there are"),
-                       flag("print-value-only", "only the values"),
-                       flag("decode", "values as Kubernetes objects, YAML-like in text"),
-                       flag("reveal-secrets", "with --decode: the data of Secrets too"),
-                   }}},
-                 store_options(),
-                 output_options()});
+    return join(
+        {{{"Range",
+           {
+               word("rev", "N", "read at revision N (default 0: the current one)"),
+               flag("prefix", "all keys that begin with KEY"),
+               flag("from-key", "all keys from KEY on, in byte order"),
+               word("limit", "N", "at most N keys (default 0: all)"),
+               offering("ASCEND|DESCEND", word("order", "ASCEND|DESCEND", "order of the result")),
+               offering("CREATE|KEY|MODIFY|VALUE|VERSION",
+                        word("sort-by", "CREATE|KEY|MODIFY|VALUE|VERSION", "what to order by (default KEY)")),
+           }},
+          {"Result",
+           {
+               flag("keys-only", "leave the values out"),
+               flag("count-only", "only how many keys there are"),
+               flag("print-value-only", "only the values"),
+               flag("decode", "values as Kubernetes objects, YAML-like in text"),
+               flag("reveal-secrets", "with --decode: the data of Secrets too"),
+           }}},
+         store_options(),
+         output_options()});
 }
 
 int get(const Args& args, Io& io) {

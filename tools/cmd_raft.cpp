@@ -35,12 +35,22 @@ raft::EntryType parse_type(const std::string& text) {
         "--entry-type: '{}' is not one of EntryNormal, EntryConfChange, EntryConfChangeV2", escape(text)));
 }
 
+// "put|delete_range|..."
+const std::string& request_words() {
+    static const std::string k_words = [] {
+        std::string words;
+        for (std::size_t i = 0; i < raft::k_request_kinds; ++i)
+            words += (i == 0 ? "" : "|") + std::string(raft::name_of(static_cast<raft::RequestKind>(i)));
+        return words;
+    }();
+    return k_words;
+}
+
 raft::RequestKind parse_request(const std::string& text) {
     if (const auto kind = raft::request_kind(text)) return *kind;
     std::string names;
-    for (std::size_t i = 0; i < raft::k_request_kinds; ++i) {
-        names += (i == 0 ? "" : ", ") + std::string(raft::name_of(static_cast<raft::RequestKind>(i)));
-    }
+    for (const std::string_view word : words_of(request_words()))
+        names += (names.empty() ? "" : ", ") + std::string(word);
     throw usage_error(fmt::format("--request: '{}' is not one of {}", escape(text), names));
 }
 
@@ -119,9 +129,13 @@ int run_list(const RaftOptions& o, Io& io) {
     const bool prints = lists && !o.display.quiet;
     report::RaftDocument document(io.out);
     jobs::RaftLog::Listing listing{o.filter, prints && format == Format::text && log.has_data(), {}};
+    bool any = false;
     if (lists) {
         listing.each = [&](const report::RaftEntry& e) {
             if (!prints) return true;
+            if (!any && format == Format::text)
+                report::write_entry_titles(io.out, o.request.store.has_value());
+            any = true;
             if (format == Format::text) report::write_entry_text(io.out, e);
             if (format == Format::json) document.entry(e);
             if (format == Format::jsonl) report::write_entry_line(io.out, e);
@@ -129,10 +143,9 @@ int run_list(const RaftOptions& o, Io& io) {
         };
     }
     if (prints && format == Format::json) document.begin();
-    if (prints && format == Format::text) report::write_entry_titles(io.out, o.request.store.has_value());
     const auto progress = make_progress(o.display, io);
     const report::RaftReport r = log.read(listing, progress.get());
-    if (prints && format == Format::text) io.out << '\n';
+    if (prints && format == Format::text) io.out << (any ? "\n" : "no such entry\n\n");
     if (prints && format == Format::json) {
         document.end(r);
     } else {
@@ -160,7 +173,7 @@ OptionGroup compaction_options() {
 
 OptionGroup against_store_options() {
     return {
-        "Store",
+        "Against a store",
         {
             file("store", "DB", "hold the log against this store: what is applied, which revisions it made"),
             wal_dir_option(),
@@ -174,20 +187,24 @@ OptionTable raft_compact_options() {
 }
 
 OptionTable raft_options() {
-    return join({{{"Entries",
-                   {
-                       flag("entries", "list the entries (JSON Lines always do; so does any filter below)"),
-                       word("start-index", "I", "only entries from raft index I on"),
-                       word("end-index", "I", "only entries up to raft index I"),
-                       word("entry-type", "TYPE", "only EntryNormal, EntryConfChange or EntryConfChangeV2"),
-                       word("term", "N", "only entries of this term"),
-                       word("request", "NAME", "only this request: put, delete_range, txn, compaction, ..."),
-                   }},
-                  compaction_options(),
-                  against_store_options()},
-                 newest_store_options(),
-                 rules_options(),
-                 output_options()});
+    return join(
+        {{{"Entries",
+           {
+               flag("entries", "list the entries (JSON Lines always do; so does any filter below)"),
+               word("start-index", "I", "only entries from raft index I on"),
+               word("end-index", "I", "only entries up to raft index I"),
+               offering("EntryNormal|EntryConfChange|EntryConfChangeV2",
+                        word("entry-type", "TYPE", "only EntryNormal, EntryConfChange or EntryConfChangeV2")),
+               word("term", "N", "only entries of this term"),
+               offering(request_words(), word("request", "NAME",
+                                              "only this request: put, delete_range, txn, "
+                                              "compaction, ...")),
+           }},
+          compaction_options(),
+          against_store_options()},
+         newest_store_options(),
+         rules_options(),
+         output_options()});
 }
 
 int raft(const Args& args, Io& io) {

@@ -47,9 +47,9 @@ std::string operand_words(const Command& command) {
     return words;
 }
 
-// "text json jsonl" of "text|json|jsonl"
+// "text json jsonl" of "text|json|jsonl"; empty where any word will do.
 std::string choices_of(const Option& option) {
-    std::string words(option.value);
+    std::string words(option.takes == Option::Takes::choice ? option.value : option.words);
     for (char& c : words) {
         if (c == '|') c = ' ';
     }
@@ -85,18 +85,11 @@ std::string bash_case(const std::string& label, const OptionTable& table, const 
         const std::string name = "--" + std::string(o.name);
         std::string names = (o.value_optional ? "" : name + "|") + name + "=";
         if (o.letter != 0) names += std::string("|-") + o.letter;
+        const std::string words = choices_of(o);
         out += "        " + names + ") ";
-        switch (o.takes) {
-            case Option::Takes::choice:
-                out += "_kvctl_words '" + choices_of(o) + "'; return ;;\n";
-                break;
-            case Option::Takes::file:
-                out += "_kvctl_files; return ;;\n";
-                break;
-            default:
-                out += "return ;;\n";
-                break;
-        }
+        if (!words.empty()) out += "_kvctl_words '" + words + "'; ";
+        if (o.takes == Option::Takes::file) out += "_kvctl_files; ";
+        out += "return ;;\n";
     }
     return "    " + label + ")\n        case $before in\n" + out + "        esac\n        options='" +
            options + "'\n        operands='" + operands + "'\n        also='" + also + "'\n        ;;\n";
@@ -109,7 +102,7 @@ std::string zsh_spec(const Option& o) {
     if (o.takes != Option::Takes::nothing) {
         value = (o.value_optional ? "::" : ":") +
                 (o.takes == Option::Takes::choice ? name : escaped(o.value, ":\\")) + ":";
-        if (o.takes == Option::Takes::choice) value += "(" + choices_of(o) + ")";
+        if (const std::string words = choices_of(o); !words.empty()) value += "(" + words + ")";
         if (o.takes == Option::Takes::file) value += "_files";
     }
     const std::string equals = value.empty() ? "" : o.value_optional ? "=-" : "=";
@@ -129,8 +122,9 @@ void fish_options(std::string& out, const std::string& lead, const OptionTable& 
     for (const Option& o : options_in(table)) {
         out += lead + "-l " + std::string(o.name);
         if (o.letter != 0) out += std::string(" -s ") + o.letter;
-        if (o.takes == Option::Takes::word) out += " -x";
-        if (o.takes == Option::Takes::choice) out += " -x -a '" + choices_of(o) + "'";
+        const std::string words = choices_of(o);
+        if (o.takes == Option::Takes::word || !words.empty()) out += " -x";
+        if (!words.empty()) out += " -a '" + words + "'";
         if (o.takes == Option::Takes::file && !o.value_optional) out += " -r -F";
         out += " -d " + fish_quoted(o.help) + "\n";
     }

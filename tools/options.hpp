@@ -19,6 +19,7 @@ struct Option {
     std::string_view value{};     ///< "N", "FILE"; of a choice the words themselves: "text|json|jsonl"
     bool value_optional = false;  ///< the value is only taken with '=': --list or --list=FILE
     std::string_view help{};      ///< a phrase, no full stop
+    std::string_view words{};     ///< what a shell offers for a word, separated by '|'; others may be valid
 };
 
 struct OptionGroup {
@@ -33,6 +34,11 @@ constexpr Option flag(std::string_view name, std::string_view help, char letter 
 }
 constexpr Option word(std::string_view name, std::string_view value, std::string_view help, char letter = 0) {
     return {.name = name, .letter = letter, .takes = Option::Takes::word, .value = value, .help = help};
+}
+/// As a word of which a shell can offer these.
+constexpr Option offering(std::string_view words, Option option) {
+    option.words = words;
+    return option;
 }
 /// The value is one of `words`, separated by '|'; parsing refuses any other.
 constexpr Option choice(std::string_view name, std::string_view words, std::string_view help,

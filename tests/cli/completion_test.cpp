@@ -77,6 +77,11 @@ TEST_CASE("completion: bash offers the words of a choice, however it is written"
     CHECK(bash_offers({"kvctl", "version", "-w", "j"}) == Words{"json", "jsonl"});
     CHECK(bash_offers({"kvctl", "version", "--write-out", "="}) == Words{"text", "json", "jsonl"});
     CHECK(bash_offers({"kvctl", "version", "--write-out", "=", "t"}) == Words{"text"});
+    CHECK(bash_offers({"kvctl", "get", "--order", ""}) == Words{"ASCEND", "DESCEND"});
+    CHECK(bash_offers({"kvctl", "get", "--sort-by", "V"}) == Words{"VALUE", "VERSION"});
+    CHECK(bash_offers({"kvctl", "raft", "--request", "del"}) == Words{"delete_range"});
+    CHECK(bash_offers({"kvctl", "raft", "--entry-type", "EntryN"}) == Words{"EntryNormal"});
+    CHECK(bash_offers({"kvctl", "diff", "--ignore", "l"}) == Words{"lease"});
     CHECK(bash_offers({"kvctl", "completion", ""}) == Words{"bash", "zsh", "fish"});
     CHECK(bash_offers({"kvctl", "help", "ver"}) == Words{"version"});
 }
