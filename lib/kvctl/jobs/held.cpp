@@ -9,7 +9,7 @@ report::Refusal held_refusal(const store::StoreInfo& info, const store::Surround
     // A rollback-journal lock lasts as long as a transaction: the writer waits for it.
     if ((!info.wal_mode && !info.locked_for_life) || !around.held) return otherwise;
     report::Refusal r;
-    r.reason = store::in_use_by(info.path, around.pids);
+    r.reason = store::in_use_by(info.path, around.pids, info.locked_for_life);
     r.kind = kind_name(ErrorKind::in_use);
     r.pids = around.pids;
     for (const int pid : around.pids) r.stop.push_back(store::how_to_stop(pid));

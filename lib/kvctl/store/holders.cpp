@@ -78,9 +78,10 @@ std::string why_in_place(const Surroundings& around, const StoreInfo& info) {
     return why_in_place(around.several_names, !info.wal_mode && around.held_open);
 }
 
-std::string in_use_by(const std::string& path, const std::vector<int>& pids) {
-    return fmt::format("{}: in use by {}: stop it first (a k3s or kine server keeps its store open)", path,
-                       sqlite::describe(pids));
+std::string in_use_by(const std::string& path, const std::vector<int>& pids, bool locked_for_life) {
+    return fmt::format(
+        "{}: in use by {}: stop it first ({})", path, sqlite::describe(pids),
+        locked_for_life ? "an etcd server keeps its db locked" : "a k3s or kine server keeps its store open");
 }
 
 std::string how_to_stop(int pid) {

@@ -36,8 +36,9 @@ struct Surroundings {
 [[nodiscard]] std::string why_in_place(bool several_names, bool held_open);
 [[nodiscard]] std::string why_in_place(const Surroundings& around, const StoreInfo& info);
 
-/// What a writer says that finds a WAL-mode store open elsewhere.
-[[nodiscard]] std::string in_use_by(const std::string& path, const std::vector<int>& pids);
+/// What a writer says that finds a WAL-mode store open elsewhere, or, `locked_for_life`, an etcd db.
+[[nodiscard]] std::string in_use_by(const std::string& path, const std::vector<int>& pids,
+                                    bool locked_for_life = false);
 /// How to stop a process, a line for a shell.
 [[nodiscard]] std::string how_to_stop(int pid);
 

@@ -13,6 +13,7 @@
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/openers.hpp"
+#include "kvctl/store/holders.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -53,11 +54,10 @@ BboltHold::BboltHold(const std::string& path, const std::string& real_path, Kind
         if (locked && Clock::now() >= deadline) {
             throw Error(
                 ErrorKind::in_use,
-                fmt::format("{}: in use by {}: stop it first (an etcd server keeps its db locked){}", path,
-                            describe_processes(known ? find_lockers(st, false) : std::vector<pid_t>{}),
-                            options.waits_for_idle
-                                ? fmt::format("; waited {} ms (--timeout)", options.timeout_ms)
-                                : ""));
+                fmt::format(
+                    "{}{}", in_use_by(path, known ? find_lockers(st, false) : std::vector<pid_t>{}, true),
+                    options.waits_for_idle ? fmt::format("; waited {} ms (--timeout)", options.timeout_ms)
+                                           : ""));
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         check_interrupt();
