@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -43,7 +44,7 @@ struct Tried {
 };
 
 // Status from within `folder`, then each command of its hints, as somebody at a shell there would.
-void try_hints(const TempDir& folder, const std::string& path, Tried& tried) {
+void try_hints(const TempDir& folder, const std::string& path, Tried& tried, bool held = false) {
     CAPTURE(path);
     const Result r = run({.args = {"status", "-w", "json", "--", path}, .folder = folder.path().string()});
     REQUIRE_MESSAGE(r.code == 0, r.err);
@@ -55,11 +56,19 @@ void try_hints(const TempDir& folder, const std::string& path, Tried& tried) {
     REQUIRE(told.size() == hints.size());
     const std::string bin = fs::path(kvctl_exe()).parent_path().string();
     for (std::size_t i = 0; i < hints.size(); ++i) {
-        CHECK(told[i] == hints[i].text);
-        tried.codes.insert(hints[i].code);
-        for (const std::string& command : commands_of(hints[i])) {
+        Hint hint = hints[i];
+        // What this process holds itself it does not see: another one names what works beside it.
+        if (told[i] != hint.text) {
+            CHECK(held);
+            hint.text = told[i];
+            const std::size_t at = hint.text.find(": kvctl compact --live ");
+            REQUIRE(at != std::string::npos);
+            hint.command = hint.text.substr(at + 2);
+        }
+        tried.codes.insert(hint.code);
+        for (const std::string& command : commands_of(hint)) {
             CAPTURE(command);
-            tried.with_a_command.insert(hints[i].code);
+            tried.with_a_command.insert(hint.code);
             const Result done = run({.args = {"-c", "export PATH=" + bin + ":$PATH; " + command},
                                      .program = "/bin/sh",
                                      .folder = folder.path().string()});
@@ -151,7 +160,7 @@ TEST_CASE("hints: those of kine stores are commands that run") {
         sqlite::Database held =
             sqlite::Database::open(folder.file("state.db"), sqlite::Database::Mode::write);
         (void)held.integer("SELECT count(*) FROM kine");
-        try_hints(folder, "state.db", tried);
+        try_hints(folder, "state.db", tried, true);
     }
     for (const char* code : {"free-space", "history", "no-primary-key", "null-column"}) {
         CAPTURE(std::string(code));
@@ -176,4 +185,16 @@ TEST_CASE("hints: those of an etcd file one of whose metas cannot be read are co
     }
     CHECK(read == 2);
     CHECK(!tried.with_a_command.empty());
+}
+
+TEST_CASE("hints: of one store of several in an archive they name it") {
+    const TempDir folder;
+    for (const char* name : {"a.db", "b.db"}) long_kine().write(folder.file(name), {});
+    const std::string in = "cd " + folder.path().string() + " && ";
+    if (std::system((in + "tar cf both a.db b.db").c_str()) != 0) return;
+    const Result r = run_cli({"status", "-w", "json", "--member", "b.db", folder.file("both")});
+    REQUIRE(r.code == 0);
+    const json hints = json::parse(r.out).at("hints");
+    REQUIRE(!hints.empty());
+    CHECK(has(hints[0].get<std::string>(), " --member b.db " + folder.file("both")));
 }

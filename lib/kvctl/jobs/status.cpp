@@ -152,7 +152,7 @@ report::StatusReport status(const StatusRequest& request, Progress* progress) {
     if (const auto source = log_of(*store, request.open.timeout_ms, request.wal_dir)) {
         r.raft_log = read_log(*source, "store", {}, head.consistent_index).facts;
     }
-    r.hints = advice(*store, head, index, r, findings);
+    r.hints = advice(*store, head, index, r, findings, request.open);
     if (request.predict_keeping) r.predicted_bytes = predict(*store, head, index, *request.predict_keeping);
     return r;
 }

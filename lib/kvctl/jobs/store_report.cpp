@@ -9,6 +9,7 @@
 #include "kvctl/jobs/page_picture.hpp"
 #include "kvctl/jobs/status.hpp"
 #include "kvctl/jobs/timeline.hpp"
+#include "kvctl/jobs/words.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -27,8 +28,8 @@ bool is_of_the_data(const Error& e) noexcept {
 std::string command_of(const StoreReportRequest& request, const CompactRequest& compaction) {
     const std::string target = compaction.rev ? fmt::format("--rev {}", *compaction.rev)
                                               : fmt::format("--keep-last {}", *compaction.keep_last);
-    return fmt::format("kvctl compact {} --vacuum --dry-run{}{}", target,
-                       request.path.starts_with('-') ? " -- " : " ", shell_quoted(request.path));
+    return fmt::format("kvctl compact {} --vacuum --dry-run{}", target,
+                       store_words(request.path, request.open));
 }
 
 void add_notes(const report::Notes& notes, report::StoreReport& r) {
