@@ -12,6 +12,7 @@
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/facts.hpp"
 #include "kvctl/jobs/raft_log.hpp"
+#include "kvctl/jobs/words.hpp"
 #include "kvctl/store/archive.hpp"
 #include "kvctl/store/conversion.hpp"
 #include "kvctl/store/convert.hpp"
@@ -165,7 +166,7 @@ void import_history(const ImportRequest& o, Progress* progress, report::ImportRe
 void import_buckets(const ImportRequest& o, store::Store& source, Progress* progress,
                     report::ImportReport& report) {
     for (const Finding& f : source.structure_faults(progress))
-        throw Error(ErrorKind::damaged, fmt::format("{}: {}: {}", source.info().path, f.where, f.what));
+        throw Error(ErrorKind::damaged, fault_text(source.info().path, f));
     store::copy_buckets(source, target_of(o, false), progress);
     const mvcc::TreeIndex index =
         source.load(rules_of(source, std::nullopt, o.wal_dir).rules, report.notes.findings, progress);
@@ -222,8 +223,7 @@ void import_any(const ImportRequest& o, Progress* progress, report::ImportReport
     for (const Finding& f : source->notices()) report.notes.warnings.push_back(f.what);
     if (source->traits().names_cluster) {
         for (const Finding& f : source->structure_faults(progress))
-            throw Error(ErrorKind::damaged,
-                        fmt::format("{}: {}{}", o.source, f.where.empty() ? "" : f.where + ": ", f.what));
+            throw Error(ErrorKind::damaged, fault_text(o.source, f));
     }
     if (store::keeps_database(*source, o.to)) {
         import_database(o, *source, progress, report);

@@ -3,6 +3,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
+#include "kvctl/jobs/words.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::jobs {
@@ -47,8 +48,7 @@ void check_plan(const std::string& path, const mvcc::TreeIndex& index, const Fin
         if (f.severity != Finding::Severity::error || f.code == "lost-live-revision") continue;
         if (f.revision && *f.revision > plan.compacted_after.value()) continue;
         throw Error(ErrorKind::damaged,
-                    fmt::format("{}: {}{}{}; {} ('kvctl check' names all such rows)", path, f.where,
-                                f.where.empty() ? "" : ": ", f.what, outcome));
+                    fmt::format("{}; {} ('kvctl check' names all such rows)", fault_text(path, f), outcome));
     }
     if (!plan.lost_live.empty())
         throw mvcc::lost_live_error(path, plan.lost_live.front(), plan.compacted_after);
