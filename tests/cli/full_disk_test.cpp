@@ -189,6 +189,22 @@ TEST_CASE("full disk: to the last byte, the commands of the README") {
     }
 }
 
+TEST_CASE("full disk: a vacuum that would give nothing back needs no room for it") {
+    const SmallDisk disk(12 * k_mib);
+    if (!disk.mounted()) return;
+    const std::string db = disk.file("s.db");
+    half_removable().write(db, {});
+    REQUIRE(run_cli({"vacuum", "-q", db}).code == 0);
+    const std::string bytes = read_file(db);
+    disk.fill_but_for(64 << 10);
+    const json dry = json::parse(run_cli({"vacuum", "-n", "-w", "json", db}).out);
+    CHECK(!dry.contains("refusal"));
+    const Result real = run_cli({"vacuum", db});
+    CHECK_MESSAGE(real.code == 0, real.err);
+    CHECK(has(real.out, "nothing to give back"));
+    CHECK(read_file(db) == bytes);
+}
+
 TEST_CASE("full disk: a vacuum that does not fit names the copy that does") {
     const SmallDisk disk(12 * k_mib);
     if (!disk.mounted()) return;

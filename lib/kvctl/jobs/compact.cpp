@@ -241,15 +241,6 @@ bool look_is_enough(const CompactRequest& request) {
     }
 }
 
-// As far as a look tells beside whoever has it.
-bool goes_live(const CompactRequest& request) {
-    try {
-        return store::open_store(request.path, request.open)->traits().live;
-    } catch (const Error&) {
-        return false;
-    }
-}
-
 // By age: the revision is found first, and is then compacted to as any other.
 CompactResult by_age(const CompactRequest& request, Progress* progress,
                      CompactResult (*run)(const CompactRequest&, Progress*)) {
@@ -301,7 +292,7 @@ CompactResult compact(const CompactRequest& request, Progress* progress) {
         if (request.target_size || request.min_gain) {
             if (auto looked = by_a_look(request, true)) return std::move(*looked);
         }
-        if (!goes_live(request)) throw;
+        if (!goes_live(request.path, request.open)) throw;
         throw Error(e.kind(), std::string(e.what()) + k_live_way_out);
     }
 }

@@ -20,4 +20,10 @@ report::Refusal held_refusal(const store::StoreInfo& info, const store::Surround
     return r;
 }
 
+bool goes_live(const std::string& path, const store::OpenOptions& open) try {
+    return store::open_store(path, open)->traits().live;
+} catch (const Error&) {
+    return false;
+}
+
 }  // namespace kvctl::jobs

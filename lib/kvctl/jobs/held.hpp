@@ -1,6 +1,7 @@
 #pragma once
 #include "kvctl/report/refusal.hpp"
 #include "kvctl/store/holders.hpp"
+#include "kvctl/store/open.hpp"
 
 namespace kvctl::jobs {
 
@@ -8,5 +9,8 @@ namespace kvctl::jobs {
 /// in-use first, with how to end them, and `otherwise` behind it.
 [[nodiscard]] report::Refusal held_refusal(const store::StoreInfo& info, const store::Surroundings& around,
                                            report::Refusal otherwise);
+
+/// Whether it could be compacted beside whoever has it, as far as a look tells.
+[[nodiscard]] bool goes_live(const std::string& path, const store::OpenOptions& open);
 
 }  // namespace kvctl::jobs

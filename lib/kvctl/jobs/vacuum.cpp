@@ -13,6 +13,7 @@
 #include "kvctl/jobs/opened_store.hpp"
 #include "kvctl/jobs/provisional.hpp"
 #include "kvctl/jobs/raft_log.hpp"
+#include "kvctl/jobs/words.hpp"
 #include "kvctl/store/temp_file.hpp"
 #include "kvctl/store/writable.hpp"
 
@@ -29,8 +30,7 @@ struct Prediction {
 // What a file that is written anew would hide.
 void refuse_damage(store::Store& store, Progress* progress) {
     for (const Finding& f : store.structure_faults(progress)) {
-        throw Error(ErrorKind::damaged,
-                    fmt::format("{}: {}: {}; nothing was changed", store.info().path, f.where, f.what));
+        throw Error(ErrorKind::damaged, fault_text(store.info().path, f) + "; nothing was changed");
     }
 }
 
@@ -66,39 +66,68 @@ report::Refusal layout_refusal(const store::CompactionModel& model) {
     return r;
 }
 
+// The same rows in a new file, without free space.
+std::string copy_command(store::Store& store, const char* output, const store::OpenOptions& open) {
+    return fmt::format("kvctl compact --rev {} -o {}{}",
+                       std::max<std::int64_t>(0, store.head().compacted.value()), output,
+                       store_words(store.info().path, open));
+}
+
+// Of an archive, or of a layout that is only read; empty for another one.
+report::Refusal read_only_refusal(store::Store& store, const VacuumRequest& request) {
+    report::Refusal r;
+    try {
+        store::refuse_read_only(request.path, request.open);
+    } catch (const Error& e) {
+        const bool archive = e.kind() == ErrorKind::usage;
+        const std::string copy = copy_command(store, archive ? "NEW" : "NEWDIR", request.open);
+        r.kind = kind_name(e.kind());
+        r.reason = fmt::format("{}: {} is only read; {} makes a new one without free space", request.path,
+                               archive ? "an archive" : "a dqlite directory", quoted_command(copy));
+    }
+    return r;
+}
+
 // Too full a disk, with the way out: a copy elsewhere, which is as small. Empty: there is room.
 report::Refusal space_refusal(store::Store& store, const Prediction& p, bool keeps_file,
-                              const std::optional<std::string>& backup) {
+                              const VacuumRequest& request) {
     store::DiskWork work;
     work.shrinks = true;
     work.keeps_file = keeps_file;
     work.result_bytes = p.bytes;
-    work.backup = backup;
+    work.backup = request.backup;
     report::Refusal r;
     const auto shortage = store::find_shortage(p.model->space_needs({}, work), store.info(), true);
     if (!shortage) return r;
     const std::string& path = store.info().path;
-    const std::int64_t compacted = std::max<std::int64_t>(0, store.head().compacted.value());
-    const std::string copy = fmt::format("kvctl compact --rev {} -o FILE", compacted);
+    const std::string copy = copy_command(store, "FILE", request.open);
     r.kind = kind_name(ErrorKind::no_space);
-    r.reason = fmt::format(
-        "{}: {}; ways out: '{}', which copies it without its free pages, needs {} on another disk", path,
-        shortage_text(*shortage), copy, format_bytes(p.bytes));
-    r.ways.push_back({{}, copy + (path.starts_with('-') ? " -- " : " ") + shell_quoted(path), p.bytes, true});
+    r.reason =
+        fmt::format("{}: {}; ways out: {}, which copies it without its free pages, needs {} on another disk",
+                    path, shortage_text(*shortage), quoted_command(copy), format_bytes(p.bytes));
+    r.ways.push_back({{}, copy, p.bytes, true});
     return r;
 }
 
-void make_sure_of_space(store::WritableStore& writable, const Prediction& most,
-                        const std::optional<std::string>& backup, Progress* progress) {
+// Where there is none, and nothing would be given back either: false, and nothing is to be done.
+bool make_sure_of_space(store::WritableStore& writable, const Prediction& most, const VacuumRequest& request,
+                        Progress* progress) {
     store::Store& store = writable.store();
     const bool keeps_file = !writable.why_in_place().empty();
-    if (!space_refusal(store, most, keeps_file, backup).empty()) {
-        const report::Refusal refusal = space_refusal(store, predict(store, progress), keeps_file, backup);
+    if (!space_refusal(store, most, keeps_file, request).empty()) {
+        const Prediction exact = predict(store, progress);
+        const report::Refusal refusal = space_refusal(store, exact, keeps_file, request);
+        if (!refusal.empty() && exact.bytes >= store.info().file_bytes) return false;
         if (!refusal.empty()) throw Error(ErrorKind::no_space, refusal.reason);
     }
     // The room that its -wal takes may be what is counted on.
     if (store::free_bytes(store::folder_of(store.info().real_path)) < most.bytes) writable.make_room();
+    return true;
 }
+
+// A store that another process has: what can be done beside it.
+constexpr const char* k_beside =
+    "; or leave it running: 'kvctl compact --live --keep-last 1000 --vacuum' works beside it";
 
 report::VacuumReport start_report(store::Store& store, bool executed) {
     report::VacuumReport r;
@@ -115,7 +144,8 @@ report::VacuumReport forecast_vacuum(const VacuumRequest& request, Progress* pro
     const store::Surroundings around = store::look_around(request.path);
     const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
     report::VacuumReport r = start_report(*store, false);
-    if (!store->traits().in_place) store->check_executable(r.notes.findings);
+    if (!store->traits().in_place && !store->traits().names_cluster)
+        store->check_executable(r.notes.findings);
     refuse_damage(*store, progress);
     if (request.backup) store::refuse_existing(*request.backup);
     const Prediction p = predict(*store, progress);
@@ -123,15 +153,43 @@ report::VacuumReport forecast_vacuum(const VacuumRequest& request, Progress* pro
     for (std::string& w : p.model->others_to_stop()) r.notes.warnings.push_back(std::move(w));
     const bool keeps_file = !store::why_in_place(around, store->info()).empty();
     report::Refusal refusal = layout_refusal(*p.model);
-    if (refusal.empty()) refusal = space_refusal(*store, p, keeps_file, request.backup);
+    if (refusal.empty()) refusal = read_only_refusal(*store, request);
+    if (refusal.empty() && p.bytes < store->info().file_bytes)
+        refusal = space_refusal(*store, p, keeps_file, request);
     r.refusal = held_refusal(store->info(), around, std::move(refusal));
+    if (!r.refusal.pids.empty() && store->traits().live) r.refusal.reason += k_beside;
     return r;
 }
 
-report::VacuumReport vacuum(const VacuumRequest& request, Progress* progress) {
+namespace {
+
+// Throws, naming what vacuum itself has no option for.
+void refuse_read_only(const VacuumRequest& request) {
+    try {
+        store::refuse_read_only(request.path, request.open);
+    } catch (const Error& e) {
+        const std::unique_ptr<store::Store> store = store::open_store(request.path, request.open);
+        const report::Refusal refusal = read_only_refusal(*store, request);
+        throw Error(e.kind(), refusal.empty() ? e.what() : refusal.reason);
+    }
+}
+
+std::unique_ptr<store::WritableStore> open_for_vacuum(const VacuumRequest& request, Progress* progress) {
     store::OpenOptions open = request.open;
     open.waiting = progress;
-    const std::unique_ptr<store::WritableStore> writable = store::open_writable(request.path, open);
+    try {
+        return store::open_writable(request.path, open);
+    } catch (const Error& e) {
+        if (e.kind() != ErrorKind::in_use || !goes_live(request.path, request.open)) throw;
+        throw Error(e.kind(), std::string(e.what()) + k_beside);
+    }
+}
+
+}  // namespace
+
+report::VacuumReport vacuum(const VacuumRequest& request, Progress* progress) {
+    refuse_read_only(request);
+    const std::unique_ptr<store::WritableStore> writable = open_for_vacuum(request, progress);
     report::VacuumReport r = start_report(writable->store(), true);
     const std::string real_path = writable->info().real_path;
     const Prediction most = at_most(writable->store());
@@ -139,7 +197,11 @@ report::VacuumReport vacuum(const VacuumRequest& request, Progress* progress) {
     for (std::string& w : most.model->others_to_stop()) r.notes.warnings.push_back(std::move(w));
     refuse_damage(writable->store(), progress);
     if (request.backup) store::expect_new(*request.backup);
-    make_sure_of_space(*writable, most, request.backup, progress);
+    if (!make_sure_of_space(*writable, most, request, progress)) {
+        writable->close();
+        r.file_after = r.file_before;
+        return r;
+    }
     Provisional::carry_out(*writable, [&](Provisional& made) {
         if (request.backup) {
             writable->backup(*request.backup);
