@@ -468,6 +468,20 @@ TEST_CASE("folders: the one store in them is meant, several are named") {
     CHECK(run_cli({"status", dir.file("empty")}).code == 6);
 }
 
+TEST_CASE("compact --to: a dry run says beforehand what the other layout cannot hold") {
+    const test::TempFile db(sample_image().build());
+    const test::TempDir dir;
+    const Args words{"compact", "--rev", "6", "--to", "kine", "--renumber", "-o", dir.file("new"), db.path()};
+    Args dry = words;
+    dry.insert(dry.end() - 1, "-n");
+    const json before = document(dry);
+    CHECK(!fs::exists(dir.file("new")));
+    const json after = document(words);
+    CHECK(!before.at("warnings").empty());
+    CHECK(before.at("warnings") == after.at("warnings"));
+    CHECK(before.at("findings") == after.at("findings"));
+}
+
 TEST_CASE("salvage: a broken leaf of an etcd db costs its rows, and they are named") {
     std::vector<mvcc::Record> records;
     for (int i = 2; i < 400; ++i) {

@@ -53,10 +53,23 @@ Forecast decide_beside_writers(const CompactRequest& request, Progress* progress
     }
 }
 
+store::TargetRequest target_of(const CompactRequest& request) {
+    return {*request.to, *request.output, false, false, request.renumber, request.drop_old_values};
+}
+
+void take_notes(store::Converted done, Decision& d) {
+    for (std::string& w : done.warnings) d.notes.warnings.push_back(std::move(w));
+    for (Finding& f : done.findings) d.notes.findings.push_back(std::move(f));
+}
+
+void tell_conversion(store::Store& store, const CompactRequest& request, Decision& d, Progress* progress) {
+    take_notes(store::foretell_conversion(store, *d.index, d.plan, target_of(request), progress), d);
+}
+
 // Why the real run would end without doing anything once nobody else has the store. Damage of rows is a
 // finding already.
 report::Refusal refusal_of_work(store::Store& store, const CompactRequest& request, Decision& d,
-                                bool keeps_file) {
+                                bool keeps_file, Progress* progress) {
     report::Refusal r;
     const bool writes = request.output ? d.kind != Decision::Kind::below_min_gain : d.changes(request.vacuum);
     try {
@@ -68,6 +81,7 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
         check_decision(store.info(), d);
         check_request(store, request, d);
         if (!writes) return r;
+        if (request.output && converts(store, request)) tell_conversion(store, request, d, progress);
         if (auto space = look_for_space(store.info(), d, request, keeps_file)) {
             r.ways = std::move(space->ways);
             throw Error(ErrorKind::no_space, space->message);
@@ -81,9 +95,9 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
 
 // The same as things stand: a server that has the store open comes first.
 report::Refusal refusal(store::Store& store, const CompactRequest& request, Decision& d,
-                        const store::Surroundings& around) {
+                        const store::Surroundings& around, Progress* progress) {
     const bool keeps_file = request.live || !store::why_in_place(around, store.info()).empty();
-    report::Refusal r = refusal_of_work(store, request, d, keeps_file);
+    report::Refusal r = refusal_of_work(store, request, d, keeps_file, progress);
     // What a server keeps locked cannot even be copied beside it.
     const bool meets_it = request.output
                               ? store.info().locked_for_life && d.kind != Decision::Kind::below_min_gain
@@ -182,12 +196,9 @@ CompactResult write_output(const CompactRequest& request, Progress* progress) {
     }
     refuse_without_space(store->info(), d, request, false);
     if (converts(*store, request)) {
-        store::Converted done = store::convert_compacted(
-            *store, *d.index, d.plan,
-            {*request.to, *request.output, false, false, request.renumber, request.drop_old_values},
-            d.disarms, progress);
-        for (std::string& w : done.warnings) d.notes.warnings.push_back(std::move(w));
-        for (Finding& f : done.findings) d.notes.findings.push_back(std::move(f));
+        take_notes(
+            store::convert_compacted(*store, *d.index, d.plan, target_of(request), d.disarms, progress), d);
+        r.converted_to = name_of(*request.to);
     } else {
         store->write_compacted(
             *d.index, d.plan,
@@ -261,12 +272,13 @@ CompactResult forecast_compaction(const CompactRequest& request, Progress* progr
     if (store->traits().in_place && !request.output) stay_in_place(d, store::why_in_place(around, info));
     report::CompactionReport r = start_report(info, request, false);
     r.output = request.output.value_or("");
+    if (request.output && converts(*store, request)) r.converted_to = name_of(*request.to);
     foretell_size(info, request, d, r);
     if (request.live) r.live.emplace();
     if (!store->traits().in_place) r.shrinks = d.changes(request.vacuum);
     if (request.output) store::refuse_existing(*request.output);
     if (request.backup && d.changes(request.vacuum)) store::refuse_existing(*request.backup);
-    r.refusal = refusal(*store, request, d, around);
+    r.refusal = refusal(*store, request, d, around, progress);
     Provisional made;
     write_list(request, d, made);
     made.keep();

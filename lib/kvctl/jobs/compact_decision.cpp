@@ -36,6 +36,20 @@ std::unique_ptr<raftlog::Source> open_log(store::Store& store, const CompactRequ
     return own;
 }
 
+std::string log_left_out(std::optional<store::TargetKind> to) {
+    switch (to.value_or(store::TargetKind::bbolt)) {
+        case store::TargetKind::native:
+            return "'kvctl import' takes it over";
+        case store::TargetKind::kine:
+            return "a kine store has none";
+        case store::TargetKind::snapshot:
+            return "a snapshot begins a new one when it is restored";
+        case store::TargetKind::bbolt:
+            break;
+    }
+    return "the new file is a db that belongs to this WAL ('kvctl import' takes the log over)";
+}
+
 void read_raft_log(store::Store& store, const CompactRequest& request, Decision& d) {
     const bool own = !request.raft_log;
     const std::unique_ptr<raftlog::Source> source = open_log(store, request);
@@ -49,9 +63,7 @@ void read_raft_log(store::Store& store, const CompactRequest& request, Decision&
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && request.output && in_folder)
-        d.notes.warnings.emplace_back(
-            "the raft log is left out: the new file is a db that belongs to this WAL ('kvctl import' takes "
-            "the log over)");
+        d.notes.warnings.push_back("the raft log is left out: " + log_left_out(request.to));
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (const Finding& f : reading.findings) {
         if (f.severity == Finding::Severity::info) continue;

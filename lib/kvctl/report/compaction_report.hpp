@@ -77,6 +77,7 @@ struct CompactionReport {
     std::int64_t duration_ms = 0;
     Notes notes;
     std::string output;                     ///< path of a new file, when the store itself is left alone
+    std::string converted_to{};             ///< its layout, where it is another one than the store's
     std::string command;                    ///< what would do it; only for a forecast
     Refusal refusal;                        ///< why that would be refused
     std::optional<TargetTime> target_time;  ///< nullopt: no age was asked for

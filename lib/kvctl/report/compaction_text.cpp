@@ -171,6 +171,10 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
     }
     out << "\n\n";
     write_counts(out, r, style);
+    if (!r.converted_to.empty() && r.converted_to != r.store.layout) {
+        out << "  counted as the rows of a " << r.store.layout << " store; a " << r.converted_to
+            << " file may hold fewer, as the warnings say\n";
+    }
     if (p.removed.orphans > 0) {
         out << "  " << group_digits(p.removed.orphans)
             << " of those freed are orphans: older rows that nothing points "

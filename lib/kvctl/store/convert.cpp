@@ -10,6 +10,20 @@
 #include "kvctl/store/writable.hpp"
 
 namespace kvctl::store {
+namespace {
+
+Converted hand_over(Conversion& conversion, Target& target, Progress* progress) {
+    for (const auto& [name, value] : conversion.meta()) target.set_meta(name, value);
+    for (const Lease& lease : conversion.leases()) target.add(lease);
+    conversion.each([&](const mvcc::Record& r) { target.add(r); }, progress);
+    for (const Lease& lease : conversion.found_leases()) target.add(lease);
+    target.finish();
+    Converted done{conversion.warnings(), conversion.findings()};
+    for (std::string& w : target.warnings()) done.warnings.push_back(std::move(w));
+    return done;
+}
+
+}  // namespace
 
 std::unique_ptr<Target> make_target(const TargetRequest& request, const Conversion& conversion,
                                     const std::string& path) {
@@ -72,15 +86,24 @@ Converted convert_compacted(Store& store, const mvcc::TreeIndex& index, const mv
     }
     const std::unique_ptr<Conversion> conversion = store.conversion(request.to, progress);
     conversion->keep_only(index, plan);
-    const std::unique_ptr<Target> target = make_target(request, *conversion, store.info().path);
-    for (const auto& [name, value] : conversion->meta()) target->set_meta(name, value);
-    for (const Lease& lease : conversion->leases()) target->add(lease);
-    conversion->each([&](const mvcc::Record& r) { target->add(r); }, progress);
-    for (const Lease& lease : conversion->found_leases()) target->add(lease);
-    target->finish();
-    Converted done{conversion->warnings(), conversion->findings()};
-    for (std::string& w : target->warnings()) done.warnings.push_back(std::move(w));
-    return done;
+    return hand_over(*conversion, *make_target(request, *conversion, store.info().path), progress);
+}
+
+Converted foretell_conversion(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
+                              const TargetRequest& request, Progress* progress) {
+    if (keeps_buckets(store, request.to) || keeps_database(store, request.to)) return {};
+    const std::unique_ptr<Conversion> conversion = store.conversion(request.to, progress);
+    conversion->keep_only(index, plan);
+    if (request.to == TargetKind::kine) {
+        KineWriter counts(request.output, {.renumber = request.renumber,
+                                           .leases_are_ttls = conversion->leases_are_ttls(),
+                                           .current = conversion->current(),
+                                           .only_counts = true});
+        return hand_over(*conversion, counts, progress);
+    }
+    // The others take everything.
+    conversion->each([](const mvcc::Record&) {}, progress);
+    return {conversion->warnings(), conversion->findings()};
 }
 
 void copy_buckets(Store& store, const TargetRequest& request, Progress* progress) {

@@ -55,6 +55,12 @@ struct Converted {
 Converted convert_compacted(Store& store, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                             const TargetRequest& request, bool disarm, Progress* progress);
 
+/// What convert_compacted() would say, from reading all that it would read; nothing is written. Throws as it
+/// does for what cannot be taken over.
+[[nodiscard]] Converted foretell_conversion(Store& store, const mvcc::TreeIndex& index,
+                                            const mvcc::CompactionPlan& plan, const TargetRequest& request,
+                                            Progress* progress);
+
 /// An etcd db as it is, into a db or a snapshot, of another file or with a digest that it did not have.
 void copy_buckets(Store& store, const TargetRequest& request, Progress* progress);
 

@@ -45,18 +45,14 @@ void create_kine_indexes(const sqlite::Database& db, bool unique) {
     }
 }
 
-KineWriter::KineWriter(std::string path, const Options& options)
-    : path_(std::move(path)),
-      options_(options),
-      file_(path_),
-      db_(sqlite::Database::open(file_.path(), sqlite::Database::Mode::create)) {
-    db_.exec("PRAGMA page_size=4096");
-    db_.exec("PRAGMA locking_mode=EXCLUSIVE");
-    db_.exec("PRAGMA journal_mode=OFF");
-    db_.exec("PRAGMA synchronous=OFF");
-    db_.exec("PRAGMA cache_size=-65536");
-    db_.exec("BEGIN");
-    create_kine_table(db_);
+KineWriter::KineWriter(std::string path, const Options& options) : path_(std::move(path)), options_(options) {
+    if (options_.only_counts) return;
+    sqlite::Database& db = made_.emplace(path_).db;
+    for (const char* const pragma :
+         {"PRAGMA page_size=4096", "PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=OFF",
+          "PRAGMA synchronous=OFF", "PRAGMA cache_size=-65536", "BEGIN"})
+        db.exec(pragma);
+    create_kine_table(db);
 }
 
 void KineWriter::add(const Lease& lease) {
@@ -166,8 +162,9 @@ void KineWriter::add(const mvcc::Record& record) {
 }
 
 void KineWriter::insert(const Row& row) {
+    if (!made_) return;
     if (!insert_) {
-        insert_ = db_.prepare(
+        insert_ = made_->db.prepare(
             "INSERT INTO kine VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT value FROM kine WHERE id = "
             "?9))");
     }
@@ -196,14 +193,15 @@ void KineWriter::finish() {
     compact.created = true;
     compact.previous = compacted > 0 ? moved(compacted + 1) - 1 : 0;
     compact.value = "";
+    if (!made_) return;
     insert(compact);
     insert_.reset();
-    create_kine_indexes(db_);
-    db_.exec("COMMIT");
-    db_.close();
-    file_.sync();
+    create_kine_indexes(made_->db);
+    made_->db.exec("COMMIT");
+    made_->db.close();
+    made_->file.sync();
     check_interrupt();
-    file_.publish_as_new(path_);
+    made_->file.publish_as_new(path_);
 }
 
 std::vector<std::string> KineWriter::warnings() const {

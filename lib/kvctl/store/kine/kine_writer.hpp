@@ -23,6 +23,7 @@ class KineWriter final : public Target {
         bool renumber = false;         ///< several rows of one revision get one each; later ones move up
         bool leases_are_ttls = false;  ///< a record's lease is a time to live already
         MainRevision current{0};       ///< of the source: what the new store counts on from
+        bool only_counts = false;      ///< nothing is made: what the warnings would be is all that is wanted
     };
     KineWriter(std::string path, const Options& options);
 
@@ -58,8 +59,13 @@ class KineWriter final : public Target {
 
     std::string path_;
     Options options_;
-    TempFile file_;
-    sqlite::Database db_;
+    struct Made {
+        explicit Made(const std::string& path)
+            : file(path), db(sqlite::Database::open(file.path(), sqlite::Database::Mode::create)) {}
+        TempFile file;
+        sqlite::Database db;
+    };
+    std::optional<Made> made_;  // nullopt: only counted
     std::optional<sqlite::Statement> insert_;
     std::unordered_map<std::string, Last> last_;
     std::unordered_map<std::int64_t, std::int64_t> ttls_;
