@@ -1,4 +1,5 @@
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/jobs/compact.hpp"
 #include "kvctl/jobs/new_file.hpp"
 #include "kvctl/report/compaction_report.hpp"
@@ -24,10 +25,17 @@ void write_list(const CompactOptions& options, const mvcc::TreeIndex& index,
 
 // The command that does what was forecast, and each way out as a whole one.
 void add_commands(const CompactOptions& options, report::CompactionReport& r) {
-    r.command = options.command_with({}, "");
+    const jobs::CompactRequest& asked = options.request;
+    // All members get the revision that was found for this one.
+    if (asked.all_members && !asked.rev) {
+        r.command = options.command_with({"--keep-last", "--keep-within", "--target-size"},
+                                         fmt::format("--rev {}", r.plan->target));
+    } else {
+        r.command = options.command_with({}, "");
+    }
     for (report::WayOut& way : r.refusal.ways) {
         std::vector<std::string> without{"--batch", "--strategy", "--vacuum", "--backup"};
-        if (way.elsewhere) without.emplace_back("--output");
+        if (way.elsewhere) without.insert(without.end(), {"--output", "--live", "--pause", "--max-time"});
         way.command = options.command_with(without, way.instead);
     }
 }

@@ -137,7 +137,14 @@ TEST_CASE("etcd db: one member of several is not compacted alone, nor disarmed a
     CHECK(read_file(db.path()) == before);
     CHECK(run_cli({"compact", "--rev", "6", "-o", dir.file("new"), db.path()}).code == 0);
     CHECK(run_cli({"vacuum", db.path()}).code == 0);
-    CHECK(run_cli({"compact", "--rev", "6", "--all-members", db.path()}).code == 0);
+    const Result look = run_cli({"compact", "--keep-last", "2", "--all-members", "-n", db.path()});
+    CHECK(has(look.err, "give all of them --rev 6"));
+    CHECK(has(look.out, "kvctl compact --all-members --rev 6 "));
+    CHECK(!has(look.out, "--keep-last"));
+    const Result real = run_cli({"compact", "--keep-last", "2", "--all-members", db.path()});
+    CHECK(real.code == 0);
+    CHECK(has(real.err, "give all of them --rev 6"));
+    CHECK(!has(run_cli({"compact", "--rev", "7", "--all-members", db.path()}).err, "give all of them"));
 }
 
 TEST_CASE("etcd db: --disarm takes the alarm away, also where nothing is left to compact") {

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "kvctl/base/format.hpp"
+#include "kvctl/jobs/compact_decision.hpp"
 #include "kvctl/jobs/kube_scan.hpp"
 #include "kvctl/report/spans.hpp"
 #include "kvctl/store/open.hpp"
@@ -19,6 +20,8 @@ ByAge find_age(const CompactRequest& request, Progress* progress) {
     if (const auto found = timeline.sample_at(wanted)) {
         by.request.rev = found->revision;
         by.target = {found->time, found->error};
+        if (std::string all = one_revision_for_all(*store, request, found->revision); !all.empty())
+            by.notes.warnings.push_back(std::move(all));
         return by;
     }
     // Nothing is that old: the same as to keep every revision.

@@ -11,6 +11,7 @@
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/raftlog/open.hpp"
+#include "kvctl/store/cluster.hpp"
 #include "kvctl/store/convert.hpp"
 #include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/live.hpp"
@@ -92,6 +93,10 @@ void warn(store::Store& store, const CompactRequest& request, bool executes, Dec
     if (!converts(store, request)) {
         for (std::string& sentence : store.member_notes(member_change(request, d)))
             w.push_back(std::move(sentence));
+    }
+    if (d.kind == Decision::Kind::compact) {
+        if (std::string all = one_revision_for_all(store, request, d.plan.target); !all.empty())
+            w.push_back(std::move(all));
     }
     if (store.info().journal_bytes > 0)
         w.emplace_back("a -journal lies beside the store: a transaction was cut short");
@@ -192,6 +197,16 @@ void check_request(store::Store& store, const CompactRequest& request, const Dec
     if (converts(store, request))
         store::check_target({*request.to, {}, false, false, request.renumber}, *d.index, d.plan,
                             request.path);
+}
+
+std::string one_revision_for_all(store::Store& store, const CompactRequest& request, MainRevision at) {
+    if (!request.all_members || request.rev) return {};
+    const store::Cluster cluster = store.cluster();
+    const auto members = std::count_if(cluster.members.begin(), cluster.members.end(),
+                                       [](const auto& m) { return m.second != store::Standing::removed; });
+    if (members < 2) return {};
+    return fmt::format("each member counts from where it stands, which may differ: give all of them --rev {}",
+                       at);
 }
 
 Decision decide(store::Store& store, const CompactRequest& request, bool executes, Progress* progress) {

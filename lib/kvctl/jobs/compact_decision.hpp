@@ -61,6 +61,11 @@ struct Decision {
 /// what is left.
 void check_request(store::Store& store, const CompactRequest& request, const Decision& decision);
 
+/// What is said where --all-members comes with a target that may be another revision on another member;
+/// `at`: what it is on this one. Empty where it cannot be, or there is no other.
+[[nodiscard]] std::string one_revision_for_all(store::Store& store, const CompactRequest& request,
+                                               MainRevision at);
+
 /// Throws where executing the decision is refused: live revisions that etcd's rule would lose, damage it
 /// would touch.
 void check_decision(const store::StoreInfo& info, const Decision& decision);

@@ -87,7 +87,7 @@ void BboltStore::check_member_change(const MemberChange& change) {
     if (!change.itself || !change.compacts || change.all_members) return;
     refuse(
         "members compacted to different revisions answer differently and diverge for ever. Stop "
-        "them all and compact each to the same revision with --all-members; or write a new file "
+        "them all and compact each with --all-members and the same --rev N; or write a new file "
         "with -o and restore the cluster from it; or compact one, and let the others join anew");
 }
 
