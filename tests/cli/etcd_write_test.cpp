@@ -403,6 +403,31 @@ TEST_CASE("archives: every form that a tool at hand makes is read as the store i
     CHECK(tried >= 3);
 }
 
+TEST_CASE("archives: a dry run in place foretells that an archive is only read, and what is done instead") {
+    if (!have("gzip")) return;
+    const test::TempDir dir;
+    KineMaker maker = random_kine(3, 900, false);
+    maker.write(dir.file("s.db"));
+    REQUIRE(std::system(("gzip " + dir.file("s.db")).c_str()) == 0);
+    const std::string archive = dir.file("s.db.gz");
+    for (const Args& command : std::vector<Args>{{"compact", "--keep-last", "50"}, {"vacuum"}}) {
+        CAPTURE(command.front());
+        Args real = command;
+        real.push_back(archive);
+        Args dry = real;
+        dry.emplace_back("-n");
+        const json said = document(dry);
+        CHECK(said.at("refusal_kind") == "usage");
+        CHECK(has(said.at("refusal"), "archive is only read"));
+        CHECK(has(said.at("refusal"), "-o NEW"));
+        const Result done = run_cli(real);
+        CHECK(done.code == 2);
+        CHECK(has(done.err, said.at("refusal")));
+    }
+    const Result look = run_cli({"compact", "--keep-last", "50", "-n", archive});
+    CHECK(has(look.out, "kvctl compact --keep-last 50 -o FILE " + archive));
+}
+
 TEST_CASE("archives: SQLite stores too, in either journal mode; several need a name") {
     const test::TempDir dir;
     make_native(dir.file("one"), sample_history().row_list());

@@ -73,6 +73,7 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
     report::Refusal r;
     const bool writes = request.output ? d.kind != Decision::Kind::below_min_gain : d.changes(request.vacuum);
     try {
+        if (!request.output) store::refuse_read_only(request.path, request.open);
         if (!request.output && (writes || request.live || !store.traits().in_place))
             store.check_executable(d.notes.findings);
         if (request.live) store::refuse_unless_live(store);
@@ -89,6 +90,8 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
     } catch (const Error& e) {
         r.reason = e.what();
         r.kind = kind_name(e.kind());
+        // Of an archive a new file can be made.
+        if (e.kind() == ErrorKind::usage) r.ways.push_back({"-o FILE", {}, d.shrunk_bytes.value_or(0), true});
     }
     return r;
 }
