@@ -153,8 +153,11 @@ TEST_CASE("etcd db: --disarm takes the alarm away, also where nothing is left to
     const test::TempFile db(image.build());
     CHECK(run_cli({"compact", "--rev", "6", db.path()}).code == 0);
     CHECK(store::BboltStore(db.path()).space_alarm());
+    CHECK(has(run_cli({"compact", "--rev", "6", "--disarm", "-n", db.path()}).out,
+              "the alarm NOSPACE would be disarmed"));
     CHECK(document({"compact", "--rev", "6", "--disarm", db.path()}).at("result") == "already-compacted");
     CHECK_FALSE(store::BboltStore(db.path()).space_alarm());
+    CHECK(has(run_cli({"compact", "--rev", "6", "--disarm", db.path()}).out, "no alarm NOSPACE is raised"));
 }
 
 TEST_CASE("etcd db: what is not worth its gain leaves history and alarm, whatever else was asked for") {

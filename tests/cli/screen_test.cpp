@@ -215,6 +215,25 @@ TEST_CASE("screen: the first line says the gain, the same that JSON has") {
     CHECK(has(done, ": freed "));
 }
 
+TEST_CASE("screen: what was free before is not counted as freed") {
+    const TempDir folder;
+    const std::string db = busy_store(folder);
+    const auto freed = [&](const char* keep) {
+        const std::string first =
+            lines_of(
+                run_cli({"compact", "-n", "--bytes", "--strategy", "in-place", "--keep-last", keep, db}).out)
+                .front();
+        const std::size_t at = first.find("would free ");
+        CAPTURE(first);
+        REQUIRE(at != std::string::npos);
+        return std::stoull(first.substr(at + 11));
+    };
+    const std::uint64_t all = freed("10");
+    const std::uint64_t most = freed("200");
+    REQUIRE(run_cli({"compact", "-q", "--strategy", "in-place", "--keep-last", "200", db}).code == 0);
+    CHECK(freed("10") <= all - most + 4096);
+}
+
 TEST_CASE("screen: where nothing is to be done one line says so, and offers nothing") {
     const TempDir folder;
     const std::string db = folder.file("s.db");

@@ -1,5 +1,7 @@
 #include "kvctl/jobs/compact_parts.hpp"
 
+#include <algorithm>
+
 #include "kvctl/base/error.hpp"
 #include "kvctl/jobs/compact_space.hpp"
 #include "kvctl/jobs/facts.hpp"
@@ -21,6 +23,13 @@ std::string_view result_of(const Decision& d, bool executed) {
     return "";
 }
 
+// With --disarm.
+std::string alarm_text(const Decision& d, bool executed) {
+    if (d.disarms) return executed ? "the alarm NOSPACE is disarmed" : "the alarm NOSPACE would be disarmed";
+    if (d.too_little_gain) return executed ? "no alarm is touched" : "no alarm would be touched";
+    return "no alarm NOSPACE is raised: nothing to disarm";
+}
+
 }  // namespace
 
 report::CompactionReport start_report(const store::StoreInfo& info, const CompactRequest& request,
@@ -28,7 +37,9 @@ report::CompactionReport start_report(const store::StoreInfo& info, const Compac
     report::CompactionReport r;
     r.store = facts_of(info);
     r.file_before = info.file_bytes;
+    r.used_before = (info.pages - std::min(info.pages, info.free_pages)) * info.page_size;
     r.executed = executed;
+    r.disarm = request.disarm;
     r.shrinks = request.vacuum;
     return r;
 }
@@ -38,6 +49,7 @@ CompactResult finish(report::CompactionReport r, Decision d) {
     if (r.result.empty()) r.result = result_of(d, r.executed);
     r.strategy = name_of(d.strategy);
     r.old_values = d.old_values;
+    if (r.disarm) r.alarm = alarm_text(d, r.executed);
     r.prefixes = mvcc::largest_prefixes(*d.index, d.plan);
     r.file_after_vacuum = r.file_after_vacuum ? r.file_after_vacuum : d.shrunk_bytes;
     const bool shortens = d.raft_compact_to && d.log && d.log->after.removed_entries > 0;

@@ -70,6 +70,7 @@ struct CompactionReport {
     std::optional<LogFacts> raft_log;
     std::optional<OldValues> old_values;  ///< nullopt: they are left alone
     std::uint64_t file_before = 0;
+    std::uint64_t used_before = 0;  ///< of it: pages that were not free
     std::optional<std::uint64_t> file_after;
     std::optional<std::uint64_t> file_after_vacuum;
     bool predicted = true;
@@ -82,7 +83,9 @@ struct CompactionReport {
     Refusal refusal;                        ///< why that would be refused
     std::optional<TargetTime> target_time;  ///< nullopt: no age was asked for
     std::optional<LiveWork> live;           ///< nullopt: the store was, or would be, this process's alone
-    bool list = false;                      ///< name every removed revision
+    bool disarm = false;                    ///< --disarm was given
+    std::string alarm;  ///< what becomes of an etcd db's alarm, or that there is none; empty: not asked for
+    bool list = false;  ///< name every removed revision
 };
 
 void write_text(std::ostream& out, const CompactionReport& report, const TextStyle& style);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/report/compaction_report.hpp"
@@ -34,11 +35,14 @@ std::string gain_of(const CompactionReport& r, const TextStyle& style) {
     const std::string now = r.file_after ? gain(style, r.file_before, *r.file_after, r.executed) : "";
     if (!now.empty()) return (r.executed ? "shrunk " : "would shrink ") + now;
     if (!r.file_after_vacuum || *r.file_after_vacuum >= r.file_before || !does_something(r)) return {};
-    const std::uint64_t freed = r.file_before - *r.file_after_vacuum;
-    return fmt::format("{} {} ({}) in the file; {} shrinks it to {}", r.executed ? "freed" : "would free",
-                       style.bytes(freed), percent(freed, r.file_before),
-                       r.executed ? fmt::format("'kvctl vacuum {}'", shell_quoted(r.store.path)) : "--vacuum",
-                       style.bytes(*r.file_after_vacuum));
+    // What was free before is not this run's.
+    const std::uint64_t freed = r.used_before - std::min(r.used_before, *r.file_after_vacuum);
+    const bool server_may_run = r.live.has_value();
+    return fmt::format(
+        "{} {} ({}) in the file; {} shrinks it to {}", r.executed ? "freed" : "would free",
+        style.bytes(freed), percent(freed, r.file_before),
+        r.executed && !server_may_run ? quoted_command("kvctl vacuum" + operand(r.store.path)) : "--vacuum",
+        style.bytes(*r.file_after_vacuum));
 }
 
 std::string outcome(const CompactionReport& r, const TextStyle& style) {
@@ -54,10 +58,15 @@ std::string outcome(const CompactionReport& r, const TextStyle& style) {
     std::string also = gained.empty() ? "" : "; " + gained;
     if (also.empty() && !r.output.empty()) also = "; copied to " + escape(r.output);
     if (r.result == "partly") return fmt::format("compacted to revision {} when time was up", at);
-    if (r.result == "already-fits") return "already fits, nothing to compact" + also;
-    if (r.result == "below-min-gain")
-        return r.executed ? "too little to gain, nothing done" : "too little to gain, nothing would be done";
+    if (r.result == "already-fits")
+        return fmt::format("already fits, {} now; nothing to compact{}", style.bytes(r.file_before), also);
+    if (r.result == "below-min-gain") {
+        const std::uint64_t after = std::min(r.file_before, r.file_after_vacuum.value_or(r.file_before));
+        return fmt::format("too little to gain, {} of {}; {}", style.bytes(r.file_before - after),
+                           style.bytes(r.file_before), r.executed ? "nothing done" : "nothing would be done");
+    }
     const std::uint64_t entries = raft_entries_that_go(r);
+    if (!r.alarm.empty()) also += "; " + r.alarm;
     const std::string log = entries > 0 ? fmt::format("; {} raft entries {}", group_digits(entries),
                                                       r.executed ? "removed" : "would go")
                                         : "";
@@ -185,6 +194,7 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
             << (r.executed ? " old values cleared, " : " old values would be cleared, ")
             << style.bytes(r.old_values->bytes) << " of what is kept\n";
     }
+    if (!r.alarm.empty()) out << "  alarm      " << r.alarm << '\n';
     if (does_something(r) && gain_of(r, style).empty()) {
         out << "  file       " << style.bytes(r.file_before) << " before";
         if (r.file_after) out << ", " << style.bytes(*r.file_after) << " after";
