@@ -16,7 +16,7 @@ constexpr unsigned char k_leaf = 0x0D;
 constexpr int k_deepest = 20;
 constexpr std::uint32_t k_run_bytes = 256 << 10;
 // Leaves that are looked at before the first of their rows is taken: what of them is not in the processor's
-// cache comes together. A tenth of the processor's time of a dry run of kine's rows.
+// cache comes together: a tenth of the processor's time that a scan of kine's rows takes.
 constexpr std::size_t k_group = 8;
 constexpr std::uint32_t k_given_back_at = 2 << 20;  // of what is mapped: more often costs a tenth of the scan
 constexpr std::int64_t k_lowest = std::numeric_limits<std::int64_t>::min();
