@@ -426,6 +426,47 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("dqlite: salvage takes a sound snapshot without its description, and the log behind it") {
+    for (const bool lost : {true, false}) {
+        CAPTURE(lost);
+        Sample s;
+        s.write();
+        for (const char* const name : {"snapshot-2-3-1003.meta", "snapshot-2-4-1004.meta"}) {
+            const std::string meta = s.directory() + "/" + name;
+            std::string bytes = read_file(meta);
+            bytes[40] = static_cast<char>(bytes[40] ^ 16);
+            lost ? void(fs::remove(meta)) : write_file(meta, bytes);
+        }
+        fs::remove(s.directory() + "/0000000000000001-0000000000000003");
+        CHECK(run_cli({"import", "-o", s.file("no.db"), s.directory()}).code == 6);
+        const std::string out = s.file("rescued.db");
+        CHECK(run_cli({"import", "--salvage", "--to", "kine", "-o", out, s.directory()}).code == 3);
+        CHECK(run_cli({"diff", out, s.states[2]}).code == 0);
+    }
+}
+
+TEST_CASE("dqlite: before a missing segment a state can be had, and behind it rows") {
+    Sample s;
+    s.maker.close_segment();
+    s.write();
+    for (const char* const name :
+         {"0000000000000004-0000000000000004", "snapshot-2-4-1004", "snapshot-2-4-1004.meta"})
+        fs::remove(s.directory() + "/" + name);
+    const Result gap = run_cli({"import", "-o", s.file("no.db"), s.directory()});
+    CHECK(gap.code == 6);
+    CHECK(has(gap.err, "--raft-index 3 takes the state before the gap"));
+    CHECK(run_cli({"import", "--raft-index", "3", "-o", s.file("three.db"), s.directory()}).code == 0);
+    CHECK(run_cli({"diff", s.file("three.db"), s.states[0]}).code == 0);
+    CHECK(run_cli({"import", "--raft-index", "4", "-o", s.file("no.db"), s.directory()}).code == 6);
+    const std::string out = s.file("rescued.db");
+    CHECK(run_cli({"import", "--salvage", "--to", "kine", "-o", out, s.directory()}).code == 3);
+    const char* const ids = "SELECT printf('%06d', id) FROM kine WHERE name <> 'compact_rev_key' ORDER BY id";
+    const std::vector<std::string> rescued = query(out, ids);
+    const std::vector<std::string> before = query(s.states[0], ids);
+    CHECK(std::includes(rescued.begin(), rescued.end(), before.begin(), before.end()));
+    CHECK(rescued.size() > before.size());
+}
+
 TEST_CASE("dqlite: a new directory's term and index lie above entries that no state holds") {
     // dqlite set the last entry aside, one of a much later term.
     Sample s;

@@ -96,12 +96,8 @@ void note(State& state, Finding::Severity severity, const char* code, const std:
     state.findings.push_back({severity, code, where, std::move(what)});
 }
 
-// Both files of a snapshot into the state; throws damaged.
-void take_snapshot(State& state, const SnapshotFile& s) {
-    const Mapped description(state.folder, s.name + ".meta");
-    SnapshotMetaResult meta = decode_snapshot_meta(description.bytes());
-    if (!meta.meta)
-        throw Error(ErrorKind::damaged, fmt::format("{}.meta: {}", state.folder.file(s.name), meta.fault));
+// A snapshot's data into the state; throws damaged.
+void take_content(State& state, const SnapshotFile& s) {
     SnapshotContent content = read_snapshot(state.folder, s);
     state.snapshot = s;
     state.snapshot_compressed = content.compressed;
@@ -109,16 +105,25 @@ void take_snapshot(State& state, const SnapshotFile& s) {
     state.databases.clear();
     for (Image& d : content.databases) state.databases.push_back(std::move(d));
     state.applied = state.last_index = s.index;
+}
+
+// Both its files; throws damaged.
+void take_snapshot(State& state, const SnapshotFile& s) {
+    const Mapped description(state.folder, s.name + ".meta");
+    SnapshotMetaResult meta = decode_snapshot_meta(description.bytes());
+    if (!meta.meta)
+        throw Error(ErrorKind::damaged, fmt::format("{}.meta: {}", state.folder.file(s.name), meta.fault));
+    take_content(state, s);
     state.configuration = std::move(meta.meta->configuration);
     state.configuration_index = meta.meta->configuration_index;
 }
 
 // The log from its first entry on disk: those behind the snapshot are applied, up to `upto`.
-void apply_log(State& state, const LogPlan& plan, std::optional<LogIndex> upto) {
+void apply_log(State& state, const Folder& folder, const LogPlan& plan, std::optional<LogIndex> upto) {
     Applier applier(state);
     std::uint64_t seen = 0;
     const LogEnd end = read_log(
-        state.folder, plan,
+        folder, plan,
         [&](const LogEntry& e) {
             if ((++seen & 0xFF) == 0) check_interrupt();
             if (state.first_index.value() == 0) state.first_index = e.index;
@@ -155,7 +160,28 @@ std::string why_not(const Folder& folder, const LogPlan& plan, LogIndex snapshot
     return gap.empty() ? gap : gap + " in " + folder.path;
 }
 
-State attempt_on(const Folder& folder, std::optional<LogIndex> upto) {
+// The folder without the segments behind a gap in the log that follows a snapshot.
+Folder before_gap(const Folder& folder, LogIndex snapshot) {
+    Folder before = folder;
+    if (gap_after(plan_log(folder, snapshot), snapshot).empty()) return before;
+    before.open.clear();
+    before.closed.clear();
+    LogIndex next(snapshot.value() + 1);
+    for (const ClosedSegment& s : folder.closed) {
+        if (s.last < next) continue;
+        if (s.first > next) break;
+        before.closed.push_back(s);
+        next = LogIndex(s.last.value() + 1);
+    }
+    return before;
+}
+
+LogIndex last_before_gap(const Folder& before, LogIndex snapshot) {
+    return before.closed.empty() ? snapshot : before.closed.back().last;
+}
+
+// The state with nothing in it yet.
+State start_on(const Folder& folder) {
     State state;
     state.folder = folder;
     state.findings = state.folder.findings;
@@ -166,11 +192,27 @@ State attempt_on(const Folder& folder, std::optional<LogIndex> upto) {
             note(state, Finding::Severity::warning, "snapshot", s.name,
                  "it is not whole (a node was killed while it made it); dqlite removes it");
     }
+    return state;
+}
+
+State attempt_on(const Folder& folder, std::optional<LogIndex> upto) {
+    State state = start_on(folder);
     std::string first_fault;
     std::vector<SnapshotFile> candidates = usable(state.folder, upto);
     for (const SnapshotFile& s : candidates) {
-        const LogPlan plan = plan_log(state.folder, s.index);
+        LogPlan plan = plan_log(state.folder, s.index);
         std::string fault = why_not(state.folder, plan, s.index);
+        Folder log = state.folder;
+        if (!fault.empty()) {
+            log = before_gap(folder, s.index);
+            const LogIndex last = last_before_gap(log, s.index);
+            if (upto && *upto <= last) {
+                plan = plan_log(log, s.index);
+                fault.clear();
+            } else {
+                fault += fmt::format("; --raft-index {} takes the state before the gap", last);
+            }
+        }
         try {
             if (fault.empty()) take_snapshot(state, s);
         } catch (const Error& e) {
@@ -186,7 +228,7 @@ State attempt_on(const Folder& folder, std::optional<LogIndex> upto) {
                                  first_fault, s.name, newest.name));
             }
             tell_left_out(state.folder, plan, s.index, state.findings);
-            apply_log(state, plan, upto);
+            apply_log(state, log, plan, upto);
             return state;
         }
         if (first_fault.empty()) first_fault = fault;
@@ -203,7 +245,7 @@ State attempt_on(const Folder& folder, std::optional<LogIndex> upto) {
                                 folder.path, first_fault.empty() ? fault : first_fault));
     }
     tell_left_out(state.folder, plan, LogIndex(0), state.findings);
-    apply_log(state, plan, upto);
+    apply_log(state, state.folder, plan, upto);
     return state;
 }
 
@@ -218,7 +260,33 @@ State attempt(const std::string& path, std::optional<LogIndex> upto) {
     }
 }
 
+// One snapshot and the entries that follow it without a gap; throws damaged.
+State salvaged_from(const Folder& folder, const SnapshotFile& s) {
+    State state = start_on(folder);
+    take_content(state, s);
+    const Folder log = before_gap(folder, s.index);
+    apply_log(state, log, plan_log(log, s.index), std::nullopt);
+    if (log.closed.size() < folder.closed.size()) state.complete = false;
+    return state;
+}
+
 }  // namespace
+
+std::optional<State> salvage_state(const std::string& path) {
+    const Folder folder = list_folder(path);
+    for (auto s = folder.snapshots.rbegin(); s != folder.snapshots.rend(); ++s) {
+        try {
+            return salvaged_from(folder, *s);
+        } catch (const Error& e) {
+            if (e.kind() != ErrorKind::damaged) throw;
+        } catch (const Vanished& v) {
+            throw Error(ErrorKind::busy,
+                        fmt::format("{}: {} was removed while it was read; stop the node and run again", path,
+                                    v.name));
+        }
+    }
+    return std::nullopt;
+}
 
 State read_state(const std::string& path, std::optional<LogIndex> upto) {
     constexpr int k_attempts = 20;

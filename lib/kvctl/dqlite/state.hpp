@@ -39,4 +39,10 @@ struct State {
 /// refused where `upto` cannot be had, io.
 [[nodiscard]] State read_state(const std::string& path, std::optional<LogIndex> upto = std::nullopt);
 
+/// Where read_state() finds nothing that gives a state: the newest snapshot whose data can be read, with or
+/// without a description, and the closed segments that follow it without a gap. It is never complete.
+/// nullopt: no snapshot can be read. Throws what read_state() does, and busy where a node changes the folder
+/// meanwhile.
+[[nodiscard]] std::optional<State> salvage_state(const std::string& path);
+
 }  // namespace kvctl::dqlite

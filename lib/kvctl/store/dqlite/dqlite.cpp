@@ -146,7 +146,12 @@ void refuse_dqlite_in_place(const std::string& path) {
 }
 
 std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOptions& options) {
-    auto state = std::make_unique<dqlite::State>(dqlite::read_state(path, options.raft_index));
+    return open_state(dqlite::read_state(path, options.raft_index), path, options);
+}
+
+std::unique_ptr<DqliteStore> open_state(dqlite::State&& read, const std::string& path,
+                                        const OpenOptions& options) {
+    auto state = std::make_unique<dqlite::State>(std::move(read));
     std::optional<Candidate> chosen;
     bool several = false;
     for (std::size_t i = 0; i < state->databases.size(); ++i) {

@@ -57,6 +57,10 @@ class DqliteStore final : public KineStore {
 /// none is named.
 [[nodiscard]] std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOptions& options);
 
+/// The same of a state that was read already.
+[[nodiscard]] std::unique_ptr<DqliteStore> open_state(dqlite::State&& read, const std::string& path,
+                                                      const OpenOptions& options);
+
 /// Throws read_only_layout, naming the way out.
 [[noreturn]] void refuse_dqlite_in_place(const std::string& path);
 

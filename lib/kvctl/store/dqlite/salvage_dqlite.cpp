@@ -93,15 +93,28 @@ class Rescued {
     std::uint64_t incomplete_ = 0;
 };
 
-// The state as far as the log can be applied; none where not even that can be had.
-std::unique_ptr<DqliteStore> state_of(const std::string& path, const OpenOptions& options, std::string& why) {
+// What `open` gives; none where there is damage before all else.
+template <class Open>
+std::unique_ptr<DqliteStore> unless_damaged(const Open& open, std::string& why) {
     try {
-        return open_dqlite(path, options);
+        return open();
     } catch (const Error& e) {
         if (e.kind() != ErrorKind::damaged && e.kind() != ErrorKind::not_a_store) throw;
-        why = e.what();
+        if (why.empty()) why = e.what();
         return nullptr;
     }
+}
+
+// The state as far as the log can be applied, or else what a snapshot holds; none where there is neither.
+std::unique_ptr<DqliteStore> state_of(const std::string& path, const OpenOptions& options, std::string& why) {
+    auto store = unless_damaged([&] { return open_dqlite(path, options); }, why);
+    if (store) return store;
+    return unless_damaged(
+        [&]() -> std::unique_ptr<DqliteStore> {
+            std::optional<dqlite::State> state = dqlite::salvage_state(path);
+            return state ? open_state(*std::move(state), path, options) : nullptr;
+        },
+        why);
 }
 
 void bind(sqlite::Statement& s, int parameter, const LeafValue& v) {
@@ -176,6 +189,12 @@ Salvaged salvage_dqlite(const std::string& path, const OpenOptions& options, con
     Salvaged salvaged = salvage_sqlite(path, all.path(), Layout::kine, made, progress);
     add_lost(current, rescued.rows(), salvaged.lost);
     if (!store) salvaged.warnings.push_back("no state can be had: " + why);
+    if (store && !why.empty()) {
+        const dqlite::State& state = store->state();
+        salvaged.warnings.push_back(
+            fmt::format("{}; the state is {}'s, as of entry {}", why,
+                        state.snapshot ? state.snapshot->name : std::string("the log"), state.applied));
+    }
     if (!rescued.rows().empty()) {
         salvaged.warnings.push_back(
             fmt::format("{} from entries behind damage or in files that dqlite set aside",
