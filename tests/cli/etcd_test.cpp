@@ -369,6 +369,38 @@ TEST_CASE("etcd: no command reads past a page that is damaged") {
     CHECK(has(checked.out, "bbolt-page"));
 }
 
+TEST_CASE("etcd: rows whose order is damaged are neither imported nor exported") {
+    BboltImage image = sample();
+    image.max_elements = 2;
+    std::string bytes = image.build();
+    // The first row's key becomes one far above the branch's next.
+    const std::uint64_t leaf = [&] {
+        const std::string first(mvcc::EncodedRevision({2, 0}, false).bytes());
+        for (const std::uint64_t id : image.pages_with(2)) {
+            if (has(bytes.substr(id * image.page_size, image.page_size), first)) return id;
+        }
+        return std::uint64_t{0};
+    }();
+    REQUIRE(leaf != 0);
+    const std::size_t key = image.element_at(leaf, 1) + 2;
+    bytes[key] = static_cast<char>(bytes[key] ^ 0x20);
+    const TempFile db(bytes);
+    const TempDir folder;
+    for (const Args& args :
+         std::vector<Args>{{"export", db.path()},
+                           {"import", db.path(), "-o", folder.file("new")},
+                           {"import", "--to", "kine", db.path(), "-o", folder.file("new")},
+                           {"import", "--to", "bbolt", db.path(), "-o", folder.file("new")}}) {
+        CAPTURE(args);
+        const Result r = run_cli(args);
+        CHECK(r.code == 6);
+        CHECK(r.out.empty());
+        CHECK(has(r.err, "page " + std::to_string(leaf)));
+        CHECK(has(r.err, "import --salvage"));
+        CHECK_FALSE(std::filesystem::exists(folder.file("new")));
+    }
+}
+
 TEST_CASE("etcd: a db behind its newest raft snapshot needs the .snap.db of that") {
     const std::string bytes = sample().build();  // at raft index 77
     const auto check = [&](const std::vector<std::string>& beside) {

@@ -1,12 +1,15 @@
 #include "kvctl/jobs/export.hpp"
 
+#include "kvctl/jobs/plan_check.hpp"
 #include "kvctl/store/conversion.hpp"
 #include "kvctl/store/history_file.hpp"
 
 namespace kvctl::jobs {
 
 Export::Export(OpenedStore& opened, Progress* progress)
-    : opened_(opened), source_(opened.store->conversion(store::TargetKind::native, progress)) {}
+    : opened_(opened), source_(opened.store->conversion(store::TargetKind::native, progress)) {
+    refuse_faults(*opened.store, opened.store->info().path, progress);
+}
 Export::~Export() = default;
 
 void Export::write(std::ostream& out, Progress* progress) {

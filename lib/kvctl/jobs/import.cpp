@@ -11,8 +11,8 @@
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/facts.hpp"
+#include "kvctl/jobs/plan_check.hpp"
 #include "kvctl/jobs/raft_log.hpp"
-#include "kvctl/jobs/words.hpp"
 #include "kvctl/store/archive.hpp"
 #include "kvctl/store/conversion.hpp"
 #include "kvctl/store/convert.hpp"
@@ -165,8 +165,7 @@ void import_history(const ImportRequest& o, Progress* progress, report::ImportRe
 // An etcd db that becomes one again: every bucket as it is.
 void import_buckets(const ImportRequest& o, store::Store& source, Progress* progress,
                     report::ImportReport& report) {
-    for (const Finding& f : source.structure_faults(progress))
-        throw Error(ErrorKind::damaged, fault_text(source.info().path, f));
+    refuse_faults(source, o.source, progress);
     store::copy_buckets(source, target_of(o, false), progress);
     const mvcc::TreeIndex index =
         source.load(rules_of(source, std::nullopt, o.wal_dir).rules, report.notes.findings, progress);
@@ -179,6 +178,7 @@ void import_buckets(const ImportRequest& o, store::Store& source, Progress* prog
 // The database of a dqlite directory that becomes a kine store.
 void import_database(const ImportRequest& o, store::Store& source, Progress* progress,
                      report::ImportReport& report) {
+    refuse_faults(source, o.source, progress);
     const mvcc::TreeIndex index =
         source.load(store::choose_rules(source, std::nullopt).rules, report.notes.findings, progress);
     store::check_space({source.info().file_bytes, store::folder_of(o.output)}, o.output);
@@ -193,6 +193,7 @@ void convert(const ImportRequest& o, store::Store& source, raftlog::Source* log,
              report::ImportReport& report) {
     (void)rules_of(source, std::nullopt, o.wal_dir);  // the conversion asks the store
     const std::unique_ptr<store::Conversion> conversion = source.conversion(o.to, progress);
+    refuse_faults(source, o.source, progress);
     // What is to be written holds at least the keys and values.
     store::check_space({conversion->bytes(), store::folder_of(o.output)}, o.output);
     const std::unique_ptr<store::Target> target =
@@ -221,10 +222,6 @@ void import_any(const ImportRequest& o, Progress* progress, report::ImportReport
         return;
     }
     for (const Finding& f : source->notices()) report.notes.warnings.push_back(f.what);
-    if (source->traits().names_cluster) {
-        for (const Finding& f : source->structure_faults(progress))
-            throw Error(ErrorKind::damaged, fault_text(o.source, f));
-    }
     if (store::keeps_database(*source, o.to)) {
         import_database(o, *source, progress, report);
         return;

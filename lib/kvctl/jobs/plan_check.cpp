@@ -34,6 +34,11 @@ Findings index_damage(const mvcc::TreeIndex& index) {
     return found;
 }
 
+void refuse_faults(store::Store& store, const std::string& path, Progress* progress) {
+    for (const Finding& f : store.structure_faults(progress))
+        throw Error(ErrorKind::damaged, fault_text(path, f));
+}
+
 void check_plan(const std::string& path, const mvcc::TreeIndex& index, const Findings& findings,
                 const mvcc::CompactionPlan& plan, const std::string& outcome) {
     Findings all = findings;

@@ -70,8 +70,11 @@ class BboltConversion final : public Conversion {
             f(r);
         });
         if (altered > 0) {
-            warn(fmt::format("{} hold more than a {} store can; hashes differ from those of the source",
-                             rows_text(altered), name_of(target())));
+            warn(fmt::format(
+                "{} not encoded as etcd does it: a {} store gets what can be told of {}, and hashes differ "
+                "from those of the source",
+                altered == 1 ? "1 row is" : fmt::format("{} rows are", altered), name_of(target()),
+                altered == 1 ? "it" : "them"));
         }
     }
 
