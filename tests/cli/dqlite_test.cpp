@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -370,12 +371,64 @@ TEST_CASE(
     REQUIRE(fd >= 0);
     REQUIRE(::flock(fd, LOCK_EX) == 0);
     CHECK(document({"compact", "--rev", "60", "--dry-run", d})["result"] == "would-compact");
+    // The node: another process that inherits the lock.
+    int quit[2];
+    REQUIRE(::pipe2(quit, O_CLOEXEC) == 0);
+    const pid_t node = ::fork();
+    REQUIRE(node >= 0);
+    if (node == 0) {
+        ::close(quit[1]);
+        char byte = 0;
+        ::_exit(static_cast<int>(::read(quit[0], &byte, 1)));
+    }
+    ::close(quit[0]);
+    const json dry = document({"compact", "--rev", "60", "--dry-run", "-o", s.file("new"), d});
+    CHECK(dry["refusal_kind"] == "in-use");
+    CHECK(dry["refusal_pids"] == json::array({node}));
+    CHECK(has(run_cli({"compact", "--rev", "60", "--dry-run", "-o", s.file("new"), d}).out,
+              "a dqlite node runs on it"));
+    CHECK_FALSE(document({"compact", "--rev", "60", "--dry-run", "-o", s.file("k"), "--to", "kine", d})
+                    .contains("refusal"));
+    ::close(quit[1]);
+    REQUIRE(::waitpid(node, nullptr, 0) == node);
     const Result r = run_cli({"compact", "--rev", "60", "--timeout", "50ms", "-o", s.file("new"), d});
     CHECK(r.code == 4);
     CHECK(has(r.err, "a dqlite node runs on it"));
     CHECK_FALSE(fs::exists(s.file("new")));
     ::close(fd);
     CHECK(run_cli({"compact", "--rev", "60", "--timeout", "50ms", "-o", s.file("new"), d}).code == 0);
+}
+
+TEST_CASE(
+    "dqlite: a node that takes no lock shows by the segment that it writes to, whoever left a lock file") {
+    Sample s;
+    const std::string d = s.write();
+    write_file(d + "/dqlite-lock", "");
+    for (const int mode : {O_RDONLY, O_WRONLY}) {
+        CAPTURE(mode);
+        int quit[2];
+        REQUIRE(::pipe2(quit, O_CLOEXEC) == 0);
+        const int segment = ::open((d + "/open-1").c_str(), mode | O_CLOEXEC);
+        REQUIRE(segment >= 0);
+        const pid_t node = ::fork();
+        REQUIRE(node >= 0);
+        if (node == 0) {
+            ::close(quit[1]);
+            char byte = 0;
+            ::_exit(static_cast<int>(::read(quit[0], &byte, 1)));
+        }
+        ::close(segment);
+        ::close(quit[0]);
+        const std::string out = s.file("new" + std::to_string(mode));
+        const json dry = document({"compact", "--rev", "60", "--dry-run", "-o", out, d});
+        const Result real = run_cli({"compact", "--rev", "60", "--timeout", "50ms", "-o", out, d});
+        // Who only reads it is no node.
+        CHECK(real.code == (mode == O_WRONLY ? 4 : 0));
+        CHECK(dry.contains("refusal") == (mode == O_WRONLY));
+        CHECK(has(real.err, "pid " + std::to_string(node)) == (mode == O_WRONLY));
+        ::close(quit[1]);
+        REQUIRE(::waitpid(node, nullptr, 0) == node);
+    }
 }
 
 TEST_CASE("dqlite: import takes the database as it is, or as any other layout") {

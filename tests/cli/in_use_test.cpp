@@ -99,6 +99,21 @@ double seconds_of(const Args& args, Result& result) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+void write_etcd_db(const std::string& db) {
+    std::vector<mvcc::Record> rows;
+    const naive::Store history = sample_history();
+    for (const auto& [revision, row] : history.rows()) {
+        mvcc::Record& r = rows.emplace_back();
+        r.revision = revision;
+        r.tombstone = row.tombstone;
+        r.key = row.key;
+        r.create_revision = row.create_revision;
+        r.version = row.version;
+        r.value = row.value;
+    }
+    write_file(db, etcd_image(rows).build());
+}
+
 std::string last_line(const std::string& text) {
     const std::string body = text.substr(0, text.find_last_not_of('\n') + 1);
     return body.substr(body.rfind('\n') + 1);
@@ -157,18 +172,7 @@ TEST_CASE("in use: a dry run forecasts the run after the holder has stopped") {
 TEST_CASE("in use: an etcd db that a server has locked cannot be copied either, and the dry run says so") {
     const TempDir folder;
     const std::string db = folder.file("db");
-    std::vector<mvcc::Record> rows;
-    const naive::Store history = sample_history();
-    for (const auto& [revision, row] : history.rows()) {
-        mvcc::Record& r = rows.emplace_back();
-        r.revision = revision;
-        r.tombstone = row.tombstone;
-        r.key = row.key;
-        r.create_revision = row.create_revision;
-        r.version = row.version;
-        r.value = row.value;
-    }
-    write_file(db, etcd_image(rows).build());
+    write_etcd_db(db);
     const Server server([&](const std::function<void()>& until_stopped) {
         const int fd = ::open(db.c_str(), O_RDWR);
         if (fd < 0 || ::flock(fd, LOCK_EX) != 0) throw std::runtime_error("no lock");
@@ -182,6 +186,26 @@ TEST_CASE("in use: an etcd db that a server has locked cannot be copied either, 
     const json foretold = json::parse(run_cli(dry).out);
     CHECK(foretold.at("refusal_kind") == json::parse(real.err).at("error").at("kind"));
     CHECK(foretold.at("refusal_pids") == json{server.pid()});
+}
+
+TEST_CASE("in use: an etcd db is copied beside who only reads it, and the dry run says so") {
+    for (const bool locks : {false, true}) {
+        CAPTURE(locks);
+        const TempDir folder;
+        const std::string db = folder.file("db");
+        write_etcd_db(db);
+        const Server reader([&](const std::function<void()>& until_stopped) {
+            const int fd = ::open(db.c_str(), O_RDONLY);
+            if (fd < 0 || (locks && ::flock(fd, LOCK_SH) != 0)) throw std::runtime_error("no lock");
+            until_stopped();
+        });
+        const Args in_place{"compact", "--rev", "6", "-n", "-w", "json", db};
+        CHECK(json::parse(run_cli(in_place).out).at("refusal_pids") == json{reader.pid()});
+        CHECK(run_cli({"compact", "--rev", "6", db}).code == 4);
+        const Args copy{"compact", "--rev", "6", "-n", "-w", "json", "-o", folder.file("new"), db};
+        CHECK_FALSE(json::parse(run_cli(copy).out).contains("refusal"));
+        CHECK(run_cli({"compact", "--rev", "6", "-o", folder.file("new"), db}).code == 0);
+    }
 }
 
 TEST_CASE("in use: what only reads, or has nothing to do, is not refused") {

@@ -12,10 +12,14 @@ namespace kvctl {
 
 /// Processes that have it open, of those whose /proc entry may be read. Ascending; this one does not count.
 [[nodiscard]] std::vector<pid_t> find_openers(const struct stat& file);
+/// Those of them that may write to it.
+[[nodiscard]] std::vector<pid_t> find_open_writers(const struct stat& file);
 
 /// Processes that hold a lock on it, of any kind; with `waiters` also those that wait for one. Ascending;
 /// this one does not count.
 [[nodiscard]] std::vector<pid_t> find_lockers(const struct stat& file, bool waiters);
+/// Those that hold one which nobody shares.
+[[nodiscard]] std::vector<pid_t> find_exclusive_lockers(const struct stat& file);
 
 /// "pid 4711 (k3s)" or "pids 1 (a), 2 (b)"; "a process that cannot be seen from here" when there are none.
 [[nodiscard]] std::string describe_processes(const std::vector<pid_t>& pids);

@@ -102,11 +102,13 @@ report::Refusal refusal(store::Store& store, const CompactRequest& request, Deci
     const bool keeps_file = request.live || !store::why_in_place(around, store.info()).empty();
     report::Refusal r = refusal_of_work(store, request, d, keeps_file, progress);
     // What a server keeps locked cannot even be copied beside it.
-    const bool meets_it = request.output
-                              ? store.info().locked_for_life && d.kind != Decision::Kind::below_min_gain
-                              : !request.live && d.changes(request.vacuum);
+    // A dqlite directory is read beside its node, and only a new one of its kind asks that it has stopped.
+    const bool writes_output =
+        d.kind != Decision::Kind::below_min_gain && !(around.nodes && converts(store, request));
+    const bool meets_it = request.output ? store.info().locked_for_life && writes_output
+                                         : !request.live && !around.nodes && d.changes(request.vacuum);
     if (!meets_it) return r;
-    r = held_refusal(store.info(), around, std::move(r));
+    r = held_refusal(store.info(), around, request.output.has_value(), std::move(r));
     if (!r.pids.empty() && store.traits().live) r.reason += k_live_way_out;
     return r;
 }

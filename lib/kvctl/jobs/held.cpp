@@ -4,15 +4,18 @@
 
 namespace kvctl::jobs {
 
-report::Refusal held_refusal(const store::StoreInfo& info, const store::Surroundings& around,
+report::Refusal held_refusal(const store::StoreInfo& info, const store::Surroundings& around, bool only_reads,
                              report::Refusal otherwise) {
+    const std::vector<int>& pids = only_reads ? around.excluding : around.pids;
+    const bool held = only_reads ? !pids.empty() : around.held;
     // A rollback-journal lock lasts as long as a transaction: the writer waits for it.
-    if ((!info.wal_mode && !info.locked_for_life) || !around.held) return otherwise;
+    if ((!info.wal_mode && !info.locked_for_life) || !held) return otherwise;
     report::Refusal r;
-    r.reason = store::in_use_by(info.path, around.pids, info.locked_for_life);
+    r.reason = around.nodes ? store::node_runs_on(info.path, pids)
+                            : store::in_use_by(info.path, pids, info.locked_for_life);
     r.kind = kind_name(ErrorKind::in_use);
-    r.pids = around.pids;
-    for (const int pid : around.pids) r.stop.push_back(store::how_to_stop(pid));
+    r.pids = pids;
+    for (const int pid : pids) r.stop.push_back(store::how_to_stop(pid));
     if (r.stop.empty())
         r.stop.emplace_back("# stop what has the store open: 'kvctl status' as root names it");
     r.then = std::move(otherwise.reason);

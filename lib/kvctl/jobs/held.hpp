@@ -6,9 +6,10 @@
 namespace kvctl::jobs {
 
 /// What a writer meets that comes while others have the store: `otherwise` when they are no hindrance, else
-/// in-use first, with how to end them, and `otherwise` behind it.
+/// in-use first, with how to end them, and `otherwise` behind it. `only_reads`: of a store that a server
+/// locks for its life, beside others that only read.
 [[nodiscard]] report::Refusal held_refusal(const store::StoreInfo& info, const store::Surroundings& around,
-                                           report::Refusal otherwise);
+                                           bool only_reads, report::Refusal otherwise);
 
 /// Whether it could be compacted beside whoever has it, as far as a look tells.
 [[nodiscard]] bool goes_live(const std::string& path, const store::OpenOptions& open);

@@ -156,7 +156,7 @@ report::VacuumReport forecast_vacuum(const VacuumRequest& request, Progress* pro
     if (refusal.empty()) refusal = read_only_refusal(*store, request);
     if (refusal.empty() && p.bytes < store->info().file_bytes)
         refusal = space_refusal(*store, p, keeps_file, request);
-    r.refusal = held_refusal(store->info(), around, std::move(refusal));
+    r.refusal = held_refusal(store->info(), around, false, std::move(refusal));
     if (!r.refusal.pids.empty() && store->traits().live) r.refusal.reason += k_beside;
     return r;
 }

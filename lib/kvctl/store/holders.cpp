@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/openers.hpp"
 #include "kvctl/sqlite/holders.hpp"
 #include "kvctl/store/open.hpp"
 
@@ -22,14 +23,22 @@ void add_new(std::vector<pid_t>& pids, const std::vector<pid_t>& more) {
 
 }  // namespace
 
-std::vector<int> nodes_on(const std::string& directory) {
+std::vector<int> segment_writers(const std::string& directory) {
     std::vector<pid_t> pids;
     std::error_code gone;
     for (const auto& entry : std::filesystem::directory_iterator(directory, gone)) {
-        const std::string name = entry.path().filename().string();
-        if (name == "dqlite-lock" || name.starts_with("open-"))
-            add_new(pids, sqlite::find_holders(entry.path().string(), true).open);
+        struct stat st {};
+        if (entry.path().filename().string().starts_with("open-") && ::stat(entry.path().c_str(), &st) == 0)
+            add_new(pids, find_open_writers(st));
     }
+    return pids;
+}
+
+std::vector<int> nodes_on(const std::string& directory) {
+    std::vector<pid_t> pids;
+    struct stat st {};
+    if (::stat((directory + "/dqlite-lock").c_str(), &st) == 0) add_new(pids, find_openers(st));
+    add_new(pids, segment_writers(directory));
     return pids;
 }
 
@@ -59,12 +68,20 @@ Surroundings look_around(const std::string& path) {
     Surroundings s;
     const std::string real_path = resolve_path(path);
     struct stat st {};
-    if (::stat(real_path.c_str(), &st) != 0 || !S_ISREG(st.st_mode)) return s;
+    if (::stat(real_path.c_str(), &st) != 0) return s;
+    if (S_ISDIR(st.st_mode)) {
+        s.nodes = true;
+        s.pids = s.excluding = nodes_on(real_path);
+        s.held = s.held_open = !s.pids.empty();
+        return s;
+    }
+    if (!S_ISREG(st.st_mode)) return s;
     s.several_names = st.st_nlink > 1;
     const sqlite::Holders holders = sqlite::find_holders(real_path, true);
     s.held_open = !holders.open.empty();
     s.held = holders.any();
     s.pids.assign(holders.pids().begin(), holders.pids().end());
+    s.excluding = find_exclusive_lockers(st);
     return s;
 }
 
@@ -82,6 +99,11 @@ std::string in_use_by(const std::string& path, const std::vector<int>& pids, boo
     return fmt::format(
         "{}: in use by {}: stop it first ({})", path, sqlite::describe(pids),
         locked_for_life ? "an etcd server keeps its db locked" : "a k3s or kine server keeps its store open");
+}
+
+std::string node_runs_on(const std::string& directory, const std::vector<int>& pids) {
+    return fmt::format("{}: a dqlite node runs on it: {}; stop it first (snap stop microk8s)", directory,
+                       sqlite::describe(pids));
 }
 
 std::string how_to_stop(int pid) {

@@ -16,16 +16,20 @@ struct Holder {
 /// the file, and with it this process's own locks on it would go. Empty where there is no such file.
 [[nodiscard]] std::vector<Holder> holders_of(const std::string& path);
 
-/// Those that have a dqlite directory's lock or a segment that is being written open; none for another
-/// folder.
+/// Those that have a dqlite directory's lock open, or write to a segment; none for another folder.
 [[nodiscard]] std::vector<int> nodes_on(const std::string& directory);
 
-/// What a run finds around a store's file before it is opened.
+/// Those that write to a segment alone: an older dqlite takes no lock.
+[[nodiscard]] std::vector<int> segment_writers(const std::string& directory);
+
+/// What a run finds around a store's file, or a dqlite directory, before it is opened.
 struct Surroundings {
     bool several_names = false;
-    bool held_open = false;  ///< some process has it open, as far as the system shows
-    bool held = false;       ///< or locked
-    std::vector<int> pids;   ///< those with a lock, where any is known; else those that have it open
+    bool held_open = false;      ///< some process has it open, as far as the system shows
+    bool held = false;           ///< or locked
+    std::vector<int> pids;       ///< those with a lock, where any is known; else those that have it open
+    bool nodes = false;          ///< they are nodes on a dqlite directory
+    std::vector<int> excluding;  ///< of them those that keep readers out too
 };
 
 /// Only before the store is opened, as holders_of().
@@ -39,6 +43,8 @@ struct Surroundings {
 /// What a writer says that finds a WAL-mode store open elsewhere, or, `locked_for_life`, an etcd db.
 [[nodiscard]] std::string in_use_by(const std::string& path, const std::vector<int>& pids,
                                     bool locked_for_life = false);
+/// The same of a dqlite directory.
+[[nodiscard]] std::string node_runs_on(const std::string& directory, const std::vector<int>& pids);
 /// How to stop a process, a line for a shell.
 [[nodiscard]] std::string how_to_stop(int pid);
 

@@ -76,10 +76,12 @@ void Replacement::give_way_to_openers() const {
     std::vector<pid_t> pids = find_openers(st);
     if (pids.empty()) pids = find_lockers(st, true);
     if (pids.empty()) return;
-    throw Error(ErrorKind::in_use,
-                fmt::format("{}: {} opened it while it was copied and would go on with a file without a "
-                            "name: the new one was thrown away; stop it first",
-                            old_.path, describe_processes(pids)));
+    throw Error(
+        ErrorKind::in_use,
+        fmt::format("{0}: {1} {2} it open and would go on with a file without a name: the new one was "
+                    "thrown away; stop {3} first",
+                    old_.path, describe_processes(pids), pids.size() > 1 ? "have" : "has",
+                    pids.size() > 1 ? "them" : "it"));
 }
 
 // Of flock a TempFile has it from its beginning.

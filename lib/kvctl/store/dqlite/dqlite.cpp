@@ -13,7 +13,6 @@
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/dqlite/log.hpp"
-#include "kvctl/sqlite/holders.hpp"
 #include "kvctl/store/check.hpp"
 #include "kvctl/store/dqlite/new_folder.hpp"
 #include "kvctl/store/holders.hpp"
@@ -45,6 +44,7 @@ DqliteStore::DqliteStore(std::unique_ptr<dqlite::State> state, std::size_t datab
       state_(std::move(state)),
       database_(database) {
     info_.layout = Layout::dqlite;
+    info_.locked_for_life = true;
 }
 
 void DqliteStore::check(const CheckRequest& request, CheckResult& result, FindingLog& log) {
@@ -189,14 +189,13 @@ DqliteLock::DqliteLock(const std::string& path, int timeout_ms) {
     fd_ = Fd(::open(lock.c_str(), O_RDONLY | O_CLOEXEC));
     const bool locks = fd_.get() >= 0;
     if (!locks && errno != ENOENT) throw io_error(lock, "cannot open", errno);
-    // An older dqlite takes no lock, but has the segment open that it writes to.
-    while (locks ? ::flock(fd_.get(), LOCK_SH | LOCK_NB) != 0 : !nodes_on(path).empty()) {
-        if (locks && errno != EWOULDBLOCK && errno != EINTR) throw io_error(lock, "cannot lock", errno);
-        if (std::chrono::steady_clock::now() >= deadline) {
-            throw Error(ErrorKind::in_use,
-                        fmt::format("{}: a dqlite node runs on it: {}; stop it first (snap stop microk8s)",
-                                    path, sqlite::describe(nodes_on(path))));
-        }
+    for (;;) {
+        const bool locked = locks && ::flock(fd_.get(), LOCK_SH | LOCK_NB) != 0;
+        if (locked && errno != EWOULDBLOCK && errno != EINTR) throw io_error(lock, "cannot lock", errno);
+        // An older dqlite takes no lock, whoever left the file, but has the segment open that it writes to.
+        if (!locked && segment_writers(path).empty()) return;
+        if (std::chrono::steady_clock::now() >= deadline)
+            throw Error(ErrorKind::in_use, node_runs_on(path, nodes_on(path)));
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         check_interrupt();
     }
