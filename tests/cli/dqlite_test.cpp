@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -359,6 +360,7 @@ TEST_CASE("dqlite: of several members --voter takes one, and no other's info.yam
     const Result none = run_cli({"compact", "--rev", "100", "--voter", "9", "-o", s.file("none"), d});
     CHECK(none.code == 2);
     CHECK(has(none.err, "2 (10.0.0.2:19001)"));
+    CHECK(run_cli({"compact", "-n", "--rev", "100", "--voter", "9", "-o", s.file("none"), d}).code == 2);
     CHECK(run_cli({"compact", "--rev", "100", "--voter", "2", d}).code == 2);
     CHECK(run_cli({"compact", "--rev", "100", "--voter", "2", "-o", s.file("k"), s.states[2]}).code == 2);
 }
@@ -537,6 +539,57 @@ TEST_CASE("dqlite: a new directory's term and index lie above entries that no st
     CHECK(made.folder.metadata->term == made.term);
 }
 
+TEST_CASE("dqlite: numbers that cannot be raised are damage to check, to a forecast and to the run") {
+    const std::string all_ones(8, '\xFF');
+    struct Row {
+        const char* name;
+        std::function<void(std::map<std::string, std::string>&)> damage;
+    };
+    const auto rename = [](std::map<std::string, std::string>& files, const std::string& to) {
+        for (const char* const suffix : {"", ".meta"}) {
+            files[to + suffix] = files.at(std::string("snapshot-2-4-1004") + suffix);
+            files.erase(std::string("snapshot-2-4-1004") + suffix);
+        }
+    };
+    const Row rows[] = {
+        {"metadata's term", [&](auto& files) { files.at("metadata1").replace(16, 8, all_ones); }},
+        {"metadata's version", [&](auto& files) { files.at("metadata1").replace(8, 8, all_ones); }},
+        {"a snapshot's time", [&](auto& files) { rename(files, "snapshot-2-4-18446744073709551615"); }},
+        {"a snapshot's index", [&](auto& files) { rename(files, "snapshot-2-18446744073709551615-1004"); }},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(std::string(row.name));
+        Sample s;
+        s.write();
+        std::map<std::string, std::string> files = content_of(s.directory());
+        row.damage(files);
+        fs::remove_all(s.directory());
+        fs::create_directory(s.directory());
+        for (const auto& [name, content] : files) write_file(s.directory() + "/" + name, content);
+        const json found = document({"check", s.directory()}, 3);
+        CHECK(std::any_of(found["findings"].begin(), found["findings"].end(),
+                          [](const json& f) { return f["code"] == "implausible-number"; }));
+        const json dry = document({"compact", "--rev", "60", "-n", "-o", s.file("new"), s.directory()});
+        CHECK(dry["refusal_kind"] == "damaged");
+        CHECK(run_cli({"compact", "--rev", "60", "-o", s.file("new"), s.directory()}).code == 6);
+        CHECK_FALSE(fs::exists(s.file("new")));
+        CHECK(run_cli({"import", "-o", s.file("native.db"), s.directory()}).code == 0);
+    }
+}
+
+TEST_CASE("dqlite: where there is too little to gain nothing is done, and no command is named") {
+    Sample s;
+    const std::string d = s.write();
+    Args words{"compact", "--rev", "60", "--min-gain", "99%", "-o", s.file("new"), d};
+    const json real = document(words);
+    words.insert(words.begin() + 1, "-n");
+    CHECK_FALSE(has(run_cli(words).out, "To do it"));
+    const json dry = document(words);
+    CHECK(dry["result"] == "below-min-gain");
+    CHECK(real["size"]["file_after"] == dry["size"]["file_after"]);
+    CHECK_FALSE(fs::exists(s.file("new")));
+}
+
 TEST_CASE("dqlite: a cluster.yaml whose last line is not ended keeps it") {
     Sample s;
     s.maker.configure({{1, "a:1", dqlite::Role::voter}, {2, "b:1", dqlite::Role::voter}});
@@ -591,6 +644,11 @@ TEST_CASE("dqlite: of several databases the one with a table kine is taken, or t
     const Result refused = run_cli({"compact", "--rev", "60", "-o", s.file("new"), d});
     CHECK(refused.code == 4);
     CHECK(has(refused.err, "other databases"));
+    const json foretold = document({"compact", "--rev", "60", "-n", "-o", s.file("new"), d});
+    CHECK(foretold["refusal_kind"] == "refused");
+    CHECK(has(foretold["refusal"].get<std::string>(), "other databases"));
+    CHECK_FALSE(document({"compact", "--rev", "60", "-n", "-o", s.file("new"), "--to", "kine", d})
+                    .contains("refusal"));
     CHECK(run_cli({"status", "--member", "db.bin", d}).code == 6);
 
     Sample t;

@@ -23,6 +23,7 @@ constexpr std::string_view k_snapshot = "snapshot-";
 constexpr std::string_view k_meta = ".meta";
 constexpr std::string_view k_open = "open-";
 constexpr std::string_view k_set_aside = "corrupt-";
+constexpr const char* k_implausible = "implausible-number";
 
 // "12-34-56" taken apart; nullopt where a part is no number or there are more or fewer.
 template <std::size_t n>
@@ -132,7 +133,33 @@ void read_metadata(Folder& folder) {
     }
 }
 
+// Numbers that cannot be raised any more, in metadata and names.
+void find_implausible(Folder& folder) {
+    const auto look = [&](const std::string& where, const char* what, std::uint64_t n) {
+        if (n <= k_largest_number) return;
+        add(folder.findings, Finding::Severity::error, k_implausible, where,
+            fmt::format("its {} is {}, which no node counts up to", what, n));
+    };
+    if (folder.metadata) {
+        look("metadata", "version", folder.metadata->version);
+        look("metadata", "term", folder.metadata->term.value());
+    }
+    for (const SnapshotFile& s : folder.snapshots) {
+        look(s.name, "term", s.term.value());
+        look(s.name, "index", s.index.value());
+        look(s.name, "timestamp", s.timestamp);
+    }
+    for (const ClosedSegment& s : folder.closed)
+        look(s.name, "last index", std::max(s.first, s.last).value());
+}
+
 }  // namespace
+
+const Finding* Folder::implausible() const noexcept {
+    const auto found = std::find_if(findings.begin(), findings.end(),
+                                    [](const Finding& f) { return f.code == k_implausible; });
+    return found == findings.end() ? nullptr : &*found;
+}
 
 std::uint64_t Folder::bytes() const noexcept {
     std::uint64_t n = 0;
@@ -208,6 +235,7 @@ Folder list_folder(const std::string& path) {
         throw Error(ErrorKind::not_a_store,
                     path + ": no dqlite data directory: no metadata, snapshot or segment in it");
     read_metadata(folder);
+    find_implausible(folder);
     return folder;
 }
 

@@ -55,10 +55,15 @@ struct Folder {
     [[nodiscard]] std::string file(const std::string& name) const { return path + "/" + name; }
     [[nodiscard]] std::uint64_t bytes() const noexcept;
     [[nodiscard]] bool has(const std::string& name) const noexcept;
+    /// The first finding of numbers that cannot be, which a new folder's would have to be above.
+    [[nodiscard]] const Finding* implausible() const noexcept;
 };
 
 /// Whether a directory holds a dqlite log: metadata, a snapshot with its .meta, or a segment of its own.
 [[nodiscard]] bool is_dqlite(const std::string& path);
+
+/// What no node counts up to, from where there is no going on: terms, indexes, versions, times.
+inline constexpr std::uint64_t k_largest_number = std::uint64_t{1} << 62;
 
 /// Whether a directory still holds the same files of the same sizes, and the same metadata.
 [[nodiscard]] bool unchanged(const Folder& folder);

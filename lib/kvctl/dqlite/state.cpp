@@ -85,9 +85,11 @@ class Applier {
 // The snapshots that have both their files and data, newest first.
 std::vector<SnapshotFile> usable(const Folder& folder, std::optional<LogIndex> upto) {
     std::vector<SnapshotFile> all;
-    std::copy_if(
-        folder.snapshots.rbegin(), folder.snapshots.rend(), std::back_inserter(all),
-        [&](const SnapshotFile& s) { return s.has_meta && s.bytes > 0 && (!upto || s.index <= *upto); });
+    std::copy_if(folder.snapshots.rbegin(), folder.snapshots.rend(), std::back_inserter(all),
+                 [&](const SnapshotFile& s) {
+                     return s.has_meta && s.bytes > 0 && s.index.value() <= k_largest_number &&
+                            (!upto || s.index <= *upto);
+                 });
     return all;
 }
 
@@ -198,6 +200,7 @@ State start_on(const Folder& folder) {
 State attempt_on(const Folder& folder, std::optional<LogIndex> upto) {
     State state = start_on(folder);
     std::string first_fault;
+    if (const Finding* const f = folder.implausible()) first_fault = f->where + ": " + f->what;
     std::vector<SnapshotFile> candidates = usable(state.folder, upto);
     for (const SnapshotFile& s : candidates) {
         LogPlan plan = plan_log(state.folder, s.index);

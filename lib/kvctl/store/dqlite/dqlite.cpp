@@ -107,7 +107,7 @@ std::optional<DqliteFacts> DqliteStore::dqlite_facts() {
 }
 
 void DqliteStore::check_member_change(const MemberChange& change) {
-    if (change.voter) (void)members_of(*state_, change.voter);
+    if (!change.itself) check_new_folder(*state_, database(), change.voter);
 }
 
 std::vector<std::string> DqliteStore::member_notes(const MemberChange& change) {
@@ -133,8 +133,6 @@ std::vector<std::string> DqliteStore::member_notes(const MemberChange& change) {
             "whose raft log reaches farthest ('kvctl status' on each tells)");
     }
     for (std::string& note : yaml_notes(*state_, change.voter)) notes.push_back(std::move(note));
-    if (state_->databases.size() > 1)
-        notes.emplace_back("the directory holds other databases, which a new one would not hold");
     return notes;
 }
 
@@ -186,7 +184,7 @@ std::unique_ptr<DqliteStore> open_state(dqlite::State&& read, const std::string&
 DqliteLock::DqliteLock(const std::string& path, int timeout_ms) {
     const std::string lock = path + "/" + k_lock_name;
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-    fd_ = Fd(::open(lock.c_str(), O_RDONLY | O_CLOEXEC));
+    fd_ = Fd(::open(lock.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // whatever has that name
     const bool locks = fd_.get() >= 0;
     if (!locks && errno != ENOENT) throw io_error(lock, "cannot open", errno);
     for (;;) {

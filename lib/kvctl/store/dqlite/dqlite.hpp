@@ -36,7 +36,7 @@ class DqliteStore final : public KineStore {
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
     void check_executable(Findings& findings) override;
     [[nodiscard]] std::optional<DqliteFacts> dqlite_facts() override;
-    /// Usage where there is no such member as the change names.
+    /// What check_new_folder() throws, where a new directory is to be made.
     void check_member_change(const MemberChange& change) override;
     [[nodiscard]] std::vector<std::string> member_notes(const MemberChange& change) override;
     [[nodiscard]] Findings notices() override;

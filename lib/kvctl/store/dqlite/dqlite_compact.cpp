@@ -79,13 +79,7 @@ std::unique_ptr<CompactionModel> DqliteStore::model(const mvcc::TreeIndex& index
 void DqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                                   const Execution& execution, const std::string& output) {
     expect_new(output);
-    if (state_->databases.size() > 1) {
-        throw Error(ErrorKind::refused,
-                    fmt::format("{}: it holds other databases beside {}, which a compacted directory would "
-                                "lose; 'kvctl import' takes this one alone",
-                                info().path, database()));
-    }
-    (void)members_of(*state_, execution.voter);  // a wrong --voter before any work
+    check_new_folder(*state_, database(), execution.voter);
     const DqliteLock lock(info().path, timeout_ms_);
     if (!dqlite::unchanged(state_->folder)) {
         throw Error(ErrorKind::in_use,

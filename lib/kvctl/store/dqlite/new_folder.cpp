@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -183,6 +184,16 @@ std::uint64_t pack(const NewFolderRequest& request, const std::string& path, New
     return out.close();
 }
 
+// Above its numbers there must be others.
+void check_raisable(const dqlite::State& source, const dqlite::Extent& extent) {
+    const std::uint64_t term = std::max(source.term, extent.term).value();
+    if (term <= dqlite::k_largest_number) return;
+    throw Error(ErrorKind::damaged,
+                fmt::format("{}: an entry's term is {}, which no node counts up to; 'kvctl import' takes the "
+                            "database alone",
+                            source.folder.path, term));
+}
+
 void verify(const std::string& folder, const NewFolderRequest& request, const NewFolder& made,
             const dqlite::SnapshotMeta& meta) {
     const auto fail = [&](const std::string& what) {
@@ -233,6 +244,22 @@ dqlite::Configuration members_of(const dqlite::State& source, std::optional<std:
         fmt::format("{}: --voter {} is none of its members: {}", source.folder.path, *voter, ids));
 }
 
+void check_new_folder(const dqlite::State& source, const std::string& database,
+                      std::optional<std::uint64_t> voter) {
+    (void)members_of(source, voter);
+    if (source.databases.size() > 1) {
+        throw Error(ErrorKind::refused,
+                    fmt::format("{}: it holds other databases beside {}, which a compacted directory would "
+                                "lose; 'kvctl import' takes this one alone",
+                                source.folder.path, escape(database)));
+    }
+    if (const Finding* const f = source.folder.implausible()) {
+        throw Error(ErrorKind::damaged, fmt::format("{}: {}: {}; 'kvctl import' takes the database alone",
+                                                    source.folder.path, f->where, f->what));
+    }
+    check_raisable(source, {});
+}
+
 std::vector<std::string> yaml_notes(const dqlite::State& source, std::optional<std::uint64_t> voter) {
     return yaml_of(source, voter).notes;
 }
@@ -243,6 +270,7 @@ NewFolder write_new_folder(const dqlite::State& source, const NewFolderRequest& 
     meta.configuration = members_of(source, request.voter);
     // Above all that the folder knows, entries behind damage and in files that were set aside included.
     const dqlite::Extent extent = dqlite::extent_of(source.folder);
+    check_raisable(source, extent);
     made.term = Term(std::max(source.term, extent.term).value() + 1);
     made.index = LogIndex(
         std::max({source.last_index.value(), largest_snapshot_index(source.folder), extent.closed.value()}) +

@@ -28,6 +28,11 @@ struct NewFolder {
 [[nodiscard]] dqlite::Configuration members_of(const dqlite::State& source,
                                                std::optional<std::uint64_t> voter);
 
+/// Throws where no new folder can be made of `database` alone: usage for a member that is none, refused where
+/// others would be lost, damaged where the term and index could not be raised.
+void check_new_folder(const dqlite::State& source, const std::string& database,
+                      std::optional<std::uint64_t> voter);
+
 /// What becomes of the source's info.yaml and cluster.yaml that whoever puts the new folder into place has to
 /// know.
 [[nodiscard]] std::vector<std::string> yaml_notes(const dqlite::State& source,
