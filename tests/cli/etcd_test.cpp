@@ -192,6 +192,10 @@ TEST_CASE("etcd: a snapshot cut in its digest is a finding, one without is a not
     CHECK(checked.code == 3);
     CHECK(has(checked.out, "bbolt-length"));
     CHECK(has(run_cli({"get", "b", cut.path()}).err, "cut short in the SHA-256 at its end"));
+    // Nothing to compact, whatever the damage.
+    CHECK_FALSE(document({"compact", "-n", "--keep-last", "100", cut.path()}).contains("refusal"));
+    CHECK(document({"compact", "-n", "--keep-last", "1", cut.path()})["refusal_kind"] == "damaged");
+    CHECK(run_cli({"compact", "--keep-last", "100", cut.path()}).code == 0);
     const TempFile without(pages, "snap.db");
     const Result noted = run_cli({"check", without.path()});
     CHECK(noted.code == 0);

@@ -155,6 +155,15 @@ TEST_CASE("etcd db: --disarm takes the alarm away, also where nothing is left to
     CHECK(store::BboltStore(db.path()).space_alarm());
     CHECK(has(run_cli({"compact", "--rev", "6", "--disarm", "-n", db.path()}).out,
               "the alarm NOSPACE would be disarmed"));
+    for (const Args& target :
+         std::vector<Args>{{"--rev", "6"}, {"--keep-last", "100"}, {"--target-size", "10G"}}) {
+        Args words{"compact", "--disarm", "--min-gain", "99%"};
+        words.insert(words.end(), target.begin(), target.end());
+        words.push_back(db.path());
+        CAPTURE(words);
+        CHECK(document(words).at("result") == "below-min-gain");
+        CHECK(store::BboltStore(db.path()).space_alarm());
+    }
     CHECK(document({"compact", "--rev", "6", "--disarm", db.path()}).at("result") == "already-compacted");
     CHECK_FALSE(store::BboltStore(db.path()).space_alarm());
     CHECK(has(run_cli({"compact", "--rev", "6", "--disarm", db.path()}).out, "no alarm NOSPACE is raised"));
@@ -212,6 +221,9 @@ TEST_CASE(
     fs::create_hard_link(dir.file("db"), dir.file("other"));
     CHECK(document({"compact", "--rev", "6", "-n", dir.file("db")}).at("refusal_kind") == "refused");
     CHECK(run_cli({"compact", "--rev", "6", dir.file("db")}).code == 4);
+    // Where nothing is to be done nothing is in the way.
+    CHECK(run_cli({"compact", "--keep-last", "100", dir.file("db")}).code == 0);
+    CHECK_FALSE(document({"compact", "--keep-last", "100", "-n", dir.file("db")}).contains("refusal"));
     fs::remove(dir.file("other"));
     CHECK(run_cli({"compact", "--rev", "6", dir.file("db")}).code == 0);
     const json dry = document({"compact", "--rev", "1", "-n", "-o", dir.file("new"), dir.file("db")});

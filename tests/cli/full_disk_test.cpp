@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -232,4 +233,45 @@ TEST_CASE("full disk: a vacuum that does not fit names the copy that does") {
         CHECK(std::filesystem::file_size(db) < bytes.size());
         std::filesystem::remove(db);
     }
+}
+
+TEST_CASE("full disk: a store of another layout is refused beforehand, and the dry run says so") {
+    const SmallDisk disk(40 << 10);
+    if (!disk.mounted()) return;
+    const TempDir folder;
+    KineMaker maker;
+    for (int i = 0; i < 20; ++i) maker.put("/registry/k", "v");
+    maker.write(folder.file("s.db"));
+    const Args words{"compact",        "--keep-last",      "5", "--to", "native", "-o",
+                     disk.file("new"), folder.file("s.db")};
+    const Result real = run_cli(words);
+    CHECK(real.code == 4);
+    CHECK(has(real.err, "'-o FILE' on another disk needs"));
+    Args dry = words;
+    dry.insert(dry.begin() + 1, {"-n", "--json"});
+    CHECK(json::parse(run_cli(dry).out).at("refusal_kind") == "no-space");
+    const Result import = run_cli({"import", "-o", disk.file("new"), folder.file("s.db")});
+    CHECK(import.code == 4);
+    CHECK(has(import.err, "'-o FILE' on another disk needs"));
+    CHECK_FALSE(std::filesystem::exists(disk.file("new")));
+}
+
+TEST_CASE("full disk: a medium that is only read is foretold, with the way out") {
+    const SmallDisk disk(k_mib);
+    if (!disk.mounted()) return;
+    KineMaker maker;
+    for (int i = 0; i < 20; ++i) maker.put("/registry/k", "v");
+    maker.write(disk.file("s.db"), {.wal = false});
+    REQUIRE(::mount(nullptr, disk.file("").c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0);
+    for (const Args& words : std::vector<Args>{{"compact", "--keep-last", "5", disk.file("s.db")},
+                                               {"vacuum", disk.file("s.db")}}) {
+        CAPTURE(words);
+        const Result real = run_cli(words);
+        CHECK(real.code == 7);
+        CHECK(has(real.err, "compact -o NEW"));
+        Args dry = words;
+        dry.insert(dry.begin() + 1, {"-n", "--json"});
+        CHECK(json::parse(run_cli(dry).out).at("refusal_kind") == "io");
+    }
+    CHECK(run_cli({"compact", "--keep-last", "500", disk.file("s.db")}).code == 0);
 }

@@ -74,24 +74,32 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
     const bool writes = request.output ? d.kind != Decision::Kind::below_min_gain : d.changes(request.vacuum);
     try {
         if (!request.output) store::refuse_read_only(request.path, request.open);
-        if (!request.output && (writes || request.live || !store.traits().in_place))
-            store.check_executable(d.notes.findings);
-        if (request.live) store::refuse_unless_live(store);
-        const bool copies = request.output ? !converts(store, request) : d.steps(request.vacuum).rewrites;
-        if (writes && copies) d.model->check_copyable();
-        check_decision(store.info(), d);
-        check_request(store, request, d);
-        if (!writes) return r;
-        if (request.output && converts(store, request)) tell_conversion(store, request, d, progress);
-        if (auto space = look_for_space(store.info(), d, request, keeps_file)) {
-            r.ways = std::move(space->ways);
-            throw Error(ErrorKind::no_space, space->message);
-        }
     } catch (const Error& e) {
         r.reason = e.what();
         r.kind = kind_name(e.kind());
         // Of an archive a new file can be made.
         if (e.kind() == ErrorKind::usage) r.ways.push_back({"-o FILE", {}, d.shrunk_bytes.value_or(0), true});
+        return r;
+    }
+    try {
+        if (!request.output && (writes || request.live || store.traits().names_cluster))
+            store.check_executable(d.notes.findings);
+        if (request.live) store::refuse_unless_live(store);
+        const bool copies = request.output ? !converts(store, request) : d.steps(request.vacuum).rewrites;
+        if (writes && copies) d.model->check_copyable();
+        check_request(store, request, d);
+        if (!writes) return r;
+        check_decision(store.info(), d);
+        if (request.output && converts(store, request)) tell_conversion(store, request, d, progress);
+        if (!request.output) store::check_writable(store.info().path, store.info().real_path);
+        if (auto space = look_for_space(store.info(), d, request, keeps_file)) {
+            r.ways = std::move(space->ways);
+            throw Error(ErrorKind::no_space, space->message);
+        }
+    } catch (const Error& e) {
+        if (e.kind() == ErrorKind::usage) throw;
+        r.reason = e.what();
+        r.kind = kind_name(e.kind());
     }
     return r;
 }
@@ -160,8 +168,8 @@ CompactResult execute(const CompactRequest& request, Progress* progress) {
     store.check_executable(d.notes.findings);
     d = decide(store, request, true, progress);
     const store::StoreInfo info = store.info();
-    check_decision(info, d);
     check_request(store, request, d);
+    if (d.changes(request.vacuum)) check_decision(info, d);
     report::CompactionReport r = start_report(info, request, true);
     const std::string why_in_place = writable->why_in_place();
     stay_in_place(d, why_in_place);
@@ -188,15 +196,19 @@ CompactResult write_output(const CompactRequest& request, Progress* progress) {
     open.against_writers = true;
     const std::unique_ptr<store::Store> store = store::open_store(request.path, open);
     Decision d = decide(*store, request, true, progress);
-    if (d.kind != Decision::Kind::below_min_gain && !converts(*store, request)) d.model->check_copyable();
-    check_decision(store->info(), d);
     check_request(*store, request, d);
+    if (d.kind != Decision::Kind::below_min_gain) {
+        if (!converts(*store, request)) d.model->check_copyable();
+        check_decision(store->info(), d);
+    }
     report::CompactionReport r = start_report(store->info(), request, true);
     r.output = *request.output;
     Provisional made;
     write_list(request, d, made);
     if (d.kind == Decision::Kind::below_min_gain) {
         made.keep();
+        r.predicted = false;
+        r.file_after = store->info().file_bytes;
         return finish(std::move(r), std::move(d));
     }
     refuse_without_space(store->info(), d, request, false);
@@ -257,6 +269,12 @@ bool look_is_enough(const CompactRequest& request) {
     }
 }
 
+// Before a writer finds it out by itself, without the way out. Whether anything is to be done shows to one
+// who only reads.
+void refuse_unwritable(const CompactRequest& request) {
+    store::check_writable(request.path, store::resolve_path(request.path));
+}
+
 // By age: the revision is found first, and is then compacted to as any other.
 CompactResult by_age(const CompactRequest& request, Progress* progress,
                      CompactResult (*run)(const CompactRequest&, Progress*)) {
@@ -298,9 +316,13 @@ CompactResult compact(const CompactRequest& request, Progress* progress) {
             store::open_writable(request.path, request.open)->close();
         return by_age(request, progress, compact);
     }
-    if (request.live) return compact_live(request, progress);
+    if (request.live) {
+        refuse_unwritable(request);
+        return compact_live(request, progress);
+    }
     if (request.output) return write_output(request, progress);
     if (look_is_enough(request)) return *by_a_look(request, false);
+    refuse_unwritable(request);
     try {
         return execute(request, progress);
     } catch (const Error& e) {

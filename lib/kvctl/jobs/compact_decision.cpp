@@ -103,9 +103,9 @@ void warn(store::Store& store, const CompactRequest& request, bool executes, Dec
     for (const mvcc::Revision& r : d.plan.lost_live) d.notes.findings.push_back(mvcc::lost_live_finding(r));
 }
 
-// Less to gain than is worth it. Shrinking alone is work as well.
+// Less to gain than is worth it. Shrinking alone is work as well, and so is an alarm that goes.
 void weigh_gain(const store::StoreInfo& info, const CompactRequest& request, Decision& d) {
-    if (!request.min_gain || !(d.kind == Decision::Kind::compact || request.vacuum)) return;
+    if (!request.min_gain || !(d.kind == Decision::Kind::compact || request.vacuum || d.disarms)) return;
     const std::uint64_t after = d.shrunk_bytes.value_or(info.file_bytes);
     const std::uint64_t gain = info.file_bytes > after ? info.file_bytes - after : 0;
     if (gain >= request.min_gain->of(info.file_bytes)) return;
@@ -193,7 +193,9 @@ bool converts(const store::Store& store, const CompactRequest& request) noexcept
 }
 
 void check_request(store::Store& store, const CompactRequest& request, const Decision& d) {
-    store.check_member_change(member_change(request, d));
+    // What a dqlite directory says of its cluster is in no store of another layout.
+    if (!store.traits().names_cluster || !converts(store, request))
+        store.check_member_change(member_change(request, d));
     if (converts(store, request))
         store::check_target({*request.to, {}, false, false, request.renumber}, *d.index, d.plan,
                             request.path);
@@ -216,7 +218,6 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
         throw usage_error(info.path + ": --drop-old-values: only a kine store has old values");
     check_options(store, request);
     Decision d;
-    if (executes && !request.output && !store.traits().in_place) store.check_executable(d.notes.findings);
     d.head = store.head();
     MainRevision target = target_of(info, request, d.head);
     if (request.live) target = live_target(target, d);
@@ -236,6 +237,12 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
     if (converts(store, request)) d.shrunk_bytes.reset();  // another file than the model knows
     weigh_gain(info, request, d);
     count_old_values(request, d);
+    if (converts(store, request)) {
+        const mvcc::Tally& kept = d.plan.kept;
+        const std::uint64_t cleared = d.old_values ? d.old_values->bytes : 0;
+        d.converted_bytes =
+            store::least_bytes(store, *request.to, kept.revisions - kept.gaps, kept.bytes - cleared);
+    }
     d.strategy = strategy_for(*d.model, request, d.plan);
     for (Finding& f : index_damage(*d.index)) d.notes.findings.push_back(std::move(f));
     read_raft_log(store, request, d);

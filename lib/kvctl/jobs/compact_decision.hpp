@@ -27,6 +27,7 @@ struct Decision {
     std::unique_ptr<mvcc::TreeIndex> index;
     std::unique_ptr<store::CompactionModel> model;  ///< of the store and the index
     mvcc::CompactionPlan plan;                      ///< what the run does; its target is what was asked for
+    std::optional<std::uint64_t> converted_bytes;   ///< at least, of the output of another layout
     std::optional<std::uint64_t> shrunk_bytes;      ///< the file once shrunk; nullopt: not foretold
     store::Strategy strategy = store::Strategy::in_place;
     std::optional<report::OldValues> old_values;

@@ -5,6 +5,7 @@
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/store/live_pace.hpp"
+#include "kvctl/store/temp_file.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -29,18 +30,26 @@ store::DiskWork work_of(const Decision& d, const CompactRequest& request, bool k
     return work;
 }
 
+// A store of another layout takes at least what its rows do; the model knows the store's own.
+std::vector<store::SpaceNeeds> needs_of(const Decision& d, const store::DiskWork& work) {
+    if (d.converted_bytes) return {{*d.converted_bytes, store::folder_of(*work.output)}};
+    return d.model->space_needs(d.plan, work);
+}
+
 // The other ways to do it, each with what it needs where it goes.
 class WaysOut {
   public:
-    WaysOut(const store::StoreInfo& info, const Decision& d, const store::DiskWork& work)
-        : info_(info), d_(d), work_(work) {}
+    WaysOut(const store::StoreInfo& info, const Decision& d, const store::DiskWork& work,
+            const store::Shortage& shortage)
+        : info_(info), d_(d), work_(work), shortage_(shortage) {}
 
     void find() {
         if (work_.deletes && !work_.output) {
             batches();
             if (work_.strategy == store::Strategy::in_place && !work_.keeps_file && !work_.batch) copy();
         }
-        add("-o FILE", work_.result_bytes, true);
+        if (!work_.output) add("-o FILE", work_.result_bytes, true);
+        if (work_.output) output_elsewhere();
     }
     [[nodiscard]] std::string text() const { return text_; }
     [[nodiscard]] const std::vector<report::WayOut>& ways() const { return ways_; }
@@ -71,6 +80,23 @@ class WaysOut {
         work.backup.reset();
         return work;
     }
+    // All that stands beside the output while it is made goes along; what stands in $TMPDIR does not.
+    void output_elsewhere() {
+        std::uint64_t there = 0;
+        std::uint64_t elsewhere = 0;
+        std::string folder;
+        for (const store::SpaceNeeds& n : needs_of(d_, work_)) {
+            const bool beside = n.folder == store::folder_of(*work_.output);
+            (beside ? there : elsewhere) += n.bytes;
+            if (!beside) folder = n.folder;
+        }
+        if (elsewhere > store::free_bytes(folder.empty() ? shortage_.folder : folder)) {
+            text_ += fmt::format("; {} of it may stand on another disk, which TMPDIR names",
+                                 format_bytes(elsewhere));
+        } else {
+            add("-o FILE", there, true);
+        }
+    }
     void batches() {
         store::DiskWork work = without_extras();
         work.strategy = store::Strategy::in_place;
@@ -94,6 +120,7 @@ class WaysOut {
     const store::StoreInfo& info_;
     const Decision& d_;
     const store::DiskWork& work_;
+    const store::Shortage& shortage_;
     std::string text_;
     std::vector<report::WayOut> ways_;
 };
@@ -108,9 +135,9 @@ std::string shortage_text(const store::Shortage& s) {
 std::optional<SpaceRefusal> look_for_space(const store::StoreInfo& info, const Decision& d,
                                            const CompactRequest& request, bool keeps_file) {
     const store::DiskWork work = work_of(d, request, keeps_file);
-    const auto shortage = store::find_shortage(d.model->space_needs(d.plan, work), info, !work.output);
+    const auto shortage = store::find_shortage(needs_of(d, work), info, !work.output);
     if (!shortage) return std::nullopt;
-    WaysOut ways(info, d, work);
+    WaysOut ways(info, d, work, *shortage);
     ways.find();
     return SpaceRefusal{
         fmt::format("{}: {}{}", request.output.value_or(info.path), shortage_text(*shortage), ways.text()),

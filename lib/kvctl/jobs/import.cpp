@@ -166,9 +166,12 @@ void import_history(const ImportRequest& o, Progress* progress, report::ImportRe
 void import_buckets(const ImportRequest& o, store::Store& source, Progress* progress,
                     report::ImportReport& report) {
     refuse_faults(source, o.source, progress);
-    store::copy_buckets(source, target_of(o, false), progress);
     const mvcc::TreeIndex index =
         source.load(rules_of(source, std::nullopt, o.wal_dir).rules, report.notes.findings, progress);
+    store::check_space({store::least_bytes(source, o.to, index.total().revisions, index.total().bytes),
+                        store::folder_of(o.output)},
+                       o.output);
+    store::copy_buckets(source, target_of(o, false), progress);
     report.revisions = index.total().revisions;
     report.tombstones = index.total().tombstones;
     report.bytes = index.total().bytes;
@@ -194,8 +197,9 @@ void convert(const ImportRequest& o, store::Store& source, raftlog::Source* log,
     (void)rules_of(source, std::nullopt, o.wal_dir);  // the conversion asks the store
     const std::unique_ptr<store::Conversion> conversion = source.conversion(o.to, progress);
     refuse_faults(source, o.source, progress);
-    // What is to be written holds at least the keys and values.
-    store::check_space({conversion->bytes(), store::folder_of(o.output)}, o.output);
+    store::check_space({store::least_bytes(source, o.to, conversion->rows().value_or(0), conversion->bytes()),
+                        store::folder_of(o.output)},
+                       o.output);
     const std::unique_ptr<store::Target> target =
         store::make_target(target_of(o, log != nullptr), *conversion, o.source);
     add_meta(*target, conversion->meta(), report);

@@ -88,6 +88,18 @@ report::Refusal read_only_refusal(store::Store& store, const VacuumRequest& requ
     return r;
 }
 
+// A store that may only be read. Empty: it may be written.
+report::Refusal rights_refusal(const store::StoreInfo& info) {
+    report::Refusal r;
+    try {
+        store::check_writable(info.path, info.real_path);
+    } catch (const Error& e) {
+        r.kind = kind_name(e.kind());
+        r.reason = e.what();
+    }
+    return r;
+}
+
 // Too full a disk, with the way out: a copy elsewhere, which is as small. Empty: there is room.
 report::Refusal space_refusal(store::Store& store, const Prediction& p, bool keeps_file,
                               const VacuumRequest& request) {
@@ -154,6 +166,7 @@ report::VacuumReport forecast_vacuum(const VacuumRequest& request, Progress* pro
     const bool keeps_file = !store::why_in_place(around, store->info()).empty();
     report::Refusal refusal = layout_refusal(*p.model);
     if (refusal.empty()) refusal = read_only_refusal(*store, request);
+    if (refusal.empty()) refusal = rights_refusal(store->info());
     if (refusal.empty() && p.bytes < store->info().file_bytes)
         refusal = space_refusal(*store, p, keeps_file, request);
     r.refusal = held_refusal(store->info(), around, false, std::move(refusal));
@@ -189,6 +202,7 @@ std::unique_ptr<store::WritableStore> open_for_vacuum(const VacuumRequest& reque
 
 report::VacuumReport vacuum(const VacuumRequest& request, Progress* progress) {
     refuse_read_only(request);
+    store::check_writable(request.path, store::resolve_path(request.path));
     const std::unique_ptr<store::WritableStore> writable = open_for_vacuum(request, progress);
     report::VacuumReport r = start_report(writable->store(), true);
     const std::string real_path = writable->info().real_path;

@@ -210,7 +210,7 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
         out << '\n';
         write_list_text(out, *r.index, p);
     }
-    write_end(out, r.refusal, r.command, style);
+    write_end(out, r.refusal, r.result == "below-min-gain" ? std::string() : r.command, style);
 }
 
 void write_list_text(std::ostream& out, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan) {

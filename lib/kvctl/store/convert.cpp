@@ -1,5 +1,7 @@
 #include "kvctl/store/convert.hpp"
 
+#include <algorithm>
+
 #include "kvctl/base/error.hpp"
 #include "kvctl/store/bbolt/bbolt_writer.hpp"
 #include "kvctl/store/bbolt/writable.hpp"
@@ -56,6 +58,27 @@ void check_target(const TargetRequest& request, const mvcc::TreeIndex& index,
                   const mvcc::CompactionPlan& plan, const std::string& path) {
     if (request.to == TargetKind::kine)
         KineLimits::of(index, &plan.removed_slots).check(path, request.renumber);
+}
+
+std::uint64_t least_bytes(const Store& source, TargetKind to, std::uint64_t rows,
+                          std::uint64_t bytes) noexcept {
+    // Of stores made with few and with many rows: what stands in one without rows, and beside each key and
+    // value.
+    constexpr std::uint64_t k_kib = 1024;
+    constexpr std::uint64_t k_beside_row = 40;
+    // Old values, which only a kine store goes on holding, are about as much as values.
+    const bool leaves_half = source.traits().old_values && to != TargetKind::kine;
+    const std::uint64_t content = (leaves_half ? bytes / 2 : bytes) + rows * k_beside_row;
+    switch (to) {
+        case TargetKind::native:
+            return std::max(80 * k_kib, 64 * k_kib + content);
+        case TargetKind::kine:
+            return 36 * k_kib + content;
+        case TargetKind::bbolt:
+        case TargetKind::snapshot:
+            break;
+    }
+    return 16 * k_kib + content;
 }
 
 bool keeps_buckets(const Store& store, TargetKind to) noexcept {

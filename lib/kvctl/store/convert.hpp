@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,6 +36,10 @@ struct TargetSource {
 /// Throws refused where a layout cannot hold what a plan leaves of the store at `path`.
 void check_target(const TargetRequest& request, const mvcc::TreeIndex& index,
                   const mvcc::CompactionPlan& plan, const std::string& path);
+
+/// Bytes that a new store takes at the least for `rows` rows of `source` whose content takes `bytes`.
+[[nodiscard]] std::uint64_t least_bytes(const Store& source, TargetKind to, std::uint64_t rows,
+                                        std::uint64_t bytes) noexcept;
 
 /// Whether an etcd db becomes an etcd db: then every bucket goes over as it is, not only rows and leases.
 [[nodiscard]] bool keeps_buckets(const Store& store, TargetKind to) noexcept;

@@ -23,4 +23,8 @@ struct Shortage {
 /// Throws no_space with both numbers when the file system has less.
 void check_space(const SpaceNeeds& needs, const std::string& path);
 
+/// Throws io, naming the way out, where the store's file or its folder cannot be written: a read-only medium,
+/// or no right to. A writer changes both.
+void check_writable(const std::string& path, const std::string& real_path);
+
 }  // namespace kvctl::store
