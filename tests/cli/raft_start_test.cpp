@@ -327,7 +327,13 @@ TEST_CASE("check, raft: a log of another member or another history is a finding"
         CHECK(what(report, "foreign-log") ==
               "another history: it is the log of member abcd, which is none of the store's members");
     }
-    CHECK(has(run_cli({"compact", "-n", "--rev", "4", d.path}).err, "another history"));
+    const Result foretold = run_cli({"compact", "-n", "--rev", "4", d.path});
+    CHECK(has(foretold.err, "another history"));
+    CHECK_FALSE(has(foretold.err, "a server applies"));
+    const test::TempDir made;
+    const Result imported = run_cli({"import", d.path, "-o", made.file("new")});
+    CHECK(imported.code == 0);
+    CHECK(has(imported.err, "another history: it is the log of member abcd"));
     // The same ids, as a cluster made anew at the same addresses has them, but fewer requests than revisions.
     DataDir other(4, 9);
     for (std::uint64_t i = 5; i <= 9; ++i) other.writer.entry(i, 2, "");

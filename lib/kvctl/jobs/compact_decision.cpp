@@ -68,6 +68,7 @@ void read_raft_log(store::Store& store, const CompactRequest& request, Decision&
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (const Finding& f : reading.findings) {
         if (f.severity == Finding::Severity::info) continue;
+        if (f.code == "snap-db-missing" || f.code == "foreign-log") d.log_is_applied = false;
         d.notes.warnings.push_back(
             fmt::format("raft log: {}{}", f.where.empty() ? "" : f.where + ": ", f.what));
     }
@@ -178,6 +179,10 @@ void note_log_behind(store::Store& store, const CompactRequest& request, Decisio
     const std::uint64_t last = d.log->before.last_index.value();
     const std::uint64_t behind = last > applied ? last - applied : 0;
     const std::string entries = behind == 1 ? "1 entry" : fmt::format("{} entries", group_digits(behind));
+    if (!d.log_is_applied) {
+        d.notes.warnings.emplace_back("the WAL stays as it is");
+        return;
+    }
     d.notes.warnings.push_back(
         fmt::format("the WAL stays as it is: a server applies {}",
                     behind == 0 ? "nothing of it again"

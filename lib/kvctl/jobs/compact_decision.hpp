@@ -32,6 +32,7 @@ struct Decision {
     store::Strategy strategy = store::Strategy::in_place;
     std::optional<report::OldValues> old_values;
     std::optional<report::LogFacts> log;      ///< nullopt: there is no raft log
+    bool log_is_applied = true;               ///< a server starts on that log, and goes on from it
     std::optional<LogIndex> raft_compact_to;  ///< entries of the store's own log up to it go
     report::Notes notes;
     bool disarms = false;          ///< an alarm goes

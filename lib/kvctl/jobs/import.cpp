@@ -62,7 +62,7 @@ void add_leases(store::Target& writer, const std::vector<store::Lease>& leases,
 // the db has applied while the log goes back that far.
 raft::SnapshotMeta log_start(const raftlog::Header& header, raftlog::Release release,
                              const store::StoreHead& head, const ImportRequest& o,
-                             report::ImportReport& report) {
+                             std::vector<std::string>& warnings) {
     const raft::SnapshotMeta oldest{header.snapshot.index, header.snapshot.term.value_or(Term{0})};
     const raft::SnapshotMeta newest = raftlog::loaded_snapshot(header, release).value_or(oldest);
     if (!head.consistent_index || newest.index <= *head.consistent_index) return newest;
@@ -72,17 +72,16 @@ raft::SnapshotMeta log_start(const raftlog::Header& header, raftlog::Release rel
     const std::vector<LogIndex> received =
         header.start_up ? header.start_up->received : std::vector<LogIndex>{};
     if (std::find(received.begin(), received.end(), newest.index) != received.end()) {
-        report.notes.warnings.push_back(warning +
-                                        "; a server would first replace the db by the .snap.db beside it");
+        warnings.push_back(warning + "; a server would first replace the db by the .snap.db beside it");
         return newest;
     }
     warning += ", and its .snap.db is missing: no server starts";
     if (oldest.index > *head.consistent_index) {
-        report.notes.warnings.push_back(warning + ", and the entries between are not in the log");
+        warnings.push_back(warning + ", and the entries between are not in the log");
         return newest;
     }
-    report.notes.warnings.push_back(fmt::format("{}; 'kvctl replay {} {}' brings back what the db lacks",
-                                                warning, shell_quoted(header.path), shell_quoted(o.output)));
+    warnings.push_back(fmt::format("{}; 'kvctl replay {} {}' brings back what the db lacks", warning,
+                                   shell_quoted(header.path), shell_quoted(o.output)));
     return oldest;
 }
 
@@ -92,12 +91,16 @@ void add_log(store::Target& target, raftlog::Source& log, store::Store& source, 
     const raftlog::Header& header = log.header();
     const store::StoreHead head = source.head();
     report::ImportReport::Log facts;
-    facts.snapshot = log_start(header, release_of(source), head, o, report);
+    std::vector<std::string> of_start;
+    facts.snapshot = log_start(header, release_of(source), head, o, of_start);
+    std::optional<raft::Belonging> belongs;
+    if (auto owner = owner_of(source, header)) belongs = belonging(*std::move(owner), header);
     raft::CommitWatch commit(raftlog::known_commit(header, head.consistent_index));
     std::uint64_t n = 0;
     log.each(raftlog::Want::data, [&](const raftlog::Item& item) {
         if ((++n & 0xFF) == 0) check_interrupt();
         (void)commit.see(item.entry());
+        if (belongs) belongs->see(item.entry(), item.facts.request);
         if (item.facts.index <= facts.snapshot.index) return true;
         target.add_raft_entry(item.facts.index.value(), item.facts.term.value(),
                               static_cast<std::int64_t>(item.facts.type),
@@ -121,6 +124,12 @@ void add_log(store::Target& target, raftlog::Source& log, store::Store& source, 
     Findings findings = raftlog::findings_of(log, commit.last(), head.consistent_index);
     refuse_corrupt(findings, log.header().path,
                    "nothing was written; member/snap/db alone can be imported without its log");
+    // What a server would do at its start is said of its own log.
+    if (auto f = foreign_log(belongs, header.path)) {
+        findings.push_back(std::move(*f));
+    } else {
+        for (std::string& w : of_start) report.notes.warnings.push_back(std::move(w));
+    }
     for (Finding& f : findings) {
         if (f.severity != Finding::Severity::info) report.notes.findings.push_back(std::move(f));
     }
