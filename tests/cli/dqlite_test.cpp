@@ -189,6 +189,27 @@ TEST_CASE("dqlite: raft lists entries with their pages, and names members and sn
     CHECK(has(lines.out, "\"request\":\"barrier\""));
 }
 
+TEST_CASE("dqlite: raft names a snapshot that is damaged, and goes by one that is not") {
+    Sample s;
+    s.write();
+    const auto damage = [&](const std::string& name) {
+        std::string bytes = read_file(s.directory() + "/" + name);
+        bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
+        write_file(s.directory() + "/" + name, bytes);
+    };
+    damage("snapshot-2-4-1004");
+    const json older = document({"raft", s.directory()}, 3);
+    CHECK(names(older["findings"], "snapshot", "snapshot-2-4-1004"));
+    CHECK(older["snapshot"] == json{{"index", 3}, {"term", 2}});
+    const json checked = document({"check", s.directory()}, 3);
+    CHECK(std::count_if(checked["findings"].begin(), checked["findings"].end(),
+                        [](const json& f) { return f["code"] == "snapshot"; }) == 1);
+    damage("snapshot-2-3-1003.meta");
+    const json none = document({"raft", s.directory()}, 3);
+    CHECK(none["snapshot"]["index"] == 0);
+    CHECK(names(none["findings"], "snapshot", "snapshot-2-3-1003"));
+}
+
 TEST_CASE("dqlite: its log is no log of etcd's, to be replayed or compacted") {
     Sample s;
     const std::string d = s.write();

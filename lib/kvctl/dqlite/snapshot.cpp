@@ -74,6 +74,14 @@ class Content {
                 fail(path_, "the snapshot's content is damaged: a name without an end");
         }
     }
+    // Unpacks what is left, so that every checksum is compared.
+    void drain() {
+        do {
+            taken_ += left();
+            ready_.clear();
+            at_ = 0;
+        } while (more());
+    }
     // Unpacks to the end, so that a checksum behind the content is compared; damage where content is left.
     void finish() {
         while (left() == 0 && more()) {
@@ -207,6 +215,18 @@ SnapshotContent read_snapshot(const Folder& folder, const SnapshotFile& file) {
     content.finish();
     result.unpacked_bytes = content.taken();
     return result;
+}
+
+std::string snapshot_fault(const Folder& folder, const SnapshotFile& file) try {
+    const std::string path = folder.file(file.name);
+    const Mapped mapped(folder, file.name);
+    Content content(path, mapped.bytes());
+    if (content.word() != 1) return path + ": the snapshot's format is not 1";
+    content.drain();
+    return {};
+} catch (const Error& e) {
+    if (e.kind() != ErrorKind::damaged) throw;
+    return e.what();
 }
 
 std::uint64_t unpacked_bytes(std::string_view database, std::uint64_t database_bytes) noexcept {

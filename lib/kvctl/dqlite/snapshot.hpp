@@ -21,6 +21,10 @@ struct SnapshotContent {
 /// Throws damaged, naming what is wrong with the file; Vanished; io.
 [[nodiscard]] SnapshotContent read_snapshot(const Folder& folder, const SnapshotFile& file);
 
+/// What is wrong with a snapshot's data before its pages are looked at: a frame that is cut short or whose
+/// checksums do not match, another format. Empty: it unpacks to its end. Throws Vanished; io.
+[[nodiscard]] std::string snapshot_fault(const Folder& folder, const SnapshotFile& file);
+
 /// Bytes of a snapshot of one database before it is compressed.
 [[nodiscard]] std::uint64_t unpacked_bytes(std::string_view database, std::uint64_t database_bytes) noexcept;
 

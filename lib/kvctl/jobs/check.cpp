@@ -27,9 +27,11 @@ void check_log(store::Store& store, const CheckRequest& request, std::optional<L
             // The folder alone shows it too, but not how far back the log reaches.
             if (f.code == "snap-db-missing")
                 std::erase_if(findings, [&](const Finding& known) { return known.code == f.code; });
-            // Of a dqlite directory the store has told most of it.
-            if (std::find(findings.begin(), findings.end(), f) == findings.end())
-                findings.push_back(std::move(f));
+            // Of a dqlite directory the store has told most of it, of a snapshot with the way out.
+            const auto same = [&](const Finding& known) {
+                return known == f || (f.code == "snapshot" && known.code == f.code && known.where == f.where);
+            };
+            if (std::none_of(findings.begin(), findings.end(), same)) findings.push_back(std::move(f));
         }
     } catch (const Error& e) {
         if (e.kind() != ErrorKind::damaged && e.kind() != ErrorKind::not_a_store) throw;

@@ -8,6 +8,7 @@
 #include "kvctl/dqlite/command.hpp"
 #include "kvctl/dqlite/log.hpp"
 #include "kvctl/dqlite/mapped.hpp"
+#include "kvctl/dqlite/snapshot.hpp"
 
 namespace kvctl::raftlog {
 namespace {
@@ -45,6 +46,7 @@ class DqliteDir final : public Source {
 
     void each(Want /*want*/, const std::function<bool(const Item&)>& f) override {
         findings_ = folder_.findings;
+        findings_.insert(findings_.end(), snapshot_faults_.begin(), snapshot_faults_.end());
         configuration_ = snapshot_configuration_;
         dqlite::tell_left_out(folder_, plan_, header_.snapshot.index, findings_);
         try {
@@ -65,19 +67,24 @@ class DqliteDir final : public Source {
     void look() {
         folder_ = dqlite::list_folder(header_.path);
         header_.snapshot = {};
-        const auto newest = std::find_if(
-            folder_.snapshots.rbegin(), folder_.snapshots.rend(),
-            [&](const auto& s) { return s.has_meta && s.bytes > 0 && take_description(s.name); });
+        snapshot_faults_.clear();
+        const auto newest =
+            std::find_if(folder_.snapshots.rbegin(), folder_.snapshots.rend(),
+                         [&](const auto& s) { return s.has_meta && s.bytes > 0 && is_usable(s); });
         if (newest != folder_.snapshots.rend()) header_.snapshot = {newest->index, newest->term};
         plan_ = dqlite::plan_log(folder_, header_.snapshot.index);
     }
-    // A .meta that is whole is the configuration that the entries begin with.
-    bool take_description(const std::string& snapshot) {
+    // Both its files are whole; the .meta has the configuration that the entries begin with.
+    bool is_usable(const dqlite::SnapshotFile& s) {
         try {
-            const dqlite::Mapped file(folder_, snapshot + ".meta");
+            std::string fault = dqlite::snapshot_fault(folder_, s);
+            const dqlite::Mapped file(folder_, s.name + ".meta");
             auto read = dqlite::decode_snapshot_meta(file.bytes());
-            if (read.meta) snapshot_configuration_ = std::move(read.meta->configuration);
-            return read.meta.has_value();
+            if (!read.meta) fault = fmt::format("{}.meta: {}", folder_.file(s.name), read.fault);
+            if (fault.empty()) snapshot_configuration_ = std::move(read.meta->configuration);
+            if (!fault.empty())
+                snapshot_faults_.push_back({Finding::Severity::error, "snapshot", s.name, fault});
+            return fault.empty();
         } catch (const dqlite::Vanished&) {
             return false;
         }
@@ -130,6 +137,7 @@ class DqliteDir final : public Source {
     }
     dqlite::Folder folder_;
     Header header_;
+    Findings snapshot_faults_;  // of those that are newer than the one the log begins behind
     dqlite::LogPlan plan_;
     dqlite::Configuration snapshot_configuration_;
     dqlite::Configuration configuration_;  // of the newest entry that was handed out
