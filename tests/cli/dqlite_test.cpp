@@ -16,6 +16,7 @@
 #include "kvctl/dqlite/state.hpp"
 #include "tests/support/dqlite_maker.hpp"
 #include "tests/support/kine_maker.hpp"
+#include "tests/support/run_binary.hpp"
 #include "tests/support/run_cli.hpp"
 #include "tests/support/sql.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -609,6 +610,45 @@ TEST_CASE("dqlite: where there is too little to gain nothing is done, and no com
     CHECK(dry["result"] == "below-min-gain");
     CHECK(real["size"]["file_after"] == dry["size"]["file_after"]);
     CHECK_FALSE(fs::exists(s.file("new")));
+}
+
+TEST_CASE("dqlite: a folder that holds nothing else stands for the directory, in an archive it is named") {
+    Sample s;
+    const TempDir around;
+    fs::create_directory(around.file("etc"));
+    s.maker.write(around.file("backend"));
+    const std::string parent = around.path().string();
+    CHECK(document({"status", parent})["revisions"]["current"] == 123);
+    CHECK(run_cli({"compact", "--rev", "60", "-o", s.file("new"), parent}).code == 0);
+    CHECK(document({"check", s.file("new")})["findings"].empty());
+    const std::string tar = s.file("backend.tar");
+    REQUIRE(run({.args = {"-cf", tar, "-C", parent, "backend"}, .program = "tar"}).code == 0);
+    const Result archived = run_cli({"status", tar});
+    CHECK(archived.code == 4);
+    CHECK(has(archived.err, "a dqlite directory, backend/"));
+    fs::copy_file(s.states[0], around.file("s.db"));
+    CHECK(run_cli({"status", parent}).code == 2);
+    REQUIRE(run({.args = {"-cf", tar, "-C", parent, "backend", "s.db"}, .program = "tar"}).code == 0);
+    const Result several = run_cli({"status", tar});
+    CHECK(several.code == 2);
+    CHECK(has(several.err, "s.db, backend/"));
+    CHECK(document({"status", "--member", "s.db", tar})["revisions"] ==
+          document({"status", s.states[0]})["revisions"]);
+}
+
+TEST_CASE("dqlite: free pages are told with the way that gives them back") {
+    Sample s;
+    run_sql(
+        s.states[2],
+        "CREATE TABLE ballast AS WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < "
+        "600) SELECT randomblob(4000) AS b FROM n; DROP TABLE ballast;");
+    s.maker.commit(s.states[2]);
+    const std::string d = s.write();
+    CHECK(has(run_cli({"check", d}).out, "compact -o NEWDIR"));
+    const Result status = run_cli({"status", d});
+    CHECK(has(status.out, "are free inside the database"));
+    CHECK(has(status.out, "kvctl compact --rev 0 -o NEWDIR --dry-run"));
+    CHECK_FALSE(has(status.out, "kvctl vacuum"));
 }
 
 TEST_CASE("dqlite: a cluster.yaml whose last line is not ended keeps it") {

@@ -175,6 +175,14 @@ bool Folder::has(const std::string& name) const noexcept {
     return std::any_of(others.begin(), others.end(), [&](const OtherFile& f) { return f.name == name; });
 }
 
+bool is_dqlite_file(std::string_view name) {
+    if (name == "metadata1" || name == "metadata2" || closed_name(name)) return true;
+    if (!name.starts_with(k_snapshot)) return false;
+    name.remove_prefix(k_snapshot.size());
+    if (name.ends_with(k_meta)) name.remove_suffix(k_meta.size());
+    return numbers<3>(name).has_value();
+}
+
 bool is_dqlite(const std::string& path) {
     struct stat st {};
     if (::stat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) return false;

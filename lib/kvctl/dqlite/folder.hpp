@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kvctl/base/finding.hpp"
@@ -58,6 +59,10 @@ struct Folder {
     /// The first finding of numbers that cannot be, which a new folder's would have to be above.
     [[nodiscard]] const Finding* implausible() const noexcept;
 };
+
+/// Whether a file of this name can only be one of a data directory's: metadata, a snapshot or its .meta, a
+/// segment.
+[[nodiscard]] bool is_dqlite_file(std::string_view name);
 
 /// Whether a directory holds a dqlite log: metadata, a snapshot with its .meta, or a segment of its own.
 [[nodiscard]] bool is_dqlite(const std::string& path);

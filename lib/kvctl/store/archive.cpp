@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <memory>
 #include <new>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/bbolt/format.hpp"
+#include "kvctl/dqlite/folder.hpp"
 #include "kvctl/store/sqlite/connection.hpp"
 #include "kvctl/store/temp_file.hpp"
 
@@ -56,11 +58,18 @@ class Pass {
             if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN) fail();
             take(entry);
         }
-        if (names_.size() > 1) {
+        if (names_.size() + folders_.size() > 1) {
             std::string list;
             for (const std::string& name : names_) list += (list.empty() ? "" : ", ") + escape(name);
+            for (const std::string& name : folders_) list += (list.empty() ? "" : ", ") + escape(name);
             throw usage_error(
                 fmt::format("{}: holds several stores; say which with --member NAME: {}", path_, list));
+        }
+        if (!folders_.empty()) {
+            throw Error(
+                ErrorKind::refused,
+                fmt::format("{}: holds a dqlite directory, {}: unpack the archive and name the folder", path_,
+                            escape(*folders_.begin())));
         }
         if (names_.empty()) {
             throw Error(ErrorKind::not_a_store,
@@ -107,6 +116,12 @@ class Pass {
         // What SQLite keeps beside a store is a part of it, whichever store is asked for.
         const bool empty = ::archive_entry_size_is_set(entry) != 0 && ::archive_entry_size(entry) == 0;
         if (!empty && (name.ends_with("-wal") || name.ends_with("-journal"))) parts_.push_back(name);
+        if (dqlite::is_dqlite_file(base_name(name))) {
+            const std::string folder = name.substr(0, name.size() - base_name(name).size());
+            if (!member_ || folder == *member_ || folder == *member_ + "/")
+                folders_.insert(folder.empty() ? "./" : folder);
+            return;
+        }
         const bool raw = ::archive_format(reader_.get()) == ARCHIVE_FORMAT_RAW;
         if (member_ && !raw && name != *member_ && base_name(name) != *member_) return;
         std::string begin;
@@ -169,6 +184,7 @@ class Pass {
     std::uint64_t room_ = 0;
     std::unique_ptr<archive, Free> reader_;
     std::vector<std::string> names_;  // of the stores found
+    std::set<std::string> folders_;   // dqlite directories, whose files are no stores
     std::vector<std::string> parts_;  // of -wal and -journal files
     Fd file_;                         // the first of them
 };

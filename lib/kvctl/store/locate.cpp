@@ -1,6 +1,8 @@
 #include "kvctl/store/locate.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -29,6 +31,10 @@ bool is_file(const std::string& path) {
     return ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode);
 }
 
+bool may_be_read(const std::string& folder) {
+    return ::faccessat(AT_FDCWD, folder.c_str(), R_OK | X_OK, AT_EACCESS) == 0;
+}
+
 // What cannot be read is no candidate: the message then names the folder.
 std::vector<std::string> entries_of(const std::string& folder) {
     std::vector<std::string> all;
@@ -54,6 +60,7 @@ std::string locate_store(const std::string& path) {
     std::vector<std::string> archives;
     for (const std::string& entry : entries_of(path)) {
         if (is_file(entry + "/member/snap/db")) stores.push_back(entry + "/member/snap/db");
+        if (is_folder(entry) && may_be_read(entry) && is_store_folder(entry)) stores.push_back(entry);
         if (!is_file(entry)) continue;
         if (looks_like_store(read_start(entry, k_store_start))) {
             stores.push_back(entry);

@@ -16,6 +16,7 @@
 #include "kvctl/store/check.hpp"
 #include "kvctl/store/dqlite/new_folder.hpp"
 #include "kvctl/store/holders.hpp"
+#include "kvctl/store/locate.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -71,10 +72,11 @@ Findings DqliteStore::notices() {
 Findings DqliteStore::structure_faults(Progress* /*progress*/) {
     if (state_->complete) return {};
     return {{Finding::Severity::error, "log-cut", "raft log",
-             fmt::format("its entries can only be applied up to index {0}, and more follow; 'kvctl check' "
-                         "tells where it is damaged, --raft-index {0} takes the state at that entry, and "
-                         "'kvctl import --salvage' also what can be read behind it",
-                         state_->applied)}};
+             fmt::format(
+                 "its entries can only be applied up to index {0}, and more follow; 'kvctl check' "
+                 "tells where it is damaged, 'kvctl import --raft-index {0}' takes the state at that entry, "
+                 "and 'kvctl import --salvage' also what can be read behind it",
+                 state_->applied)}};
 }
 
 std::optional<DqliteFacts> DqliteStore::dqlite_facts() {
@@ -144,7 +146,7 @@ void refuse_dqlite_in_place(const std::string& path) {
 }
 
 std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOptions& options) {
-    return open_state(dqlite::read_state(path, options.raft_index), path, options);
+    return open_state(dqlite::read_state(locate_store(path), options.raft_index), path, options);
 }
 
 std::unique_ptr<DqliteStore> open_state(dqlite::State&& read, const std::string& path,

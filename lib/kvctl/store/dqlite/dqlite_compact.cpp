@@ -80,7 +80,7 @@ void DqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::Comp
                                   const Execution& execution, const std::string& output) {
     expect_new(output);
     check_new_folder(*state_, database(), execution.voter);
-    const DqliteLock lock(info().path, timeout_ms_);
+    const DqliteLock lock(state_->folder.path, timeout_ms_);
     if (!dqlite::unchanged(state_->folder)) {
         throw Error(ErrorKind::in_use,
                     info().path + ": a node changed it since it was read; stop the node and run again");

@@ -16,6 +16,7 @@
 #include "kvctl/store/dqlite/dqlite.hpp"
 #include "kvctl/store/dqlite/leaf.hpp"
 #include "kvctl/store/kine/kine_writer.hpp"
+#include "kvctl/store/locate.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -111,7 +112,7 @@ std::unique_ptr<DqliteStore> state_of(const std::string& path, const OpenOptions
     if (store) return store;
     return unless_damaged(
         [&]() -> std::unique_ptr<DqliteStore> {
-            std::optional<dqlite::State> state = dqlite::salvage_state(path);
+            std::optional<dqlite::State> state = dqlite::salvage_state(locate_store(path));
             return state ? open_state(*std::move(state), path, options) : nullptr;
         },
         why);
