@@ -147,6 +147,16 @@ TEST_CASE("etcd db: one member of several is not compacted alone, nor disarmed a
     CHECK(!has(run_cli({"compact", "--rev", "7", "--all-members", db.path()}).err, "give all of them"));
 }
 
+TEST_CASE("etcd db: a vacuum counts the free pages as status does, whose hint names it") {
+    BboltImage image = sample_image();
+    image.free_pages = 600;
+    const test::TempFile db(image.build());
+    const json status = document({"status", db.path()});
+    CHECK(status.at("store").at("free_pages") == 600);
+    CHECK(document({"vacuum", "-n", db.path()}).at("store").at("free_pages") == 600);
+    CHECK(status.at("hints").at(0).get<std::string>().find("kvctl vacuum --dry-run") != std::string::npos);
+}
+
 TEST_CASE("etcd db: --disarm takes the alarm away, also where nothing is left to compact") {
     BboltImage image = sample_image();
     image.buckets["alarm"][std::string("\x08\x01\x10\x01", 4)] = "";

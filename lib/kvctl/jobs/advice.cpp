@@ -46,20 +46,27 @@ std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, cons
     const bool live = store.traits().live && info.wal_mode && !status.in_use_by.empty();
     const std::string beside = fmt::format("kvctl compact --live --keep-last {} --vacuum{}",
                                            std::max(keeps, store::k_kept_beside_server), forecast);
-    const bool written = store.traits().in_place;
+    // A dqlite directory is never written: what a vacuum would do, a new one has done.
+    const bool directory = store.traits().names_cluster;
     if (head.pending() && !head.marked_by_restore) {
         const std::string to = fmt::format("kvctl compact --rev {}{}", *head.scheduled, forecast);
         hints.push_back({"pending-compaction",
                          fmt::format("a compaction was cut short; what finishing it takes: {}", to), to});
     }
-    if (written && status.free_bytes * 4 > info.file_bytes && status.free_bytes > k_mib) {
+    if (status.free_bytes * 4 > info.file_bytes && status.free_bytes > k_mib) {
         const std::string gained = gain_of(*store.model(index), info, {});
-        const std::string vacuum = live ? beside : "kvctl vacuum" + forecast;
-        hints.push_back(
-            {"free-space",
-             fmt::format("{} are free inside the file; {}: {}", format_bytes(status.free_bytes),
-                         gained.empty() ? "what giving them back takes" : "a vacuum " + gained, vacuum),
-             vacuum});
+        const std::string command =
+            live        ? beside
+            : directory ? fmt::format("kvctl compact --rev {} -o NEWDIR{}",
+                                      std::max<std::int64_t>(0, head.compacted.value()), forecast)
+                        : "kvctl vacuum" + forecast;
+        hints.push_back({"free-space",
+                         fmt::format("{} are free inside the {}; {}{}: {}", format_bytes(status.free_bytes),
+                                     directory ? "database" : "file", directory ? "a new directory " : "",
+                                     gained.empty() ? (directory ? "has none" : "what giving them back takes")
+                                                    : (directory ? gained : "a vacuum " + gained),
+                                     command),
+                         command});
     }
     const std::int64_t span = head.current.value() - std::max<std::int64_t>(0, head.compacted.value());
     if (status.history_bytes > status.live_bytes && span > keeps && status.revisions > 2000) {
@@ -67,8 +74,9 @@ std::vector<Hint> advice(store::Store& store, const store::StoreHead& head, cons
             mvcc::plan_compaction(index, {head.current, head.compacted, head.scheduled},
                                   MainRevision(head.current.value() - keeps));
         const std::string gained = gain_of(*store.model(index), info, plan);
-        const std::string compact =
-            live ? beside : fmt::format("kvctl compact --keep-last {} --vacuum{}", keeps, forecast);
+        const std::string compact = live ? beside
+                                         : fmt::format("kvctl compact --keep-last {} {}{}", keeps,
+                                                       directory ? "-o NEWDIR" : "--vacuum", forecast);
         hints.push_back({"history",
                          fmt::format("more history than live data; {}: {}",
                                      gained.empty() ? "what would be freed"

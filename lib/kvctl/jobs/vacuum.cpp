@@ -161,6 +161,7 @@ report::VacuumReport forecast_vacuum(const VacuumRequest& request, Progress* pro
     refuse_damage(*store, progress);
     if (request.backup) store::refuse_existing(*request.backup);
     const Prediction p = predict(*store, progress);
+    r.store = facts_of(store->info());  // an etcd db's free pages show once it was read
     r.file_after = p.bytes;
     for (std::string& w : p.model->others_to_stop()) r.notes.warnings.push_back(std::move(w));
     const bool keeps_file = !store::why_in_place(around, store->info()).empty();

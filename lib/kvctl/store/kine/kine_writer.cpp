@@ -74,9 +74,11 @@ std::int64_t KineWriter::ttl_of(std::int64_t lease) {
 std::int64_t KineWriter::id_for(mvcc::Revision revision) {
     if (main_ == revision.main) {
         if (!options_.renumber) {
-            throw Error(ErrorKind::refused,
-                        fmt::format("{}: revision {} holds several keys, and kine one a revision", path_,
-                                    revision.main));
+            throw Error(
+                ErrorKind::refused,
+                fmt::format("revision {} holds several keys, and kine one a revision; --renumber gives "
+                            "each its own",
+                            revision.main));
         }
         ++ahead_;
         if (moves_.empty() || moves_.back().first != revision.main) moves_.emplace_back(revision.main, 0);

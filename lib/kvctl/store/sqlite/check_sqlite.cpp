@@ -180,8 +180,10 @@ void check_sqlite_file(SqliteStore& store, FindingLog& log, const std::function<
     const std::uint64_t free = info.free_pages * info.page_size;
     if (free * 4 > info.file_bytes && free > std::uint64_t{1024} * 1024) {
         log.add(finding(Severity::info, "free-space", "file",
-                        fmt::format("{} of {} bytes are free pages; kvctl vacuum gives them back", free,
-                                    info.file_bytes)));
+                        fmt::format("{} of {} bytes are free pages; {}", free, info.file_bytes,
+                                    store.traits().in_place
+                                        ? "kvctl vacuum gives them back"
+                                        : "a directory that kvctl compact -o NEWDIR makes has none")));
     }
     if (info.wal_bytes > info.file_bytes / 2 && info.wal_bytes > 64ULL * 1024 * 1024) {
         log.add(finding(
