@@ -40,10 +40,11 @@ class Pass {
     Pass(const std::string& path, int fd, const std::optional<std::string>& member)
         : path_(path), member_(member), reader_(::archive_read_new()) {
         if (reader_ == nullptr) throw std::bad_alloc();
-        for (const auto enable : {archive_read_support_filter_gzip, archive_read_support_filter_zstd,
-                                  archive_read_support_filter_xz, archive_read_support_filter_bzip2,
-                                  archive_read_support_filter_lz4, archive_read_support_format_tar,
-                                  archive_read_support_format_zip, archive_read_support_format_raw}) {
+        for (const auto enable :
+             {archive_read_support_filter_gzip, archive_read_support_filter_zstd,
+              archive_read_support_filter_xz, archive_read_support_filter_bzip2,
+              archive_read_support_filter_lz4, archive_read_support_format_tar,
+              archive_read_support_format_zip_seekable, archive_read_support_format_raw}) {
             if (enable(reader_.get()) != ARCHIVE_OK) fail();
         }
         if (::archive_read_open_fd(reader_.get(), fd, std::size_t{1} << 16) != ARCHIVE_OK) fail();
@@ -138,6 +139,11 @@ class Pass {
             begin.append(block);
         }
         const std::string_view first = std::string_view(begin).substr(0, k_store_start);
+        // A zip is read by the directory at its end, which lists all that is in it.
+        if (raw && ::archive_filter_code(reader_.get(), 0) == ARCHIVE_FILTER_NONE &&
+            first.starts_with("PK\x03\x04"))
+            throw Error(ErrorKind::damaged,
+                        path_ + ": the archive is broken: a zip without the directory at its end");
         if (!looks_like_store(first) && !looks_like_archive(first)) {
             if (raw && more) skip();
             return;
