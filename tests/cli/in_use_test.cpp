@@ -186,6 +186,9 @@ TEST_CASE("in use: an etcd db that a server has locked cannot be copied either, 
     const json foretold = json::parse(run_cli(dry).out);
     CHECK(foretold.at("refusal_kind") == json::parse(real.err).at("error").at("kind"));
     CHECK(foretold.at("refusal_pids") == json{server.pid()});
+    const Result salvaged = run_cli({"import", "--salvage", "-o", folder.file("salvaged"), db});
+    CHECK(salvaged.code == 3);
+    CHECK(has(salvaged.err, "a running server holds it, pid " + std::to_string(server.pid())));
 }
 
 TEST_CASE("in use: an etcd db is copied beside who only reads it, and the dry run says so") {

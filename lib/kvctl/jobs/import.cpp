@@ -8,6 +8,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/openers.hpp"
 #include "kvctl/base/read_start.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/jobs/facts.hpp"
@@ -18,6 +19,7 @@
 #include "kvctl/store/convert.hpp"
 #include "kvctl/store/etcd_rules.hpp"
 #include "kvctl/store/history_file.hpp"
+#include "kvctl/store/holders.hpp"
 #include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/salvage.hpp"
 #include "kvctl/store/space.hpp"
@@ -265,6 +267,13 @@ void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportR
     if (store::is_archive(file)) {
         file = unpacked.emplace(file, o.open.member).path();
         inside.member.reset();
+    }
+    const store::Surroundings around = store::look_around(o.source);
+    if (!around.excluding.empty()) {
+        report.notes.warnings.push_back(fmt::format(
+            "a running server holds it, {}: what is read may be torn; stop the server, or salvage a "
+            "copy",
+            describe_processes(around.excluding)));
     }
     const store::Salvage ways = store::salvage_of(o.source, file, inside);
     struct stat st {};
