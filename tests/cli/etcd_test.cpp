@@ -373,6 +373,36 @@ TEST_CASE("etcd: no command reads past a page that is damaged") {
     CHECK(has(checked.out, "bbolt-page"));
 }
 
+TEST_CASE("etcd: a db without a bucket meta is a finding of check, as it is a refusal elsewhere") {
+    BboltImage image = sample();
+    image.buckets.erase("meta");
+    const TempFile db(image.build());
+    const Result checked = run_cli({"check", db.path()});
+    CHECK(checked.code == 3);
+    CHECK(has(checked.out, "has no bucket \"meta\""));
+    CHECK(run_cli({"vacuum", db.path()}).code == 6);
+}
+
+TEST_CASE("etcd: the parts that status tells add up to the file, also where the rows stand inline") {
+    const TempFile db(sample().build());
+    const json b = document({"status", db.path()})["bytes"];
+    std::uint64_t sum = 0;
+    for (const char* const part : {"live", "history", "tombstones", "free", "indexes", "other", "overhead"})
+        sum += b.at(part).get<std::uint64_t>();
+    CHECK(sum == std::filesystem::file_size(db.path()));
+}
+
+TEST_CASE("etcd: status of a data dir whose wal is empty tells the db, and that there is no log") {
+    const TempDir dir;
+    std::filesystem::create_directories(dir.file("member/wal"));
+    std::filesystem::create_directories(dir.file("member/snap"));
+    test::write_file(dir.file("member/snap/db"), sample().build());
+    const json status = document({"status", dir.path().string()});
+    CHECK(status["revisions"]["current"] == 5);
+    CHECK(status["raft_log"].is_null());
+    CHECK(has(status["hints"].dump(), "no .wal files"));
+}
+
 TEST_CASE("etcd: rows whose order is damaged are neither imported nor exported") {
     BboltImage image = sample();
     image.max_elements = 2;

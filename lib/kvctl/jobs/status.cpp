@@ -54,9 +54,14 @@ void add_pages(store::Store& store, const mvcc::TreeIndex& index, Progress* prog
     const auto bytes_of = [&](store::PageUse use) {
         return static_cast<std::uint64_t>(std::count(map->use.begin(), map->use.end(), use)) * map->page_size;
     };
-    r.index_bytes = bytes_of(store::PageUse::index);
-    r.other_bytes = bytes_of(store::PageUse::other);
-    r.overhead_bytes -= std::min(r.overhead_bytes, r.index_bytes + r.other_bytes);
+    // Rows may stand on a page of another use, as those of a small bucket do: they are counted as rows.
+    const auto take = [&](store::PageUse use) {
+        const std::uint64_t bytes = std::min(r.overhead_bytes, bytes_of(use));
+        r.overhead_bytes -= bytes;
+        return bytes;
+    };
+    r.index_bytes = take(store::PageUse::index);
+    r.other_bytes = take(store::PageUse::other);
 } catch (const Error& e) {
     if (e.kind() != ErrorKind::damaged && e.kind() != ErrorKind::refused) throw;
 }
@@ -149,8 +154,13 @@ report::StatusReport status(const StatusRequest& request, Progress* progress) {
     r.meta = store->meta();
     if (const auto facts = store->etcd_facts()) r.etcd = etcd_status(*facts);
     if (const auto facts = store->dqlite_facts()) r.dqlite = dqlite_status(*facts);
-    if (const auto source = log_of(*store, request.open.timeout_ms, request.wal_dir)) {
-        r.raft_log = read_log(*source, "store", {}, head.consistent_index).facts;
+    try {
+        if (const auto source = log_of(*store, request.open.timeout_ms, request.wal_dir))
+            r.raft_log = read_log(*source, "store", {}, head.consistent_index).facts;
+    } catch (const Error& e) {
+        // The db is there all the same, and check says it too.
+        if (e.kind() != ErrorKind::not_a_store || request.wal_dir) throw;
+        findings.push_back({Finding::Severity::error, "unreadable-log", "raft log", e.what()});
     }
     r.hints = advice(*store, head, index, r, findings, request.open);
     if (request.predict_keeping) r.predicted_bytes = predict(*store, head, index, *request.predict_keeping);

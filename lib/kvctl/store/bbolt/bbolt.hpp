@@ -64,6 +64,8 @@ class BboltStore : public Store {
     /// Of the buckets `members` and `members_removed`; names that are no ids are passed over.
     [[nodiscard]] Cluster cluster() override;
     [[nodiscard]] std::unique_ptr<CompactionModel> model(const mvcc::TreeIndex& index) override;
+    /// Of a db without the bucket that every etcd db has.
+    [[nodiscard]] std::optional<Finding> missing_meta() const;
     [[nodiscard]] Findings structure_faults(Progress* progress) override;
     void check_member_change(const MemberChange& change) override;
     [[nodiscard]] bool space_alarm() override;

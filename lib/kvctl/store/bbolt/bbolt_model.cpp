@@ -48,6 +48,12 @@ void BboltStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::Compa
     rebuild_to_output(*this, {&index, &plan, execution.disarm}, output, execution.progress);
 }
 
+std::optional<Finding> BboltStore::missing_meta() const {
+    if (file_.bucket("meta")) return std::nullopt;
+    return Finding{Finding::Severity::error, "bbolt-bucket", info_.path,
+                   "has no bucket \"meta\", as every etcd db has"};
+}
+
 // A snapshot's digest included. A broken meta beside a valid one is no fault: a server goes on from that too.
 Findings BboltStore::structure_faults(Progress* progress) {
     Findings all;
@@ -55,10 +61,7 @@ Findings BboltStore::structure_faults(Progress* progress) {
     std::erase_if(all, [](const Finding& f) {
         return f.severity != Finding::Severity::error || f.code == "bbolt-meta";
     });
-    if (!file_.bucket("meta")) {
-        all.push_back({Finding::Severity::error, "bbolt-bucket", info_.path,
-                       "has no bucket \"meta\", as every etcd db has"});
-    }
+    if (auto missing = missing_meta()) all.push_back(std::move(*missing));
     return all;
 }
 

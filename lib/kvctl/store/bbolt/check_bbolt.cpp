@@ -79,6 +79,7 @@ void check_bbolt(BboltStore& store, const CheckRequest& request, CheckResult& re
     attempt(log, "malformed-meta", store.file().path(), [&] {
         head = store.head();
         result.consistent_index = head.consistent_index;
+        if (auto missing = store.missing_meta()) found.push_back(std::move(*missing));
     });
     attempt(log, "bbolt-bucket", store.file().path(), [&] {
         Findings rows;
