@@ -137,6 +137,9 @@ TEST_CASE("dqlite: --raft-index reads the store as it was behind an entry, back 
     const Result before = run_cli({"get", "--prefix", "/", "--raft-index", "2", d});
     CHECK(before.code == 4);
     CHECK(has(before.err, "the oldest snapshot is of index 3"));
+    const Result nothing = run_cli({"status", "--raft-index", "0", d});
+    CHECK(nothing.code == 4);
+    CHECK(has(nothing.err, "the oldest snapshot is of index 3"));
     CHECK(run_cli({"status", "--raft-index", "3", s.states[0]}).code == 2);
 }
 

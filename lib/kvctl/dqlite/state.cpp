@@ -296,9 +296,10 @@ State read_state(const std::string& path, std::optional<LogIndex> upto) {
     for (int i = 1;; ++i) {
         try {
             State state = attempt(path, upto);
-            if (upto && state.applied != *upto) {
-                const std::vector<SnapshotFile> snapshots = usable(state.folder, std::nullopt);
-                const bool before = !snapshots.empty() && *upto < snapshots.back().index;
+            const std::vector<SnapshotFile> snapshots =
+                upto ? usable(state.folder, std::nullopt) : std::vector<SnapshotFile>{};
+            const bool before = !snapshots.empty() && *upto < snapshots.back().index;
+            if (before || (upto && state.applied != *upto)) {
                 throw Error(
                     ErrorKind::refused,
                     before

@@ -171,12 +171,12 @@ std::unique_ptr<DqliteStore> open_state(dqlite::State&& read, const std::string&
             fmt::format("{}: several databases with a table kine: {}; say which with --member NAME", path,
                         names_of(*state)));
     if (!chosen) {
-        throw Error(
-            ErrorKind::not_a_store,
-            fmt::format("{}: a dqlite directory, but {} has no table kine (its databases: {})", path,
-                        options.member ? fmt::format("database {} is not in it, or", escape(*options.member))
-                                       : "none of its databases",
-                        names_of(*state)));
+        throw Error(ErrorKind::not_a_store,
+                    fmt::format("{}: a dqlite directory, but {} a table kine (its databases: {})", path,
+                                options.member ? fmt::format("database {} is not in it, or is without",
+                                                             escape(*options.member))
+                                               : "none of its databases has",
+                                names_of(*state)));
     }
     return std::make_unique<DqliteStore>(std::move(state), chosen->database, std::move(chosen->info),
                                          std::move(chosen->connection), std::move(chosen->kine),
