@@ -82,4 +82,10 @@ void fail(sqlite3* db, const std::string& path, int rc, const char* sql) {
     throw Error(kind_of(extended), message);
 }
 
+void throw_unless_fault(const std::string& path, std::string_view line) {
+    if (const int error = take_lost_read(); error != 0) throw io_error(path, "cannot be read", error);
+    // SQLITE_NOMEM: the page may well be sound.
+    if (line.ends_with("unable to get the page. error code=7")) throw std::bad_alloc();
+}
+
 }  // namespace kvctl::sqlite

@@ -6,6 +6,7 @@
 #include "kvctl/base/fd.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/sqlite/failure.hpp"
 #include "kvctl/store/dqlite/dqlite.hpp"
 #include "kvctl/store/dqlite/new_folder.hpp"
 #include "kvctl/store/sqlite/space.hpp"
@@ -55,7 +56,9 @@ class DqliteModel final : public CompactionModel {
 // What a copy of the pages would hide.
 bool is_sound(const sqlite::Database& db) {
     sqlite::Statement s = db.prepare("PRAGMA integrity_check(1)");
-    return s.step() && s.bytes(0) == "ok";
+    const bool sound = s.step() && s.bytes(0) == "ok";
+    if (!sound) sqlite::throw_unless_fault(db.path(), s.bytes(0));
+    return sound;
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/mapped_file.hpp"
-#include "kvctl/sqlite/lost_reads.hpp"
+#include "kvctl/sqlite/failure.hpp"
 #include "kvctl/store/check_parts.hpp"
 
 namespace kvctl::store {
@@ -45,10 +45,7 @@ void check_columns(const SqliteStore& store, FindingLog& log) {
 void note_integrity(const StoreInfo& info, std::string_view line, FindingLog& log) {
     // A heading before the first fault of a database.
     if (line == "ok" || line.starts_with("***")) return;
-    if (const int error = sqlite::take_lost_read(); error != 0)
-        throw io_error(info.path, "cannot be read", error);
-    // SQLITE_NOMEM: the page may well be sound.
-    if (line.ends_with("unable to get the page. error code=7")) throw std::bad_alloc();
+    sqlite::throw_unless_fault(info.path, line);
     log.add(finding(Severity::error, "sqlite-integrity", "file", std::string(line)));
 }
 
