@@ -52,9 +52,9 @@ class DqliteStore final : public KineStore {
     std::size_t database_;
 };
 
-/// Opens the directory `path`, or the only store in it; --member chooses the database, --raft-index the moment. Throws what
-/// dqlite::read_state() does; not_a_store where no database has a table kine, usage where several have and
-/// none is named.
+/// Opens the directory `path`, or the only store in it; --member chooses the database, --raft-index the
+/// moment. Throws what dqlite::read_state() does; not_a_store where no database has a table kine, usage where
+/// several have and none is named.
 [[nodiscard]] std::unique_ptr<DqliteStore> open_dqlite(const std::string& path, const OpenOptions& options);
 
 /// The same of a state that was read already.
