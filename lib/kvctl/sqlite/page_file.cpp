@@ -120,24 +120,24 @@ FileMap::FileMap(sqlite3_file& file, std::uint32_t page_size, std::string name) 
     if (of.iVersion < 3 || of.xFileSize(&file, &size) != SQLITE_OK ||
         of.xFileControl(&file, SQLITE_FCNTL_MMAP_SIZE, &limit) != SQLITE_OK)
         return;
-    const auto fetch = [&](std::uint64_t page) {
+    const auto fetch = [&](sqlite3_int64 page) {
         void* at = nullptr;
-        const int rc =
-            of.xFetch(&file, static_cast<sqlite3_int64>(page * page_size), static_cast<int>(page_size), &at);
+        const int rc = of.xFetch(&file, page * page_size, static_cast<int>(page_size), &at);
         return rc == SQLITE_OK ? static_cast<char*>(at) : nullptr;
     };
     sqlite3_int64 most = -1;  // asks
     of.xFileControl(&file, SQLITE_FCNTL_MMAP_SIZE, &most);
-    const std::uint64_t pages = most <= 0 ? 0 : static_cast<std::uint64_t>(std::min(size, most)) / page_size;
+    const sqlite3_int64 pages = most <= 0 ? 0 : std::min(size, most) / page_size;
     if (char* const first = pages == 0 ? nullptr : fetch(0)) {
         // Not all of a file that has shrunk since is mapped, and a newer SQLite holds the very end back.
-        for (std::uint64_t n = pages; n + 2 > pages && n > 0; --n) {
+        for (sqlite3_int64 n = pages; n + 2 > pages && n > 0; --n) {
             char* const last = fetch(n - 1);
             if (last == nullptr) continue;
-            of.xUnfetch(&file, static_cast<sqlite3_int64>((n - 1) * page_size), last);
+            of.xUnfetch(&file, (n - 1) * page_size, last);
             file_ = &file;
             limit_before_ = limit;
-            pages_ = WatchedPages({first, n * page_size}, std::move(name));
+            const sqlite3_int64 bytes = n * page_size;
+            pages_ = WatchedPages({first, static_cast<std::size_t>(bytes)}, std::move(name));
             return;
         }
         of.xUnfetch(&file, 0, first);
