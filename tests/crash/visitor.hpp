@@ -10,7 +10,9 @@ namespace kvctl::crash {
 /// of the watcher. What it did stays known when the process that gave it orders was killed.
 class Visitor {
   public:
-    enum class Layout { native, kine };
+    /// Of bbolt it is a server that has the lock for as long as it lives and commits by its metas: what it
+    /// counts up is the sequence of the root bucket.
+    enum class Layout { native, kine, bbolt };
     /// What it has seen and done. Lies in memory that all processes of the harness share.
     struct Notes {
         int acknowledged = 0;  ///< rows /late/0 to here minus one were committed

@@ -148,6 +148,12 @@ std::string likeness(Files files) {
     return all;
 }
 
+Visitor::Layout layout_of(const Scenario& s) {
+    return s.name.starts_with("kine")    ? Visitor::Layout::kine
+           : s.name.starts_with("bbolt") ? Visitor::Layout::bbolt
+                                         : Visitor::Layout::native;
+}
+
 class Judge {
   public:
     Judge(Scenario scenario, std::string folder)
@@ -178,8 +184,7 @@ class Judge {
     // What is wrong with how it ends; empty: nothing.
     std::string judge(const Visit& visit, Tally& tally) {
         write_folder(folder_, scenario_.start);
-        const bool kine = scenario_.name.starts_with("kine");
-        Visitor visitor(store(), kine ? Visitor::Layout::kine : Visitor::Layout::native, visit.reads);
+        Visitor visitor(store(), layout_of(scenario_), visit.reads);
         show_process(visit.seen ? visitor.pid() : 0);
         std::string printed;
         const int code =
@@ -319,8 +324,9 @@ Visit some_visit(const Judge& judge, std::mt19937& random) {
 
 bool is_visited(const Scenario& s) {
     const auto has = [&](const char* word) { return s.name.find(word) != std::string::npos; };
-    return !has("check") && !has("import") && !has("replay") && !has("bbolt") && !has("dqlite") &&
-           !has("raft log") && !has("old values");
+    // No server has a snapshot file open.
+    return !has("check") && !has("import") && !has("replay") && !has("made of") && !has("snapshot") &&
+           !has("dqlite") && !has("raft log") && !has("old values");
 }
 
 }  // namespace

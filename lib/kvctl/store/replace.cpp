@@ -33,12 +33,11 @@ Replacement::Replacement(OldFile old, FileRules rules)
 Replacement::Look Replacement::look() const {
     const struct stat st = stat_of(old_.descriptor, old_.path);
     Look look{st.st_dev, st.st_ino, st.st_size, st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec, {}};
-    for (const FileRules::Stretch& s : rules_.header) {
-        std::string bytes(s.size, '\0');
-        const ssize_t n = read_at(old_.descriptor, bytes.data(), bytes.size(), static_cast<off_t>(s.at));
-        if (n < 0) throw io_error(old_.path, "cannot read its header", errno);
-        look.header += bytes.substr(0, static_cast<std::size_t>(n));
-    }
+    look.header.resize(rules_.header.size);
+    const ssize_t n = read_at(old_.descriptor, look.header.data(), look.header.size(),
+                              static_cast<off_t>(rules_.header.at));
+    if (n < 0) throw io_error(old_.path, "cannot read its header", errno);
+    look.header.resize(static_cast<std::size_t>(n));
     return look;
 }
 
@@ -114,14 +113,13 @@ void Replacement::remove_side_files() const {
 void Replacement::spoil_old_file() const {
     if (stat_of(old_.descriptor, old_.path).st_nlink > 0) return;
     constexpr std::string_view k_text = "replaced, kvctl ";
-    for (const FileRules::Stretch& s : rules_.header) {
-        std::string bytes;
-        while (bytes.size() < s.size) bytes += k_text.substr(0, s.size - bytes.size());
-        if (const int error = write_all(old_.descriptor, bytes, s.at); error != 0)
-            throw io_error(old_.path,
-                           "is replaced, but the old file, which somebody may have open, cannot be written",
-                           error);
-    }
+    const FileRules::Stretch& header = rules_.header;
+    std::string bytes;
+    while (bytes.size() < header.size) bytes += k_text.substr(0, header.size - bytes.size());
+    if (const int error = write_all(old_.descriptor, bytes, header.at); error != 0)
+        throw io_error(old_.path,
+                       "is replaced, but the old file, which somebody may have open, cannot be written",
+                       error);
 }
 
 }  // namespace kvctl::store

@@ -21,9 +21,10 @@ struct FileRules {
         std::size_t size = 0;
     };
     FileLock lock = FileLock::sqlite_bytes;
-    /// What every opener reads first and every writer changes (SQLite's header; both metas of bbolt). The
-    /// same bytes mean that nobody committed; once they are overwritten nobody opens the file any more.
-    std::vector<Stretch> header;
+    /// What every opener reads first and every writer changes (SQLite's header; from the first meta of bbolt
+    /// to the end of the second). The same bytes mean that nobody committed; once they are overwritten, in
+    /// one write, nobody opens the file any more.
+    Stretch header;
     /// Suffixes of the files that stand beside one by its name ("-wal"); they mean nothing to another file.
     std::vector<std::string> side_files;
 };

@@ -38,9 +38,8 @@ void in_the_name_of(const BboltStore& store, const TempFile& file, F f) {
 }
 
 FileRules rules_of(const BboltStore& store) {
-    constexpr std::size_t k_meta_at = bbolt::k_page_header;
-    const std::uint64_t second = store.file().page_size() + k_meta_at;
-    return {FileLock::flock, {{k_meta_at, bbolt::k_meta_bytes}, {second, bbolt::k_meta_bytes}}, {}};
+    const std::size_t both = static_cast<std::size_t>(store.file().page_size()) + bbolt::k_meta_bytes;
+    return {FileLock::flock, {bbolt::k_page_header, both}, {}};
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ bool holds_transaction(const std::string& journal) {
 // The whole header of a database: magic, change counter, number of pages, the schema's and the free list's
 // state. Without the magic nobody opens it, and whoever has read it looks again when the counter is another.
 FileRules sqlite_rules() {
-    return {FileLock::sqlite_bytes, {{0, 100}}, {"-journal", "-wal", "-shm"}};
+    return {FileLock::sqlite_bytes, {0, 100}, {"-journal", "-wal", "-shm"}};
 }
 
 // Takes the exclusive lock and keeps it: with this locking mode SQLite holds on to it until the connection
