@@ -58,7 +58,8 @@ std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms,
     if (wal_dir) return raftlog::open(store.info().path, timeout_ms, wal_dir);
     if (place.table != nullptr)
         return raftlog::has_table(*place.table) ? raftlog::open_table(*place.table) : nullptr;
-    return place.folder.empty() ? nullptr : raftlog::open(place.folder, timeout_ms);
+    if (place.folder.empty()) return nullptr;
+    return raftlog::open(place.folder, timeout_ms, std::nullopt, place.snapshot);
 }
 
 raftlog::Release release_of(store::Store& store, const std::optional<std::string>& asked) {

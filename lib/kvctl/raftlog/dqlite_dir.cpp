@@ -36,7 +36,7 @@ std::string describe(const dqlite::Command& command) {
 
 class DqliteDir final : public Source {
   public:
-    explicit DqliteDir(const std::string& path) {
+    DqliteDir(const std::string& path, std::optional<LogIndex> whole) : whole_(whole) {
         header_.kind = SourceKind::dqlite;
         header_.path = path;
         header_.has_data = true;
@@ -77,7 +77,7 @@ class DqliteDir final : public Source {
     // Both its files are whole; the .meta has the configuration that the entries begin with.
     bool is_usable(const dqlite::SnapshotFile& s) {
         try {
-            std::string fault = dqlite::snapshot_fault(folder_, s);
+            std::string fault = s.index == whole_ ? "" : dqlite::snapshot_fault(folder_, s);
             const dqlite::Mapped file(folder_, s.name + ".meta");
             auto read = dqlite::decode_snapshot_meta(file.bytes());
             if (!read.meta) fault = fmt::format("{}.meta: {}", folder_.file(s.name), read.fault);
@@ -135,6 +135,7 @@ class DqliteDir final : public Source {
         item.text = text;
         return f(item);
     }
+    std::optional<LogIndex> whole_;  // of a snapshot whose data was read already
     dqlite::Folder folder_;
     Header header_;
     Findings snapshot_faults_;  // of those that are newer than the one the log begins behind
@@ -146,8 +147,8 @@ class DqliteDir final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> open_dqlite_dir(const std::string& path) {
-    return std::make_unique<DqliteDir>(path);
+std::unique_ptr<Source> open_dqlite_dir(const std::string& path, std::optional<LogIndex> whole) {
+    return std::make_unique<DqliteDir>(path, whole);
 }
 
 }  // namespace kvctl::raftlog

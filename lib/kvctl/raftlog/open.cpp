@@ -119,7 +119,7 @@ Findings findings_of(const Source& source, std::optional<LogIndex> committed,
 }
 
 std::unique_ptr<Source> open(const std::string& path, int timeout_ms,
-                             const std::optional<std::string>& wal_dir) {
+                             const std::optional<std::string>& wal_dir, std::optional<LogIndex> whole) {
     std::error_code error;
     if (wal_dir) {
         const auto wal = find_wal_dir(*wal_dir);
@@ -127,7 +127,7 @@ std::unique_ptr<Source> open(const std::string& path, int timeout_ms,
         return open_wal_dir(*wal, snap_dir_of(path));
     }
     if (std::filesystem::is_directory(path, error)) {
-        if (dqlite::is_dqlite(path)) return open_dqlite_dir(path);
+        if (dqlite::is_dqlite(path)) return open_dqlite_dir(path, whole);
         const auto wal = find_wal_dir(path);
         if (!wal) {
             throw Error(ErrorKind::not_a_store,

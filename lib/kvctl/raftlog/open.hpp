@@ -14,7 +14,11 @@ namespace kvctl::raftlog {
 ///
 /// With `wal_dir` the log is the one in that directory, and `path` the data directory (or the db of it) that
 /// it belongs to: a server started with --wal-dir keeps them apart.
+///
+/// `whole`: the index of a dqlite directory's snapshot whose data was read already; that of others is
+/// unpacked to see whether it can be.
 [[nodiscard]] std::unique_ptr<Source> open(const std::string& path, int timeout_ms = 10000,
-                                           const std::optional<std::string>& wal_dir = std::nullopt);
+                                           const std::optional<std::string>& wal_dir = std::nullopt,
+                                           std::optional<LogIndex> whole = std::nullopt);
 
 }  // namespace kvctl::raftlog

@@ -75,7 +75,8 @@ struct MemberChange {
 struct LogPlace {
     sqlite::Database* table = nullptr;  ///< the database that may hold it
     std::string folder;
-    bool wal = false;  ///< it is a directory of etcd's, which may lie anywhere
+    bool wal = false;                    ///< it is a directory of etcd's, which may lie anywhere
+    std::optional<LogIndex> snapshot{};  ///< of a dqlite directory, whose data the store has read
 };
 
 /// The file itself, read from the file system and the header; no row is touched for it.

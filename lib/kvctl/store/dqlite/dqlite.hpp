@@ -32,7 +32,11 @@ class DqliteStore final : public KineStore {
     void copy_pages(const TempFile& to) const;
     /// Where the log could not be applied to its end.
     [[nodiscard]] Findings structure_faults(Progress* progress) override;
-    [[nodiscard]] LogPlace log_place() override { return {nullptr, state_->folder.path}; }
+    [[nodiscard]] LogPlace log_place() override {
+        const auto& snapshot = state_->snapshot;
+        return {nullptr, state_->folder.path, false,
+                snapshot ? std::optional(snapshot->index) : std::nullopt};
+    }
     void check(const CheckRequest& request, CheckResult& result, FindingLog& log) override;
     void check_executable(Findings& findings) override;
     [[nodiscard]] std::optional<DqliteFacts> dqlite_facts() override;
