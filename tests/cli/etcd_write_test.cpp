@@ -580,6 +580,25 @@ TEST_CASE("salvage: a broken leaf of an etcd db costs its rows, and they are nam
     CHECK(rows == 398 - (to - from + 1));
 }
 
+TEST_CASE("salvage: several keys of one revision are refused for kine by the source's name and the way out") {
+    std::vector<mvcc::Record> records;
+    for (int sub = 0; sub < 2; ++sub) {
+        mvcc::Record r;
+        r.revision = {5, sub};
+        r.key = sub == 0 ? "a" : "b";
+        r.create_revision = 5;
+        r.version = 1;
+        records.push_back(r);
+    }
+    const test::TempFile db(test::etcd_image(records).build());
+    const test::TempDir dir;
+    const Result r = run_cli({"import", "--salvage", "--to", "kine", "-o", dir.file("new"), db.path()});
+    CHECK(r.code == 4);
+    CHECK(has(r.err, db.path() + ": revision 5 holds several keys"));
+    CHECK(has(r.err, "--renumber"));
+    CHECK(!fs::exists(dir.file("new")));
+}
+
 TEST_CASE("salvage: a broken page of a kine table costs its rows, the others stay as they were") {
     const test::TempDir dir;
     KineMaker maker = random_kine(3, 900, false);

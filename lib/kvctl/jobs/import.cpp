@@ -152,7 +152,7 @@ void import_history(const ImportRequest& o, Progress* progress, report::ImportRe
     store::HistoryReader reader(o.source);
     const store::HistoryHeader& header = reader.header();
     report.source_kind = "history";
-    const store::TargetSource facts{header.layout == "kine" || header.layout == "dqlite",
+    const store::TargetSource facts{o.source, header.layout == "kine" || header.layout == "dqlite",
                                     header.current.value_or(MainRevision(0))};
     const std::unique_ptr<store::Target> target = store::make_target(target_of(o, false), facts);
     store::Target& writer = *target;
@@ -280,7 +280,8 @@ void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportR
     if (::stat(file.c_str(), &st) == 0) report.source_bytes = static_cast<std::uint64_t>(st.st_size);
     if (ways.into_target != nullptr) {
         report.source_kind = ways.kind;
-        const std::unique_ptr<store::Target> target = store::make_target(target_of(o, false), {});
+        const std::unique_ptr<store::Target> target =
+            store::make_target(target_of(o, false), {.path = o.source});
         take(ways.into_target(o.source, file, *target, progress), report);
         finish(*target, report);
         return;

@@ -25,23 +25,31 @@ Converted hand_over(Conversion& conversion, Target& target, Progress* progress) 
     return done;
 }
 
+TargetSource source_of(const Conversion& conversion, const std::string& path) {
+    return {path, conversion.leases_are_ttls(), conversion.current()};
+}
+
+KineWriter::Options kine_options(const TargetRequest& request, const TargetSource& source) {
+    KineWriter::Options options;
+    options.source = source.path;
+    options.renumber = request.renumber;
+    options.leases_are_ttls = source.leases_are_ttls;
+    options.current = source.current;
+    return options;
+}
+
 }  // namespace
 
 std::unique_ptr<Target> make_target(const TargetRequest& request, const Conversion& conversion,
                                     const std::string& path) {
     if (conversion.limits()) conversion.limits()->check(path, request.renumber);
-    return make_target(request, TargetSource{conversion.leases_are_ttls(), conversion.current()});
+    return make_target(request, source_of(conversion, path));
 }
 
 std::unique_ptr<Target> make_target(const TargetRequest& request, const TargetSource& source) {
     switch (request.to) {
-        case TargetKind::kine: {
-            KineWriter::Options options;
-            options.renumber = request.renumber;
-            options.leases_are_ttls = source.leases_are_ttls;
-            options.current = source.current;
-            return std::make_unique<KineWriter>(request.output, options);
-        }
+        case TargetKind::kine:
+            return std::make_unique<KineWriter>(request.output, kine_options(request, source));
         case TargetKind::bbolt:
         case TargetKind::snapshot:
             return std::make_unique<BboltWriter>(request.output, request.to == TargetKind::snapshot);
@@ -118,10 +126,9 @@ Converted foretell_conversion(Store& store, const mvcc::TreeIndex& index, const 
     const std::unique_ptr<Conversion> conversion = store.conversion(request.to, progress);
     conversion->keep_only(index, plan);
     if (request.to == TargetKind::kine) {
-        KineWriter counts(request.output, {.renumber = request.renumber,
-                                           .leases_are_ttls = conversion->leases_are_ttls(),
-                                           .current = conversion->current(),
-                                           .only_counts = true});
+        KineWriter::Options options = kine_options(request, source_of(*conversion, store.info().path));
+        options.only_counts = true;
+        KineWriter counts(request.output, options);
         return hand_over(*conversion, counts, progress);
     }
     // The others take everything.

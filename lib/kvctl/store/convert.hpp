@@ -22,6 +22,7 @@ struct TargetRequest {
 
 /// What a writer has to know of where its records come from.
 struct TargetSource {
+    std::string path;              ///< for messages
     bool leases_are_ttls = false;  ///< a record's lease is a time to live already
     MainRevision current{0};
 };

@@ -76,9 +76,9 @@ std::int64_t KineWriter::id_for(mvcc::Revision revision) {
         if (!options_.renumber) {
             throw Error(
                 ErrorKind::refused,
-                fmt::format("revision {} holds several keys, and kine one a revision; --renumber gives "
+                fmt::format("{}: revision {} holds several keys, and kine one a revision; --renumber gives "
                             "each its own",
-                            revision.main));
+                            options_.source, revision.main));
         }
         ++ahead_;
         if (moves_.empty() || moves_.back().first != revision.main) moves_.emplace_back(revision.main, 0);

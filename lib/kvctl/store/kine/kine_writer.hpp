@@ -20,6 +20,7 @@ namespace kvctl::store {
 class KineWriter final : public Target {
   public:
     struct Options {
+        std::string source;            ///< what the rows are of, for messages
         bool renumber = false;         ///< several rows of one revision get one each; later ones move up
         bool leases_are_ttls = false;  ///< a record's lease is a time to live already
         MainRevision current{0};       ///< of the source: what the new store counts on from
