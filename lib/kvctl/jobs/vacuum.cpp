@@ -138,8 +138,11 @@ bool make_sure_of_space(store::WritableStore& writable, const Prediction& most, 
 }
 
 // A store that another process has: what can be done beside it.
-constexpr const char* k_beside =
-    "; or leave it running: 'kvctl compact --live --keep-last 1000 --vacuum' works beside it";
+std::string beside(const VacuumRequest& request) {
+    const std::string live = "kvctl compact --live --keep-last 1000 --vacuum";
+    return fmt::format("; or leave it running: {} works beside it",
+                       quoted_command(live + store_words(request.path, request.open)));
+}
 
 report::VacuumReport start_report(store::Store& store, bool executed) {
     report::VacuumReport r;
@@ -171,7 +174,7 @@ report::VacuumReport forecast_vacuum(const VacuumRequest& request, Progress* pro
     if (refusal.empty() && p.bytes < store->info().file_bytes)
         refusal = space_refusal(*store, p, keeps_file, request);
     r.refusal = held_refusal(store->info(), around, false, std::move(refusal));
-    if (!r.refusal.pids.empty() && store->traits().live) r.refusal.reason += k_beside;
+    if (!r.refusal.pids.empty() && store->traits().live) r.refusal.reason += beside(request);
     return r;
 }
 
@@ -195,7 +198,7 @@ std::unique_ptr<store::WritableStore> open_for_vacuum(const VacuumRequest& reque
         return store::open_writable(request.path, open);
     } catch (const Error& e) {
         if (e.kind() != ErrorKind::in_use || !goes_live(request.path, request.open)) throw;
-        throw Error(e.kind(), std::string(e.what()) + k_beside);
+        throw Error(e.kind(), e.what() + beside(request));
     }
 }
 
