@@ -92,6 +92,38 @@ dqlite::Configuration three_members() {
             {3, "10.0.0.3:19001", dqlite::Role::voter}};
 }
 
+// Another process that inherits what is open here, and holds it until it is stopped.
+class Node {
+  public:
+    Node() {
+        int quit[2];
+        REQUIRE(::pipe2(quit, O_CLOEXEC) == 0);
+        pid_ = ::fork();
+        REQUIRE(pid_ >= 0);
+        if (pid_ == 0) {
+            ::close(quit[1]);
+            char byte = 0;
+            ::_exit(static_cast<int>(::read(quit[0], &byte, 1)));
+        }
+        ::close(quit[0]);
+        quit_ = quit[1];
+    }
+    ~Node() { stop(); }
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+    [[nodiscard]] pid_t pid() const { return pid_; }
+    void stop() {
+        if (quit_ < 0) return;
+        ::close(quit_);
+        quit_ = -1;
+        ::waitpid(pid_, nullptr, 0);
+    }
+
+  private:
+    pid_t pid_ = -1;
+    int quit_ = -1;
+};
+
 }  // namespace
 
 TEST_CASE(
@@ -398,26 +430,15 @@ TEST_CASE(
     REQUIRE(fd >= 0);
     REQUIRE(::flock(fd, LOCK_EX) == 0);
     CHECK(document({"compact", "--rev", "60", "--dry-run", d})["result"] == "would-compact");
-    // The node: another process that inherits the lock.
-    int quit[2];
-    REQUIRE(::pipe2(quit, O_CLOEXEC) == 0);
-    const pid_t node = ::fork();
-    REQUIRE(node >= 0);
-    if (node == 0) {
-        ::close(quit[1]);
-        char byte = 0;
-        ::_exit(static_cast<int>(::read(quit[0], &byte, 1)));
-    }
-    ::close(quit[0]);
+    Node node;  // with the lock
     const json dry = document({"compact", "--rev", "60", "--dry-run", "-o", s.file("new"), d});
     CHECK(dry["refusal_kind"] == "in-use");
-    CHECK(dry["refusal_pids"] == json::array({node}));
+    CHECK(dry["refusal_pids"] == json::array({node.pid()}));
     CHECK(has(run_cli({"compact", "--rev", "60", "--dry-run", "-o", s.file("new"), d}).out,
               "a dqlite node runs on it"));
     CHECK_FALSE(document({"compact", "--rev", "60", "--dry-run", "-o", s.file("k"), "--to", "kine", d})
                     .contains("refusal"));
-    ::close(quit[1]);
-    REQUIRE(::waitpid(node, nullptr, 0) == node);
+    node.stop();
     const Result r = run_cli({"compact", "--rev", "60", "--timeout", "50ms", "-o", s.file("new"), d});
     CHECK(r.code == 4);
     CHECK(has(r.err, "a dqlite node runs on it"));
@@ -433,28 +454,17 @@ TEST_CASE(
     write_file(d + "/dqlite-lock", "");
     for (const int mode : {O_RDONLY, O_WRONLY}) {
         CAPTURE(mode);
-        int quit[2];
-        REQUIRE(::pipe2(quit, O_CLOEXEC) == 0);
         const int segment = ::open((d + "/open-1").c_str(), mode | O_CLOEXEC);
         REQUIRE(segment >= 0);
-        const pid_t node = ::fork();
-        REQUIRE(node >= 0);
-        if (node == 0) {
-            ::close(quit[1]);
-            char byte = 0;
-            ::_exit(static_cast<int>(::read(quit[0], &byte, 1)));
-        }
+        const Node node;
         ::close(segment);
-        ::close(quit[0]);
         const std::string out = s.file("new" + std::to_string(mode));
         const json dry = document({"compact", "--rev", "60", "--dry-run", "-o", out, d});
         const Result real = run_cli({"compact", "--rev", "60", "--timeout", "50ms", "-o", out, d});
         // Who only reads it is no node.
         CHECK(real.code == (mode == O_WRONLY ? 4 : 0));
         CHECK(dry.contains("refusal") == (mode == O_WRONLY));
-        CHECK(has(real.err, "pid " + std::to_string(node)) == (mode == O_WRONLY));
-        ::close(quit[1]);
-        REQUIRE(::waitpid(node, nullptr, 0) == node);
+        CHECK(has(real.err, "pid " + std::to_string(node.pid())) == (mode == O_WRONLY));
     }
 }
 

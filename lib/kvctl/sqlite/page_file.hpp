@@ -37,7 +37,7 @@ class WalFrames {
 };
 
 /// What SQLite maps of a file when asked to (2 GiB at most), watched: where the pages are in memory, copying
-/// them takes four times as long as a look at each. SQLite's own cache does not use it.
+/// them takes more than three times as long as a look at each. SQLite's own cache does not use it.
 class FileMap {
   public:
     /// Of nothing.
