@@ -45,7 +45,8 @@ void create_kine_indexes(const sqlite::Database& db, bool unique) {
     }
 }
 
-KineWriter::KineWriter(std::string path, const Options& options) : path_(std::move(path)), options_(options) {
+KineWriter::KineWriter(std::string path, Options options)
+    : path_(std::move(path)), options_(std::move(options)) {
     if (options_.only_counts) return;
     sqlite::Database& db = made_.emplace(path_).db;
     for (const char* const pragma :

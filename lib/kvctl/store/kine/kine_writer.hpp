@@ -26,7 +26,7 @@ class KineWriter final : public Target {
         MainRevision current{0};       ///< of the source: what the new store counts on from
         bool only_counts = false;      ///< nothing is made: what the warnings would be is all that is wanted
     };
-    KineWriter(std::string path, const Options& options);
+    KineWriter(std::string path, Options options);
 
     void add(const mvcc::Record& record) override;
     void add(const Lease& lease) override;
