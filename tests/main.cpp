@@ -4,10 +4,12 @@
 #include <filesystem>
 #include <iostream>
 
+#include "kvctl/sqlite/failure.hpp"
 #include "tests/support/temp_dir.hpp"
 
 // Runs the tests in a fresh folder, which stays when one fails.
 int main(int argc, char** argv) {
+    kvctl::sqlite::watch_memory();  // before a test uses SQLite by itself
     doctest::Context context(argc, argv);
     kvctl::test::TempDir folder;
     std::filesystem::current_path(folder.path());

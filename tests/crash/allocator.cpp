@@ -6,6 +6,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "kvctl/sqlite/failure.hpp"
 #include "tests/crash/harness.hpp"
 
 namespace {
@@ -36,6 +37,12 @@ void* allocate(std::size_t n) {
     throw std::bad_alloc();
 }
 
+// Where there is no memory SQLite's own allocator tells its log.
+void* none(int bytes) {
+    sqlite3_log(SQLITE_NOMEM, "failed to allocate %d bytes of memory", bytes);
+    return nullptr;
+}
+
 }  // namespace
 
 void* operator new(std::size_t n) {
@@ -62,11 +69,12 @@ namespace kvctl::crash {
 void install_allocator() {
     // Nobody asks how much memory is in use, and counting it takes a lock at each allocation.
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite::watch_memory();
     if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real) != SQLITE_OK)
         throw std::runtime_error("SQLite's allocator cannot be had");
     sqlite3_mem_methods mine = real;
-    mine.xMalloc = [](int n) { return fails(Heap::sqlite) ? nullptr : real.xMalloc(n); };
-    mine.xRealloc = [](void* p, int n) { return fails(Heap::sqlite) ? nullptr : real.xRealloc(p, n); };
+    mine.xMalloc = [](int n) { return fails(Heap::sqlite) ? none(n) : real.xMalloc(n); };
+    mine.xRealloc = [](void* p, int n) { return fails(Heap::sqlite) ? none(n) : real.xRealloc(p, n); };
     if (sqlite3_config(SQLITE_CONFIG_MALLOC, &mine) != SQLITE_OK)
         throw std::runtime_error("SQLite's allocator cannot be replaced");
 }

@@ -11,6 +11,7 @@
 
 #include "kvctl/dqlite/state.hpp"
 #include "kvctl/raftlog/wal_dir.hpp"
+#include "kvctl/sqlite/failure.hpp"
 #include "tests/fuzz/bbolt_target.hpp"
 #include "tests/fuzz/examine.hpp"
 #include "tests/fuzz/promise.hpp"
@@ -389,6 +390,7 @@ int main(int argc, char** argv) {
         std::cerr << "usage: kvctl_flips [--full | --every N] [--only TEXT]\n";
         return 2;
     }
+    kvctl::sqlite::watch_memory();  // before a subject is made by SQLite alone
     Counts total;
     for (const Subject& s : subjects()) {
         if (s.name.find(only) == std::string::npos) continue;

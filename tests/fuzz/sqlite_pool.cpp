@@ -11,6 +11,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "kvctl/sqlite/failure.hpp"
+
 namespace kvctl::fuzz {
 namespace {
 
@@ -137,6 +139,7 @@ void pool_sqlite_memory() {
         [](void*) { return SQLITE_OK; },
         [](void*) {},
         nullptr};
+    sqlite::watch_memory();
     sqlite3_config(SQLITE_CONFIG_MALLOC, &k_methods);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }

@@ -221,3 +221,46 @@ TEST_CASE("page damage: a journal that brings another page size back is no damag
     CHECK(query_one(db, "PRAGMA page_size") == "4096");
     CHECK(query_one(db, "PRAGMA integrity_check") == "ok");
 }
+
+TEST_CASE("page damage: a row whose length cannot be is damage, and no want of memory") {
+    // The first cell of a leaf says that it holds 2^63 bytes and more.
+    const auto lengthen = [](std::string& bytes, std::size_t page, std::size_t header) {
+        const std::size_t first = page + header + 8;
+        const std::size_t cell = page + (static_cast<unsigned char>(bytes[first]) << 8U |
+                                         static_cast<unsigned char>(bytes[first + 1]));
+        bytes.replace(cell, 9, "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F");
+    };
+    for (const bool native : {false, true}) {
+        for (const bool in_schema : {false, true}) {
+            CAPTURE(native);
+            CAPTURE(in_schema);
+            const TempDir folder;
+            const std::string db = folder.file("s.db");
+            if (native) {
+                make_native(db, long_history(600, 30, 500).row_list());
+            } else {
+                make_store(db);
+            }
+            std::string bytes = read_file(db);
+            const std::string table = native ? "revision" : "kine";
+            if (in_schema) {
+                lengthen(bytes, 0, 100);
+            } else {
+                lengthen(bytes, start_of(pages_of(db, table, "leaf").front()), 0);
+            }
+            write_file(db, bytes);
+            for (const std::vector<std::string>& args :
+                 std::vector<std::vector<std::string>>{{"compact", "--rev", "100"},
+                                                       {"compact", "--rev", "100", "-n"},
+                                                       {"compact", "--rev", "100", "-o", folder.file("o.db")},
+                                                       {"get", "", "--prefix"},
+                                                       {"export"},
+                                                       {"status"}})
+                check_refused(folder, args);
+            const Result found = run_cli({"check", db});
+            CHECK_MESSAGE(found.code == (in_schema ? 6 : 3), found.out << found.err);
+            const Result saved = run_cli({"import", "--salvage", "-o", folder.file("saved.db"), db});
+            CHECK_MESSAGE(saved.code == (in_schema ? 6 : 3), saved.err);
+        }
+    }
+}

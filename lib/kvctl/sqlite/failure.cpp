@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <new>
 #include <string_view>
@@ -15,6 +16,9 @@
 
 namespace kvctl::sqlite {
 namespace {
+
+// Whether an allocation failed, or may have: nobody listened.
+std::atomic<bool> memory_ran_out{true};
 
 ErrorKind kind_of(int extended) noexcept {
     switch (extended & 0xFF) {
@@ -58,6 +62,15 @@ void tell_unreadable(const std::string& path) {
 
 }  // namespace
 
+void watch_memory() {
+    // Its allocator says "failed to allocate" or "failed memory resize"; what behind that fails has the same
+    // code, and is all where no memory was asked for.
+    const auto listen = +[](void* /*unused*/, int code, const char* said) {
+        if (code == SQLITE_NOMEM && std::string_view(said).starts_with("failed ")) memory_ran_out = true;
+    };
+    if (sqlite3_config(SQLITE_CONFIG_LOG, listen, nullptr) == SQLITE_OK) memory_ran_out = false;
+}
+
 void fail(sqlite3* db, const std::string& path, int rc, const char* sql) {
     const int extended = db != nullptr ? sqlite3_extended_errcode(db) : rc;
     if ((extended & 0xFF) == SQLITE_INTERRUPT) check_interrupt();
@@ -65,6 +78,9 @@ void fail(sqlite3* db, const std::string& path, int rc, const char* sql) {
         if (const int error = take_lost_read(); error != 0) throw io_error(path, "cannot be read", error);
     }
     if ((extended & 0xFF) == SQLITE_CANTOPEN) tell_unreadable(path);
+    // A row whose length is damaged is too long for SQLite to ask for that much.
+    if ((extended & 0xFF) == SQLITE_NOMEM && !memory_ran_out)
+        throw Error(ErrorKind::damaged, path + ": a row tells a length that cannot be");
     const char* const said = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
     // The parser also says so where it had no memory for what it had read. No text prepared here is
     // incomplete: a schema's have been parsed once when the store was opened.

@@ -25,7 +25,10 @@ void start_sqlite() {
     static std::once_flag once;
     // Nobody asks how much memory it has, and counting takes a mutex at each allocation: a twentieth of an
     // import.
-    std::call_once(once, [] { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); });
+    std::call_once(once, [] {
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+        watch_memory();
+    });
     if (sqlite3_initialize() != SQLITE_OK) throw std::bad_alloc();
 }
 

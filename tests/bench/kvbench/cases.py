@@ -231,7 +231,7 @@ def growth(env):
         for size in names:
             if layout == "bbolt" and not etcd:
                 break
-            store = env.data.store("%s-%s" % ("native" if layout == "bbolt" else layout, size))
+            store = env.data.store("%s-%s" % ("kine-small-values" if layout == "kine" else "native", size))
             target, removed = store.point(0.9)
             if layout == "bbolt":
                 store = Store(env.data.bbolt(store, etcd), store.said)
