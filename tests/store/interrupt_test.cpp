@@ -1,13 +1,18 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 
+#include "kvctl/base/cores.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/mvcc/compaction.hpp"
+#include "kvctl/store/sqlite/connection.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
 #include "kvctl/store/sqlite/sqlite_store.hpp"
 #include "kvctl/store/sqlite/writable.hpp"
+#include "tests/support/check_error.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
 #include "tests/support/run_cli.hpp"
@@ -70,4 +75,30 @@ TEST_CASE("interrupt: batches too small for SQLite to ask between its steps stop
         CHECK(test::run_cli({"compact", "--rev", current, path}).code == 0);
         CHECK(rows() < stopped);
     }
+}
+
+// SQLite's integrity check of a large file takes seconds, and asks nobody whether it is still wanted.
+TEST_CASE(
+    "connections: what fails on the first cuts short the statement that the second is in the middle of") {
+    const test::TempDir folder;
+    const std::string path = folder.file("native");
+    test::make_native(path, test::long_history(5, 3).row_list());
+    store::Connection connection = store::open_for_reading(store::inspect_file(path, path), 0);
+    std::atomic<bool> runs{false};
+    std::atomic<bool> ended{false};
+    const auto work = [&](const sqlite::Database& db, std::size_t which,
+                          const std::atomic<bool>& /*failed*/) {
+        if (which == 0) {
+            while (usable_cores() > 1 && !runs) std::this_thread::yield();
+            throw Error(ErrorKind::io, "the rows cannot be read");
+        }
+        db.scan("i",
+                "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 50000000) SELECT i "
+                "FROM n)",
+                {}, [&](const sqlite::Values&) { runs = true; });
+        ended = true;
+    };
+    test::check_error(ErrorKind::io, "the rows cannot be read",
+                      [&] { store::on_connections(connection, path, true, work); });
+    CHECK_FALSE(ended);
 }

@@ -151,6 +151,9 @@ class Database {
     void when_busy(std::function<bool(int)> f) const;
     /// Whether a signal that asks the work to stop ends a statement that is running, as it does at first.
     void stop_when_interrupted(bool stops) const;
+    /// Ends the statement that runs on this connection, with an `interrupted` Error where it runs. The one
+    /// call that is made from another thread.
+    void interrupt() const noexcept;
 
     /// Copies the whole database, as the transaction that is open on this connection sees it, into the empty
     /// `target`. Writers are not held up in WAL mode.

@@ -54,6 +54,10 @@ void Database::stop_when_interrupted(bool stops) const {
     sqlite3_progress_handler(handle_, stops ? 10000 : 0, interrupted, nullptr);
 }
 
+void Database::interrupt() const noexcept {
+    sqlite3_interrupt(handle_);
+}
+
 Database Database::open(const std::string& path, Mode mode) {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     switch (mode) {

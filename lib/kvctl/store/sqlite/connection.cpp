@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <exception>
+#include <optional>
 #include <thread>
 
 #include "kvctl/base/bytes.hpp"
@@ -130,16 +131,15 @@ void on_connections(
     const std::function<void(const sqlite::Database&, std::size_t, const std::atomic<bool>&)>& work) {
     std::atomic<bool> failed{false};
     std::exception_ptr error;
+    std::optional<sqlite::Database> own;
     std::jthread second;
     if (many && usable_cores() > 1 && connection.access != Connection::Access::live) {
+        // Without locks of its own: the first connection's lock (or the fact that nobody has the file open)
+        // stands for both. A second lock would wait for ever behind a writer that waits for the first.
+        own = sqlite::Database::open(real_path, sqlite::Database::Mode::lockless);
         second = start_helper([&] {
             try {
-                // Without locks of its own: the first connection's lock (or the fact that nobody has the file
-                // open) stands for both. A second lock would wait for ever behind a writer that waits for the
-                // first.
-                const sqlite::Database own =
-                    sqlite::Database::open(real_path, sqlite::Database::Mode::lockless);
-                work(own, 1, failed);
+                work(*own, 1, failed);
             } catch (...) {
                 error = std::current_exception();
                 failed = true;
@@ -150,6 +150,7 @@ void on_connections(
         work(connection.db, 0, failed);
     } catch (...) {
         failed = true;
+        if (own) own->interrupt();
         if (second.joinable()) second.join();
         throw;
     }

@@ -41,8 +41,8 @@ struct Connection {
 inline constexpr std::uint64_t k_second_from_pages = 5000;
 
 /// Calls `work` on the connection and, where a second one pays (`many`) and sees the same rows, on that at
-/// the same time. What one of them throws ends both. `work` gets 0 or 1, and a flag that the other has
-/// failed.
+/// the same time. What one of them throws ends both: `work` gets 0 or 1, and a flag that the other has
+/// failed; a statement that the second is in the middle of is cut short when the first fails.
 void on_connections(
     Connection& connection, const std::string& real_path, bool many,
     const std::function<void(const sqlite::Database&, std::size_t, const std::atomic<bool>&)>& work);
