@@ -17,4 +17,9 @@ namespace kvctl {
     return quote + command + quote;
 }
 
+/// "'kvctl check FILE'": what `words` begin, on a file, as a sentence names it.
+[[nodiscard]] inline std::string command_on(const std::string& path, const std::string& words) {
+    return quoted_command("kvctl " + words + operand(path));
+}
+
 }  // namespace kvctl

@@ -38,7 +38,11 @@ std::string group_digits(std::uint64_t number) {
 }
 
 std::string many(std::uint64_t n, std::string_view what) {
-    return fmt::format("{} {}{}", group_digits(n), what, n == 1 ? "" : "s");
+    const bool entries = n != 1 && what.ends_with("ry");
+    return fmt::format("{} {}{}", group_digits(n), what.substr(0, what.size() - (entries ? 1 : 0)),
+                       n == 1    ? ""
+                       : entries ? "ies"
+                                 : "s");
 }
 
 std::string group_digits(std::int64_t number) {

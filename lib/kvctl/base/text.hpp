@@ -12,7 +12,7 @@ namespace kvctl {
 /// Thousands apart: "1,234,567".
 [[nodiscard]] std::string group_digits(std::int64_t number);
 [[nodiscard]] std::string group_digits(std::uint64_t number);
-/// "1 row", "1,234 rows".
+/// "1 row", "1,234 rows"; "1 entry", "2 entries".
 [[nodiscard]] std::string many(std::uint64_t n, std::string_view what);
 
 /// A word as a shell takes it.
