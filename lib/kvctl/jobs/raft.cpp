@@ -4,6 +4,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/jobs/store_view.hpp"
 #include "kvctl/raft/audit.hpp"
@@ -66,13 +67,14 @@ report::RaftReport report_of(const RaftRequest& o, const raftlog::Header& h, con
     return r;
 }
 
-raft::AuditOptions audit_options(const raftlog::Header& h, const report::RaftReport& r) {
+raft::AuditOptions audit_options(const raftlog::Header& h, const report::RaftReport& r,
+                                 raftlog::Release release) {
     raft::AuditOptions a;
     a.snapshot = h.snapshot;
     a.snapshot_stored = h.snapshot_stored;
     a.hard_state = h.hard_state;
     a.consistent_index = r.consistent_index;
-    a.newest_snapshot = r.newest_snapshot;
+    a.newest_snapshot = raftlog::snapshot_within(h, release);
     a.expect_snapshot_record = h.expect_snapshot_record;
     a.filtered = h.filtered;
     a.text_only = !h.has_data;
@@ -83,7 +85,7 @@ raft::AuditOptions audit_options(const raftlog::Header& h, const report::RaftRep
 class LogPass {
   public:
     LogPass(const raftlog::Header& h, const report::RaftReport& r, const LogBeside& beside)
-        : audit_(audit_options(h, r)),
+        : audit_(audit_options(h, r, beside.release())),
           start_up_(h, beside.release(), beside.applied()),
           commit_(raftlog::known_commit(h, beside.applied())),
           layout_(h.snapshot, {std::nullopt, beside.applied()}),

@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -84,7 +85,7 @@ LogReading read_once(raftlog::Source& source, const std::string& name, const Log
                        .snapshot_stored = header.snapshot_stored,
                        .hard_state = header.hard_state,
                        .consistent_index = applied,
-                       .newest_snapshot = raftlog::loaded_snapshot(header, release),
+                       .newest_snapshot = raftlog::snapshot_within(header, release),
                        .expect_snapshot_record = header.expect_snapshot_record,
                        .filtered = header.filtered,
                        .text_only = !header.has_data});
@@ -114,7 +115,7 @@ LogReading read_once(raftlog::Source& source, const std::string& name, const Log
             reading.warnings.push_back(
                 applied ? fmt::format(
                               "raft log: nothing to spare beyond the {} entries to keep; it stays as it is",
-                              target.keep)
+                              group_digits(target.keep))
                         : "raft log: no consistent index says what is applied; it stays as it is");
         }
     }
@@ -152,9 +153,9 @@ LogReading read_log(raftlog::Source& source, const std::string& name, const LogT
 void refuse_dqlite(const raftlog::Header& header) {
     if (header.kind != raftlog::SourceKind::dqlite) return;
     throw Error(ErrorKind::read_only_layout,
-                header.path +
-                    ": a dqlite log holds pages of a database, no requests of etcd's; 'kvctl compact -o "
-                    "NEWDIR' makes a directory with a short one");
+                fmt::format("{}: a dqlite log holds pages of a database, no requests of etcd's; {} makes a "
+                            "directory with a short one",
+                            header.path, command_on(header.path, "compact --keep-last 100 -o NEWDIR")));
 }
 
 std::optional<raft::Belonging::Store> owner_of(store::Store& store, const raftlog::Header& log) try {

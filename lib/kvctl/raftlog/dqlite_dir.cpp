@@ -5,6 +5,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/dqlite/command.hpp"
 #include "kvctl/dqlite/log.hpp"
 #include "kvctl/dqlite/mapped.hpp"
@@ -67,11 +68,16 @@ class DqliteDir final : public Source {
     void look() {
         folder_ = dqlite::list_folder(header_.path);
         header_.snapshot = {};
+        header_.newest_snapshot.reset();
         snapshot_faults_.clear();
         const auto newest =
             std::find_if(folder_.snapshots.rbegin(), folder_.snapshots.rend(),
                          [&](const auto& s) { return s.has_meta && s.bytes > 0 && is_usable(s); });
-        if (newest != folder_.snapshots.rend()) header_.snapshot = {newest->index, newest->term};
+        if (newest != folder_.snapshots.rend()) {
+            header_.snapshot = {newest->index, newest->term};
+            // A node takes the newest there is, and where that is broken it does not start.
+            if (snapshot_faults_.empty()) header_.newest_snapshot = {newest->index, newest->term};
+        }
         plan_ = dqlite::plan_log(folder_, header_.snapshot.index);
     }
     // Both its files are whole; the .meta has the configuration that the entries begin with.
@@ -96,8 +102,9 @@ class DqliteDir final : public Source {
                                      fmt::format("{}, {}", escape(m.address), name_of(m.role))});
         }
         for (const dqlite::SnapshotFile& s : folder_.snapshots) {
-            header_.about.push_back({Finding::Severity::info, "snapshot", s.name,
-                                     fmt::format("index {} of term {}, {} bytes", s.index, s.term, s.bytes)});
+            header_.about.push_back(
+                {Finding::Severity::info, "snapshot", s.name,
+                 fmt::format("index {} of term {}, {}", s.index, s.term, many(s.bytes, "byte"))});
         }
     }
     bool hand_out(const dqlite::LogEntry& e, const std::function<bool(const Item&)>& f) {

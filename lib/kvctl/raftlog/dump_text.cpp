@@ -7,6 +7,7 @@
 #include "kvctl/base/finding.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/raftlog/dump_lex.hpp"
 #include "kvctl/raftlog/file_reader.hpp"
 #include "kvctl/raftlog/paste.hpp"
@@ -114,9 +115,9 @@ class DumpText final : public Source {
                            "the line is no entry"});
         }
         if (trailer_seen && trailer_.present && trailer_.count != count) {
-            findings_.add(
-                {Severity::error, "count-mismatch", header_.path,
-                 fmt::format("the dump says it has {} entries, and {} are there", trailer_.count, count)});
+            findings_.add({Severity::error, "count-mismatch", header_.path,
+                           fmt::format("the dump says it has {} entries, and {} are there",
+                                       group_digits(trailer_.count), group_digits(count))});
         }
         if (!trailer_.present && last_index_ && last < *last_index_) {
             findings_.add(

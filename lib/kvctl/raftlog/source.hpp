@@ -54,7 +54,7 @@ struct Header {
     bool snapshot_stored = false;         ///< false: no record says so, it follows from the first entry
     bool expect_snapshot_record = false;  ///< this kind of source always holds one
     std::optional<raft::SnapshotMeta>
-        newest_snapshot;                ///< what a starting server would load (wal, dump_raw);
+        newest_snapshot;                ///< what a starting server would load (wal, dump_raw, dqlite);
                                         ///< where `start_up` tells two, that up to 3.6
     std::optional<StartUp> start_up;    ///< of a wal directory with the snap folder beside it
     std::vector<DamagedEntry> damaged;  ///< ascending by place

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/format.hpp"
 
 namespace kvctl::raftlog {
@@ -42,6 +43,10 @@ std::optional<raft::SnapshotMeta> loaded_snapshot(const Header& header, Release 
     return (release == Release::from_3_7 ? header.start_up->from_3_7 : header.start_up->up_to_3_6).snapshot;
 }
 
+std::optional<raft::SnapshotMeta> snapshot_within(const Header& header, Release release) {
+    return header.kind == SourceKind::dqlite ? std::nullopt : loaded_snapshot(header, release);
+}
+
 void StartUpAudit::add(const raft::EntryFacts& entry) {
     if (entry.request != raft::RequestKind::v2 || release_ != Release::from_3_7) return;
     const auto loaded = loaded_snapshot(header_, release_);
@@ -61,8 +66,9 @@ void StartUpAudit::check_received_db(const Start& start, Findings& out) const {
         "missing: no server starts; ",
         index, *applied_);
     if (header_.snapshot.index <= *applied_) {
-        what += fmt::format("'kvctl import {} -o NEW' and 'kvctl replay {} NEW' bring everything back",
-                            (std::filesystem::path(folder) / "db").native(), header_.path);
+        what += fmt::format("{} and {} bring everything back",
+                            command_on((std::filesystem::path(folder) / "db").native(), "import -o NEW"),
+                            quoted_command("kvctl replay" + operand(header_.path) + " NEW"));
     } else {
         what += fmt::format(
             "the log begins behind index {}, so what lies between is in neither: only another member or a "

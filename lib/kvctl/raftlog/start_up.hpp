@@ -19,6 +19,8 @@ enum class Release { unknown, up_to_3_6, from_3_7 };
 
 /// What a server of that release loads; with an unknown one what Header::newest_snapshot says.
 [[nodiscard]] std::optional<raft::SnapshotMeta> loaded_snapshot(const Header& header, Release release);
+/// The same where it must lie within the log: a dqlite node goes on from its snapshot whatever is before it.
+[[nodiscard]] std::optional<raft::SnapshotMeta> snapshot_within(const Header& header, Release release);
 
 /// Says whether a server would start on the log of a data directory, and what it would load: where the
 /// releases differ, where the db is too old for the snapshot, and where old requests keep 3.7 from starting.

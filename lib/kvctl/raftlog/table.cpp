@@ -31,6 +31,7 @@ sqlite::Database connect(const std::string& path, int timeout_ms) {
     const bool lockless = in_wal_mode(real) && !sqlite::find_holders(real, false).any();
     auto db = sqlite::Database::open(
         real, lockless ? sqlite::Database::Mode::lockless : sqlite::Database::Mode::read);
+    db.show_as(path);
     db.busy_timeout(timeout_ms);
     db.exec("BEGIN");
     return db;
