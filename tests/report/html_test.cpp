@@ -181,6 +181,46 @@ TEST_CASE("html: a cell is of the kind that most of its pages hold") {
     CHECK(p.cells[4] == PageKind::free);
 }
 
+TEST_CASE("html: where nothing is stored a sentence says so, and no table stands without a row") {
+    report::StoreReport r;
+    r.status.store = {"empty.db", "kine", 32768, 4096, 0};
+    r.usage.emplace();
+    r.churn.emplace();
+    r.forecast.emplace();
+    r.forecast->nothing_to_do = true;
+    r.forecast->file_before = 32768;
+    r.forecast->file_after = 32768;
+    const std::string page = page_of(r);
+    test::check_page(page);
+    CHECK(page.find("No revision is stored.") != std::string::npos);
+    CHECK(page.find("None: no key is stored.") != page.rfind("None: no key is stored."));
+    for (const char* const empty : {"t-prefixes", "t-keys", "t-writers", "Once free space is given back"})
+        CHECK_MESSAGE(page.find(empty) == std::string::npos, empty);
+}
+
+// A -wal counts twice where it is taken for a part of the file: the file grows when it is moved in.
+TEST_CASE(
+    "html: what a -wal holds is among the parts of the file, and nothing is said to shrink that grows") {
+    report::StoreReport r;
+    r.status.store = {"wal.db", "kine", 1'536'000, 4096, 0};
+    r.status.wal_bytes = 6'756'832;
+    r.status.revisions = 3599;
+    r.status.keys = 953;
+    r.status.live_bytes = 1'259'344;
+    r.status.overhead_bytes = 2'000'000;
+    r.forecast.emplace();
+    r.forecast->target = 2600;
+    r.forecast->file_before = 1'536'000;
+    r.forecast->file_after = 2'100'000;
+    const std::string page = page_of(r);
+    test::check_page(page);
+    CHECK(
+        page.find("1.5 MiB, and 6.4 MiB in its -wal. A compaction at revision 2,600 would leave 2.0 MiB.") !=
+        std::string::npos);
+    CHECK(page.find("Now, its -wal moved in: 3.1 MiB") != std::string::npos);
+    CHECK(page.find("would shrink") == std::string::npos);
+}
+
 TEST_CASE("html: the page of an empty report, and of one as full as can be, is sound and small") {
     test::check_page(page_of({}));
     const std::string page = page_of(crowded());

@@ -116,6 +116,7 @@ class Checker {
 
 void check_page(const std::string& page) {
     Checker().run(page);
+    CHECK_MESSAGE(page.find("<tbody>\n</tbody>") == std::string::npos, "a table without a row");
     for (const char* outside : {"http:", "https:", "@import", "url(", "javascript:", "data:"}) {
         CAPTURE(outside);
         CHECK(page.find(outside) == std::string::npos);

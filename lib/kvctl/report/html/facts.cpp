@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 
 namespace kvctl::report::html {
 namespace {
@@ -64,7 +65,7 @@ void write_facts(std::ostream& out, const StoreReport& r) {
     if (s.pending) rows.push_back({"pending", shortened(s.pending_text, k_said_shown)});
     if (s.raft_log) {
         const raft::Layout& log = s.raft_log->before;
-        rows.push_back({"raft log", fmt::format("{} entries{}", group_digits(log.entries),
+        rows.push_back({"raft log", fmt::format("{}{}", many(log.entries, "entry"),
                                                 log.bytes ? ", " + format_bytes(*log.bytes) : "")});
     }
     if (s.etcd) {

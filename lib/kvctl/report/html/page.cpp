@@ -1,4 +1,5 @@
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/report/html/sections.hpp"
 #include "kvctl/report/html/style.hpp"
 
@@ -14,11 +15,16 @@ std::string file_name(std::string_view path) {
 // What to know first: how large, and what could be had back.
 std::string lead(const StoreReport& r) {
     std::string s = format_bytes(r.status.store.file_bytes);
+    if (r.status.wal_bytes > 0) s += fmt::format(", and {} in its -wal", format_bytes(r.status.wal_bytes));
+    if (r.status.revisions == 0) return s + ". No revision is stored.";
     if (!r.forecast || r.forecast->nothing_to_do || !r.forecast->file_after)
-        return fmt::format("{} in {} revisions of {} keys.", s, group_digits(r.status.revisions),
-                           group_digits(r.status.keys));
+        return fmt::format("{}: {} of {}.", s, many(r.status.revisions, "revision"),
+                           many(r.status.keys, "key"));
     const Forecast& f = *r.forecast;
-    const std::uint64_t freed = f.file_before > *f.file_after ? f.file_before - *f.file_after : 0;
+    if (*f.file_after >= f.file_before)
+        return fmt::format("{}. A compaction at revision {} would leave {}.", s, group_digits(f.target),
+                           format_bytes(*f.file_after));
+    const std::uint64_t freed = f.file_before - *f.file_after;
     return fmt::format("{}. A compaction at revision {} would shrink it to {}: frees {} ({}).", s,
                        group_digits(f.target), format_bytes(*f.file_after), format_bytes(freed),
                        percent(static_cast<double>(freed), static_cast<double>(f.file_before)));

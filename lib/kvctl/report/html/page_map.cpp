@@ -1,4 +1,5 @@
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/report/html/sections.hpp"
 
 #include "kvctl/report/html/charts.hpp"
@@ -39,7 +40,7 @@ void write_page_map(std::ostream& out, const StoreReport& r) {
                               : fmt::format("a square for {} pages, in the colour of what most of them hold",
                                             group_digits(p.pages_per_cell));
     write_figure(out,
-                 fmt::format("{} pages of {}, from the beginning: {}", group_digits(p.pages),
+                 fmt::format("{} of {}, from the beginning: {}", many(p.pages, "page"),
                              format_bytes(p.page_size), each),
                  [&] { write_pages(out, "Pages of the file by what they hold", p); });
     std::vector<std::pair<std::string_view, std::string>> legend;

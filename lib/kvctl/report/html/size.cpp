@@ -35,15 +35,19 @@ void write_size(std::ostream& out, const StoreReport& r) {
     open_section(out, "size", "Before and after");
     const StatusReport& s = r.status;
     const std::uint64_t data = s.live_bytes + s.history_bytes + s.tombstone_bytes;
-    const Size now = size_of(std::max(s.store.file_bytes, data), data, s.live_bytes, s.free_bytes);
+    // What a -wal holds is in the file once it is moved there.
+    const std::uint64_t parts = data + s.index_bytes + s.other_bytes + s.overhead_bytes + s.free_bytes;
+    const bool moved_in = s.wal_bytes > 0 && parts > s.store.file_bytes;
+    const Size now = size_of(std::max(s.store.file_bytes, parts), data, s.live_bytes, s.free_bytes);
     std::optional<Size> after;
     if (r.forecast && r.forecast->file_after) {
         const std::uint64_t kept = r.forecast->kept.bytes;
         after = size_of(std::max(*r.forecast->file_after, kept), kept, s.live_bytes, 0);
+        if (r.forecast->nothing_to_do && after->all() == now.all()) after.reset();
     }
     const std::uint64_t whole = std::max(now.all(), after ? after->all() : 0);
     out << "<div class=\"pair\"><div>\n";
-    write_figure(out, "Now: " + format_bytes(now.all()),
+    write_figure(out, (moved_in ? "Now, its -wal moved in: " : "Now: ") + format_bytes(now.all()),
                  [&] { write_bar(out, "The file now, by what is in it", now.parts(), whole); });
     if (after) {
         write_figure(

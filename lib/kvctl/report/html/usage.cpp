@@ -3,10 +3,13 @@
 #include <algorithm>
 
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/report/html/charts.hpp"
 
 namespace kvctl::report::html {
 namespace {
+
+constexpr const char* k_no_key = "<p>None: no key is stored.</p></section>\n";
 
 std::vector<std::string> usage_row(const mvcc::NamedUsage& n, bool with_keys) {
     std::vector<std::string> cells{n.name.empty() ? "\"\"" : shortened(n.name, k_key_shown)};
@@ -27,6 +30,10 @@ void write_prefixes(std::ostream& out, const StoreReport& r) {
         return;
     }
     const mvcc::UsageReport& u = *r.usage;
+    if (u.prefixes.empty()) {
+        out << k_no_key;
+        return;
+    }
     std::vector<mvcc::NamedUsage> parts = u.prefixes;
     mvcc::NamedUsage rest;
     rest.usage = u.total;
@@ -38,7 +45,8 @@ void write_prefixes(std::ostream& out, const StoreReport& r) {
         rest.usage.freed_bytes -= std::min(rest.usage.freed_bytes, p.usage.freed_bytes);
     }
     if (parts.size() < u.all_prefixes) {
-        rest.name = fmt::format("{} more prefixes", group_digits(u.all_prefixes - parts.size()));
+        rest.name = fmt::format("{} more prefix{}", group_digits(u.all_prefixes - parts.size()),
+                                u.all_prefixes - parts.size() == 1 ? "" : "es");
         parts.push_back(rest);
     }
     out << "<div class=\"pair\"><div>\n";
@@ -66,12 +74,16 @@ void write_keys(std::ostream& out, const StoreReport& r) {
         out << "<p>Not known: the keys could not be read.</p></section>\n";
         return;
     }
+    if (r.usage->keys.empty()) {
+        out << k_no_key;
+        return;
+    }
     Rows rows;
     for (const mvcc::NamedUsage& k : r.usage->keys) rows.push_back(usage_row(k, false));
     write_table(
         out, "t-keys",
-        fmt::format("{} of {} keys, by live and history bytes",
-                    group_digits(static_cast<std::uint64_t>(rows.size())), group_digits(r.usage->all_keys)),
+        fmt::format("{} of {}, by live and history bytes",
+                    group_digits(static_cast<std::uint64_t>(rows.size())), many(r.usage->all_keys, "key")),
         {{"key", Kind::code},
          {"revisions", Kind::number},
          {"live", Kind::number},

@@ -41,6 +41,7 @@ void write_plot(std::ostream& out, const TimelineReport& t) {
 
 void write_writers(std::ostream& out, const ChurnReport& c) {
     constexpr std::size_t k_most = 20;
+    if (c.rows.empty()) return;
     Rows rows;
     for (std::size_t i = 0; i < std::min(c.rows.size(), k_most); ++i) {
         const kube::ChurnRow& row = c.rows[i];
