@@ -67,9 +67,9 @@ std::string outcome(const CompactionReport& r, const TextStyle& style) {
     }
     const std::uint64_t entries = raft_entries_that_go(r);
     if (!r.alarm.empty()) also += "; " + r.alarm;
-    const std::string log = entries > 0 ? fmt::format("; {} raft entries {}", group_digits(entries),
-                                                      r.executed ? "removed" : "would go")
-                                        : "";
+    const std::string log =
+        entries > 0 ? fmt::format("; {} {}", many(entries, "raft entry"), r.executed ? "removed" : "would go")
+                    : "";
     if (p.compacted_before.value() < 0) return fmt::format("nothing to compact yet{}{}", log, also);
     return fmt::format("already compacted to revision {}{}{}", p.compacted_before, log,
                        log.empty() && also.empty() ? ", nothing to do" : also);
@@ -87,11 +87,12 @@ bool has_details(const CompactionReport& r, const TextStyle& style) {
 
 void log_text(std::ostream& out, const LogFacts& log, bool executed) {
     const raft::Layout& a = log.after.after;
-    out << "\n  raft log   " << group_digits(a.entries) << " entries, ";
+    out << "\n  raft log   ";
     if (a.entries > 0) {
-        out << a.first_index << " to " << a.last_index << ", behind " << a.snapshot.index;
+        out << many(a.entries, "entry") << ", " << a.first_index << " to " << a.last_index << ", behind "
+            << a.snapshot.index;
     } else {
-        out << "none behind " << a.snapshot.index;
+        out << "no entry behind " << a.snapshot.index;
     }
     if (log.after.removed_entries > 0) {
         out << "; " << group_digits(log.after.removed_entries) << (executed ? " removed" : " would go");
@@ -145,12 +146,12 @@ void write_prefixes(std::ostream& out, const CompactionReport& r, const TextStyl
     out << '\n';
     prefixes.write(out);
     if (r.prefixes.truncated || shown < freed.size())
-        out << "  (more prefixes exist; 'kvctl du' shows them)\n";
+        out << "  (more prefixes exist; " << printable(command_on(r.store.path, "du")) << " shows them)\n";
 }
 
 void live_text(std::ostream& out, const LiveWork::Counts& n) {
-    out << "\n  live       " << many(n.transactions, "transaction") << ", the longest " << n.longest_ms
-        << " ms; the lock was taken " << many(n.busy_retries, "time");
+    out << "\n  live       " << many(n.transactions, "transaction") << ", the longest "
+        << group_digits(n.longest_ms) << " ms; the lock was taken " << many(n.busy_retries, "time");
     if (n.foreign_compactions > 0) out << "; " << many(n.foreign_compactions, "other compaction");
     out << '\n';
     if (n.unchanged > 0)
@@ -204,7 +205,7 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
     if (r.raft_log) log_text(out, *r.raft_log, r.executed);
     if (r.live && r.live->counts) live_text(out, *r.live->counts);
     if (style.verbose) {
-        out << "\n  strategy   " << r.strategy << "\n  took       " << r.duration_ms << " ms\n";
+        out << "\n  strategy   " << r.strategy << "\n  took       " << group_digits(r.duration_ms) << " ms\n";
     }
     if (r.list) {
         out << '\n';

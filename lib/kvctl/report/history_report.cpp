@@ -186,15 +186,15 @@ void write_text(std::ostream& out, const HistoryReport& h, const TextStyle& styl
         out << "no revision is stored\n";
         return;
     }
-    out << (h.live ? "live" : "deleted") << ", " << h.generations.size()
-        << (h.generations.size() == 1 ? " generation\n" : " generations\n");
+    out << (h.live ? "live" : "deleted") << ", " << many(h.generations.size(), "generation") << '\n';
     std::size_t n = 0;
     Teller teller(h);
     for (const HistoryGeneration& g : h.generations) {
         out << "\n  generation " << ++n << ", created " << to_string(g.created);
-        if (h.versions) out << ", " << g.version << (g.version == 1 ? " change" : " changes");
+        if (h.versions) out << ", " << many(static_cast<std::uint64_t>(g.version), "change");
         const std::uint64_t stored = g.rows.size();
-        if (h.versions && static_cast<std::uint64_t>(g.version) > stored) out << ", " << stored << " stored";
+        if (h.versions && static_cast<std::uint64_t>(g.version) > stored)
+            out << ", " << group_digits(stored) << " stored";
         out << '\n';
         rows_text(out, h, g.rows, style, teller);
     }

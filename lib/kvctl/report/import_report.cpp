@@ -80,12 +80,12 @@ void write_text(std::ostream& out, const ImportReport& r, const TextStyle& style
                                                           : fmt::format("compacted to {}", r.compacted))});
     if (r.leases > 0) t.row({"leases", group_digits(r.leases)});
     if (r.log) {
-        t.row({"raft log", fmt::format("{} entries behind index {}", group_digits(r.log->entries),
-                                       r.log->snapshot.index)});
+        t.row({"raft log",
+               fmt::format("{} behind index {}", many(r.log->entries, "entry"), r.log->snapshot.index)});
     }
     t.row({"file",
            fmt::format("{} before, {} after", style.bytes(r.source_bytes), style.bytes(r.store.file_bytes))});
-    if (style.verbose) t.row({"took", fmt::format("{} ms", r.duration_ms)});
+    if (style.verbose) t.row({"took", group_digits(r.duration_ms) + " ms"});
     t.write(out);
     lost_text(out, r);
 }

@@ -2,6 +2,7 @@
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/report/raft_report.hpp"
 #include "kvctl/report/table.hpp"
 
@@ -68,7 +69,7 @@ void write_compaction(std::ostream& out, const RaftReport& r, const TextStyle& s
         out << "already compacted to raft index " << after.snapshot.index << "; copied as it is into "
             << escape(c.output) << '\n';
     }
-    out << "  removed     " << group_digits(c.layout.removed_entries) << " entries, "
+    out << "  removed     " << many(c.layout.removed_entries, "entry") << ", "
         << bytes_text(c.layout.removed_bytes, style) << '\n';
     write_layout(out, after, style);
 }
@@ -96,9 +97,9 @@ void write_text(std::ostream& out, const RaftReport& r, const TextStyle& style) 
         out << "  start-up    a server would load the snapshot at index " << r.newest_snapshot->index
             << ", term " << r.newest_snapshot->term << '\n';
     }
-    if (r.counts.committed) out << "  committed   " << group_digits(*r.counts.committed) << " entries\n";
+    if (r.counts.committed) out << "  committed   " << many(*r.counts.committed, "entry") << '\n';
     if (r.counts.applied) {
-        out << "  applied     " << group_digits(*r.counts.applied) << " entries (consistent index "
+        out << "  applied     " << many(*r.counts.applied, "entry") << " (consistent index "
             << *r.consistent_index << ")\n";
     }
     if (r.store) {

@@ -11,7 +11,7 @@ struct WayOut {
     std::string instead;  ///< options to give instead of those that say how and where: "--batch 500"
     std::string command;  ///< the whole of it; whoever knows how the run was asked for fills it in
     std::uint64_t needs = 0;
-    bool elsewhere = false;  ///< FILE in it stands for a file on another disk
+    bool elsewhere = false;  ///< FILE (NEWDIR) in it stands for a file (a folder) on another disk
 };
 
 /// Why a real run would end without doing what a forecast says, and what to do about it.

@@ -60,8 +60,7 @@ void write_text(std::ostream& out, const ReplayReport& r, const TextStyle& style
             << r.index_before << '\n';
         return;
     }
-    out << group_digits(r.entries) << (r.entries == 1 ? " entry" : " entries")
-        << (would ? " would be applied" : " applied");
+    out << many(r.entries, "entry") << (would ? " would be applied" : " applied");
     if (r.entries > 0) out << ", raft index " << r.index_before.value() + 1 << " to " << r.index_after;
     out << '\n';
     Table t(2);
@@ -86,7 +85,7 @@ void write_text(std::ostream& out, const ReplayReport& r, const TextStyle& style
     if (style.verbose) {
         for (const auto& [kind, count] : r.requests)
             t.row({"request", fmt::format("{} {}", group_digits(count), kind)});
-        t.row({"took", fmt::format("{} ms", r.duration_ms)});
+        t.row({"took", group_digits(r.duration_ms) + " ms"});
     }
     t.row({"consistent index", fmt::format("{} -> {}{}", r.index_before, r.index_after,
                                            r.term ? fmt::format(", term {}", *r.term) : "")});

@@ -196,8 +196,8 @@ void write_space(std::ostream& out, const StatusReport& r, const TextStyle& styl
     }
     if (first) return;
     // What a -wal holds is in the file once it is moved there.
-    const bool more = r.wal_bytes > 0 && whole > r.store.file_bytes;
-    t.row({"", more ? "all, -wal too" : "all", style.bytes(whole)});
+    const bool moved_in = r.wal_bytes > 0 && whole != r.store.file_bytes;
+    t.row({"", moved_in ? "all, -wal moved in" : "all", style.bytes(whole)});
     t.write(out);
 }
 
@@ -279,8 +279,7 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
     if (r.raft_log && !r.dqlite) {
         const raft::Layout& l = r.raft_log->after.after;
         const std::string span = l.entries > 0 ? fmt::format(", {} to {}", l.first_index, l.last_index) : "";
-        row("raft log",
-            fmt::format("{} entries{}, behind {}", group_digits(l.entries), span, l.snapshot.index));
+        row("raft log", fmt::format("{}{}, behind {}", many(l.entries, "entry"), span, l.snapshot.index));
     }
     if (r.pending) row("pending", r.pending_text);
     for (const auto& [pid, command] : r.in_use_by)

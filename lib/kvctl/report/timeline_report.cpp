@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "kvctl/base/text.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/spans.hpp"
 #include "kvctl/report/table.hpp"
@@ -53,7 +54,7 @@ void write_text(std::ostream& out, const TimelineReport& r, const TextStyle& sty
     if (r.answer) {
         out << "revision " << r.answer->revision << ", " << kube::format_time(r.answer->time);
         if (r.answer->error) {
-            out << ", give or take " << seconds_up(*r.answer->error) << " s\n";
+            out << ", give or take " << group_digits(seconds_up(*r.answer->error)) << " s\n";
         } else {
             out << " is the nearest time known: the revision lies outside of all times in the store\n";
         }
@@ -64,7 +65,7 @@ void write_text(std::ostream& out, const TimelineReport& r, const TextStyle& sty
     out << "revisions " << oldest.revision << " to " << newest.revision << ": "
         << kube::format_time(oldest.time) << " to " << kube::format_time(newest.time) << " ("
         << span_text(newest.time.value() - oldest.time.value()) << "), by "
-        << group_digits(r.samples - r.dropped) << " times in values";
+        << many(r.samples - r.dropped, "time") << " in values";
     if (r.dropped > 0) out << "; " << group_digits(r.dropped) << " more do not fit";
     out << '\n';
     if (r.plot) {

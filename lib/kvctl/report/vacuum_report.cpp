@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/report/json_parts.hpp"
 
 namespace kvctl::report {
@@ -17,7 +18,7 @@ void write_text(std::ostream& out, const VacuumReport& r, const TextStyle& style
     } else {
         out << (r.executed ? "shrunk " : "would shrink ") << gained << '\n';
     }
-    if (style.verbose) out << "  took " << r.duration_ms << " ms\n";
+    if (style.verbose) out << "  took " << group_digits(r.duration_ms) << " ms\n";
     write_end(out, r.refusal, gained.empty() ? std::string() : r.command, style);
 }
 
