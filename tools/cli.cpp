@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/fd_buffer.hpp"
 #include "kvctl/base/format.hpp"
@@ -30,8 +31,7 @@ constexpr std::array k_commands{
             "kvctl compact --keep-last 1000 --vacuum state.db  # free it, and shrink the file\n"
             "kvctl compact --rev 4711 -o small.db state.db  # leave state.db alone",
             compact_options, compact},
-    Command{"status", "", "[OPTIONS] STORE...",
-            "Show a store on one screen: sizes, revisions, counts, who holds it",
+    Command{"status", "", "[OPTIONS] STORE...", "Show a store on one screen: sizes, revisions, holders",
             "kvctl status state.db  # one screen\n"
             "kvctl status /var/lib/rancher/k3s/server/db  # the one store in a folder\n"
             "kvctl status --json /var/lib/etcd | jq .bytes  # for scripts",
@@ -41,7 +41,7 @@ constexpr std::array k_commands{
             "kvctl vacuum state.db  # give it back\n"
             "kvctl vacuum --backup before.db state.db  # and keep the file as it was",
             vacuum_options, vacuum},
-    Command{"du", "top", "[OPTIONS] STORE", "Show the space that keys take, by prefix, live and history",
+    Command{"du", "top", "[OPTIONS] STORE", "Show the space keys take, by prefix, live and history",
             "kvctl du state.db  # what takes the space\n"
             "kvctl du --under /registry/ --depth 1 state.db  # by resource\n"
             "kvctl du --by manager --top 5 state.db  # by who wrote it",
@@ -52,13 +52,12 @@ constexpr std::array k_commands{
             "kvctl churn --under /registry/leases/ state.db  # of one kind",
             churn_options, churn},
     Command{"timeline", "", "[OPTIONS] STORE\n[OPTIONS] --at TIME STORE\n[OPTIONS] --of REV STORE",
-            "Lay revisions against time, by the times in Kubernetes objects",
+            "Lay revisions against time, by the times in objects",
             "kvctl timeline state.db  # revisions against time\n"
             "kvctl timeline --at 2026-11-20T08:00Z state.db  # the revision of a time\n"
             "kvctl timeline --of 4711 state.db  # the time of a revision",
             timeline_options, timeline},
-    Command{"report", "", "[OPTIONS] STORE -o FILE.html",
-            "Write one HTML page about a store, with pictures, for a browser",
+    Command{"report", "", "[OPTIONS] STORE -o FILE.html", "Write one HTML page about a store, with pictures",
             "kvctl report state.db -o state.html  # all of it, in one page\n"
             "kvctl report --keep-last 1000 state.db -o state.html  # with what that would free\n"
             "kvctl report /var/lib/etcd -o etcd.html  # a data dir",
@@ -78,19 +77,18 @@ constexpr std::array k_commands{
             "kvctl diff --rev-a 4000 --rev-b 4711 state.db state.db  # two moments of one\n"
             "kvctl diff --values before.db after.db  # which fields",
             diff_options, diff},
-    Command{"index", "", "[OPTIONS] [KEY] STORE",
-            "Show the keyIndex tree: generations and revisions of each key",
+    Command{"index", "", "[OPTIONS] [KEY] STORE", "Show the keyIndex tree: the generations of each key",
             "kvctl index state.db  # every key\n"
             "kvctl index /registry/pods/default/web state.db  # one key\n"
             "kvctl index --rev 4711 state.db  # as a compaction would leave it",
             index_options, index},
     Command{"explain", "", "[OPTIONS] KEY STORE\n[OPTIONS] --at REV STORE",
-            "Tell what a compaction would do with each revision, and why",
+            "Tell what a compaction does with each revision, and why",
             "kvctl explain /registry/pods/default/web state.db  # what would go, and why\n"
             "kvctl explain --rev 4711 /registry/pods/default/web state.db  # at a revision\n"
             "kvctl explain --at 4711 state.db  # what was written there",
             explain_options, explain},
-    Command{"check", "", "[OPTIONS] STORE", "Look for damage and for what breaks the rules of a layout",
+    Command{"check", "", "[OPTIONS] STORE", "Look for damage and for what breaks a layout's rules",
             "kvctl check state.db  # look for damage\n"
             "kvctl check --all state.db  # name every finding\n"
             "kvctl check --kubernetes state.db  # look into the values, too",
@@ -112,7 +110,7 @@ constexpr std::array k_commands{
             "kvctl replay --until-index 5000 log.jsonl state.db  # up to an entry",
             replay_options, replay},
     Command{"import", "", "[OPTIONS] SOURCE -o NEW",
-            "Build a store of any layout from another store, an archive or a history file",
+            "Build a store from another, an archive or a history file",
             "kvctl import /var/lib/etcd -o state.db  # a native store from a data dir\n"
             "kvctl import snapshot.db.gz -o state.db --to kine  # another layout\n"
             "kvctl import --salvage broken.db -o saved.db  # what can be read",
@@ -122,8 +120,7 @@ constexpr std::array k_commands{
             "kvctl export state.db | gzip > history.jsonl.gz  # small\n"
             "kvctl export state.db | kvctl import /dev/stdin -o copy.db  # a copy",
             export_options, export_store},
-    Command{"completion", "", "bash|zsh|fish",
-            "Print a script that completes kvctl's commands and options in a shell",
+    Command{"completion", "", "bash|zsh|fish", "Print a script that completes commands in a shell",
             "source <(kvctl completion bash)  # in this shell\n"
             "kvctl completion bash > /etc/bash_completion.d/kvctl  # for all\n"
             "kvctl completion fish > ~/.config/fish/completions/kvctl.fish  # fish",
@@ -206,21 +203,35 @@ bool imports_history(const Args& args) {
     }
 }
 
+// The operand that a message is about, or a file in the folder that it names; empty: none of them.
+std::string_view subject(const Args& args, std::string_view message) {
+    for (std::size_t i = args.size(); i-- > 1;) {
+        const std::string_view arg = args[i];
+        if (arg.empty() || arg.starts_with("--") || !message.starts_with(arg)) continue;
+        const std::string_view rest = message.substr(arg.size());
+        if (rest.starts_with(": ") || rest.starts_with('/') || arg.ends_with('/')) return arg;
+    }
+    return {};
+}
+
 // What a refusal for damage ends with where its message does not say it: the command that names all of it,
 // and the one that takes what can be had.
 std::string way_out(const Args& args, const Error& e) {
     const std::string_view message = e.what();
     const auto says = [&](std::string_view part) { return message.find(part) != std::string_view::npos; };
-    const bool about_a_store = !args.empty() && args.front() != "check" && args.front() != "raft" &&
-                               find_command(args.front()) != nullptr;
+    const bool about_a_store =
+        !args.empty() && args.front() != "raft" && find_command(args.front()) != nullptr;
     if (e.kind() != ErrorKind::damaged || !about_a_store || says("the archive is broken") ||
         imports_history(args))
         return {};
+    const std::string_view about = subject(args, message);
+    const std::string path(about.empty() ? "STORE" : about);
     std::string text;
-    if (!says("kvctl check")) text = "; 'kvctl check' tells what is wrong with it";
+    if (!says("kvctl check") && args.front() != "check")
+        text = fmt::format("; {} tells what is wrong with it", command_on(path, "check"));
     const bool salvages = std::find(args.begin(), args.end(), "--salvage") != args.end();
     if (args.front() != "replay" && !salvages && !says("--salvage"))
-        text += "; 'kvctl import --salvage -o NEW' takes what can be read of it";
+        text += fmt::format("; {} takes what can be read of it", command_on(path, "import --salvage -o NEW"));
     return text;
 }
 

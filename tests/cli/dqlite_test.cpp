@@ -18,6 +18,7 @@
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/run_binary.hpp"
 #include "tests/support/run_cli.hpp"
+#include "tests/support/small_disk.hpp"
 #include "tests/support/sql.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -205,6 +206,29 @@ TEST_CASE("dqlite: commands answer as they do of the database alone") {
     CHECK(run_cli({"hash", d}).code == 4);
 }
 
+TEST_CASE("dqlite: too full a disk is told with a directory as the way out, or the file that --to makes") {
+    Sample s;
+    const std::string d = s.write();
+    const SmallDisk disk(std::uint64_t{1} << 20);
+    if (!disk.mounted()) return;
+    disk.fill_but_for(4096);
+    const Args compact{"compact", "--keep-last", "5"};
+    const auto run = [&](Args more) {
+        Args args = compact;
+        args.insert(args.end(), more.begin(), more.end());
+        args.push_back(d);
+        return run_cli(args);
+    };
+    const Result folder = run({"-o", disk.file("new")});
+    CHECK(folder.code == 4);
+    CHECK(has(folder.err, "'-o NEWDIR' on another disk needs"));
+    const Result dry = run({"-n", "-o", disk.file("new")});
+    CHECK(has(dry.out, "kvctl compact --keep-last 5 -o NEWDIR " + d));
+    const Result file = run({"--to", "kine", "-o", disk.file("new.db")});
+    CHECK(file.code == 4);
+    CHECK(has(file.err, "'-o FILE' on another disk needs"));
+}
+
 TEST_CASE("dqlite: raft lists entries with their pages, and names members and snapshots") {
     Sample s;
     s.maker.next_term();
@@ -215,6 +239,7 @@ TEST_CASE("dqlite: raft lists entries with their pages, and names members and sn
     CHECK(j["first_index"] == 1);
     CHECK(j["last_index"] == s.maker.last_index());
     CHECK(j["snapshot"] == json{{"index", 4}, {"term", 2}});
+    CHECK(j["newest_snapshot"] == json{{"index", 4}, {"term", 2}});
     CHECK(j["terms"].size() == 2);
     CHECK(j["by_request"]["frames"] == 3);
     CHECK(names(j["findings"], "member", "1"));
@@ -237,6 +262,7 @@ TEST_CASE("dqlite: raft names a snapshot that is damaged, and goes by one that i
     const json older = document({"raft", s.directory()}, 3);
     CHECK(names(older["findings"], "snapshot", "snapshot-2-4-1004"));
     CHECK(older["snapshot"] == json{{"index", 3}, {"term", 2}});
+    CHECK(older["newest_snapshot"].is_null());  // no node starts on it
     const json checked = document({"check", s.directory()}, 3);
     CHECK(std::count_if(checked["findings"].begin(), checked["findings"].end(),
                         [](const json& f) { return f["code"] == "snapshot"; }) == 1);
@@ -657,7 +683,7 @@ TEST_CASE("dqlite: free pages are told with the way that gives them back") {
         "600) SELECT randomblob(4000) AS b FROM n; DROP TABLE ballast;");
     s.maker.commit(s.states[2]);
     const std::string d = s.write();
-    CHECK(has(run_cli({"check", d}).out, "compact -o NEWDIR"));
+    CHECK(has(run_cli({"check", d}).out, "'kvctl compact --rev 0 -o NEWDIR " + d + "'"));
     const Result status = run_cli({"status", d});
     CHECK(has(status.out, "are free inside the database"));
     CHECK(has(status.out, "kvctl compact --rev 0 -o NEWDIR --dry-run"));

@@ -268,7 +268,7 @@ TEST_CASE("full disk: a medium that is only read is foretold, with the way out")
         CAPTURE(words);
         const Result real = run_cli(words);
         CHECK(real.code == 7);
-        CHECK(has(real.err, "compact -o NEW"));
+        CHECK(has(real.err, "'kvctl compact --keep-last 1000 -o NEW " + disk.file("s.db") + "'"));
         Args dry = words;
         dry.insert(dry.begin() + 1, {"-n", "--json"});
         CHECK(json::parse(run_cli(dry).out).at("refusal_kind") == "io");

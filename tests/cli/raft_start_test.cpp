@@ -239,8 +239,8 @@ TEST_CASE("raft: a snapshot ahead of the db without its .snap.db, and the way ou
     for (const char* const command : {"check", "raft"}) {
         const json report = run_json({command, d.path}, 3);
         CHECK(found(report) == std::vector<std::string>{"error:snap-db-missing"});
-        CHECK(has(what(report, "snap-db-missing"), "'kvctl import " + d.snap +
-                                                       "/db -o NEW' and 'kvctl replay " + d.wal +
+        CHECK(has(what(report, "snap-db-missing"), "'kvctl import -o NEW " + d.snap +
+                                                       "/db' and 'kvctl replay " + d.wal +
                                                        " NEW' bring everything back"));
     }
     for (const std::string& source : {d.snap + "/db", d.path}) {

@@ -297,7 +297,7 @@ TEST_CASE("live: a revision that stays and changes behind its back is found, wha
             std::string message;
             CHECK(kind_of(live_request(changed.path, 1000, 600), hand, message) == ErrorKind::damaged);
             CHECK_MESSAGE(has(message, "row " + id + " is another one now"), message);
-            CHECK(has(message, "'kvctl check'"));
+            CHECK(has(message, "'kvctl check " + changed.path + "'"));
             CHECK_FALSE(has(message, "not compared"));
         }
     }

@@ -7,6 +7,7 @@
 
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/text.hpp"
 
 namespace kvctl::bbolt {
 namespace {
@@ -26,7 +27,7 @@ class Checker {
         for (const bool seen : seen_) use_.unused += seen ? 0U : 1U;
         if (file_.meta().freelist != k_no_freelist && use_.unused != 0) {
             log_.add({Severity::warning, "bbolt-unused", file_.path(),
-                      fmt::format("{} pages are neither reachable nor in the freelist", use_.unused)});
+                      fmt::format("{} neither reachable nor in the freelist", many(use_.unused, "page"))});
         }
         return use_;
     }

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/bbolt/sha256.hpp"
 
@@ -88,7 +89,8 @@ void File::choose_meta(Length length) {
         throw Error(
             ErrorKind::damaged,
             fmt::format("{}: is cut short: its newest meta speaks of {} pages of {} bytes, the file has {}",
-                        path_, meta_.high_water, meta_.page_size, pages()));
+                        path_, group_digits(meta_.high_water.value()), meta_.page_size,
+                        group_digits(pages())));
     }
 }
 
@@ -139,7 +141,7 @@ bool File::digest_is_cut() const {
 std::string File::length_fault() const {
     const std::uint64_t stray = stray_bytes();
     if (stray == 0) return {};
-    const std::string size = fmt::format("{} pages and {} {}", pages(), stray, stray == 1 ? "byte" : "bytes");
+    const std::string size = fmt::format("{} and {}", many(pages(), "page"), many(stray, "byte"));
     if (digest_is_cut())
         return fmt::format("a snapshot cut short in the SHA-256 at its end: {} of {} are there", size,
                            k_digest_bytes);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/format.hpp"
 
 namespace kvctl::bbolt {
@@ -20,8 +21,8 @@ std::string place(const std::string& path, PageId page) {
 }
 
 PageError::PageError(const std::string& path, PageId page, const std::string& fault)
-    : Error(ErrorKind::damaged,
-            fmt::format("{}: {} ('kvctl check' names all that is damaged)", place(path, page), fault)),
+    : Error(ErrorKind::damaged, fmt::format("{}: {} ({} names all that is damaged)", place(path, page), fault,
+                                            command_on(path, "check"))),
       page_(page),
       fault_(fault) {}
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/dqlite/mapped.hpp"
 
@@ -207,8 +208,9 @@ void tell_left_out(const Folder& folder, const LogPlan& plan, LogIndex snapshot,
     }
     for (const OtherFile& f : folder.set_aside) {
         findings.push_back(finding(Finding::Severity::warning, "set-aside", f.name,
-                                   "dqlite moved it away when it started: entries in it are in no database; "
-                                   "'kvctl import --salvage' takes what can be read"));
+                                   fmt::format("dqlite moved it away when it started: entries in it are in "
+                                               "no database; {} takes what can be read",
+                                               command_on(folder.path, "import --salvage -o NEW"))));
     }
 }
 

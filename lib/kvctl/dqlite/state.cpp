@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -241,11 +242,12 @@ State attempt_on(const Folder& folder, std::optional<LogIndex> upto) {
     const LogPlan plan = plan_log(state.folder, LogIndex(0));
     const std::string fault = why_not(state.folder, plan, LogIndex(0));
     if (!first_fault.empty() || !fault.empty()) {
-        throw Error(ErrorKind::damaged,
-                    fmt::format("{}: {}; where other members are whole let this one join anew with an empty "
-                                "directory, else 'kvctl raft' lists what can be read of the log and 'kvctl "
-                                "import --salvage' takes the rows in it",
-                                folder.path, first_fault.empty() ? fault : first_fault));
+        throw Error(
+            ErrorKind::damaged,
+            fmt::format("{}: {}; where other members are whole let this one join anew with an empty "
+                        "directory, else {} lists what can be read of the log and {} takes the rows in it",
+                        folder.path, first_fault.empty() ? fault : first_fault,
+                        command_on(folder.path, "raft"), command_on(folder.path, "import --salvage -o NEW")));
     }
     tell_left_out(state.folder, plan, LogIndex(0), state.findings);
     apply_log(state, state.folder, plan, upto);

@@ -45,7 +45,7 @@ void check_log(store::Store& store, const CheckRequest& request, std::optional<L
 
 // Values, of a store whose rows can be read at all.
 void check_objects(store::Store& store, std::size_t kept_per_code, Progress* progress, Findings& findings) {
-    kube::Audit audit(kept_per_code);
+    kube::Audit audit(store.info().path, kept_per_code);
     std::unordered_map<std::int64_t, std::int64_t> ttls;
     for (const store::Lease& lease : store.leases()) ttls.emplace(lease.id, lease.ttl);
     const bool is_ttl = store.traits().lease_is_ttl;

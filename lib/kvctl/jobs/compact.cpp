@@ -78,7 +78,10 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
         r.reason = e.what();
         r.kind = kind_name(e.kind());
         // Of an archive a new file can be made.
-        if (e.kind() == ErrorKind::usage) r.ways.push_back({"-o FILE", {}, d.shrunk_bytes.value_or(0), true});
+        if (e.kind() == ErrorKind::usage) {
+            const bool folder = store.traits().names_cluster;
+            r.ways.push_back({folder ? "-o NEWDIR" : "-o FILE", {}, d.shrunk_bytes.value_or(0), true});
+        }
         return r;
     }
     try {
@@ -92,7 +95,7 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
         check_decision(store.info(), d);
         if (request.output && converts(store, request)) tell_conversion(store, request, d, progress);
         if (!request.output) store::check_writable(store.info().path, store.info().real_path);
-        if (auto space = look_for_space(store.info(), d, request, keeps_file)) {
+        if (auto space = look_for_space(store, d, request, keeps_file)) {
             r.ways = std::move(space->ways);
             throw Error(ErrorKind::no_space, space->message);
         }
@@ -175,7 +178,7 @@ CompactResult execute(const CompactRequest& request, Progress* progress) {
     stay_in_place(d, why_in_place);
     if (d.changes(request.vacuum)) {
         if (request.backup) store::expect_new(*request.backup);
-        refuse_without_space(info, d, request, !why_in_place.empty());
+        refuse_without_space(store, d, request, !why_in_place.empty());
         if (needs_room_of_wal(info, d, request, !why_in_place.empty())) writable->make_room();
     }
     r.shrinks = carry_out(*writable, request, d, progress);
@@ -211,7 +214,7 @@ CompactResult write_output(const CompactRequest& request, Progress* progress) {
         r.file_after = store->info().file_bytes;
         return finish(std::move(r), std::move(d));
     }
-    refuse_without_space(store->info(), d, request, false);
+    refuse_without_space(*store, d, request, false);
     if (converts(*store, request)) {
         take_notes(
             store::convert_compacted(*store, *d.index, d.plan, target_of(request), d.disarms, progress), d);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
 #include "kvctl/base/format.hpp"
@@ -37,10 +38,10 @@ std::unique_ptr<raftlog::Source> open_log(store::Store& store, const CompactRequ
     return own;
 }
 
-std::string log_left_out(std::optional<store::TargetKind> to) {
+std::string log_left_out(const std::string& path, std::optional<store::TargetKind> to) {
     switch (to.value_or(store::TargetKind::bbolt)) {
         case store::TargetKind::native:
-            return "'kvctl import' takes it over";
+            return command_on(path, "import -o NEW") + " takes it over";
         case store::TargetKind::kine:
             return "a kine store has none";
         case store::TargetKind::snapshot:
@@ -48,7 +49,8 @@ std::string log_left_out(std::optional<store::TargetKind> to) {
         case store::TargetKind::bbolt:
             break;
     }
-    return "the new file is a db that belongs to this WAL ('kvctl import' takes the log over)";
+    return fmt::format("the new file is a db that belongs to this WAL ({} takes the log over)",
+                       command_on(path, "import -o NEW"));
 }
 
 void read_raft_log(store::Store& store, const CompactRequest& request, Decision& d) {
@@ -64,7 +66,7 @@ void read_raft_log(store::Store& store, const CompactRequest& request, Decision&
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
     if (own && request.output && in_folder)
-        d.notes.warnings.push_back("the raft log is left out: " + log_left_out(request.to));
+        d.notes.warnings.push_back("the raft log is left out: " + log_left_out(request.path, request.to));
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (const Finding& f : reading.findings) {
         if (f.severity == Finding::Severity::info) continue;
@@ -168,7 +170,7 @@ MainRevision live_target(MainRevision asked, Decision& d) {
     const MainRevision highest = highest_live_target(d.head);
     if (asked <= highest) return asked;
     d.notes.warnings.push_back(fmt::format(
-        "beside a running server the newest 1000 revisions stay: the target is {}, not {}", highest, asked));
+        "beside a running server the newest 1,000 revisions stay: the target is {}, not {}", highest, asked));
     return highest;
 }
 
@@ -178,7 +180,7 @@ void note_log_behind(store::Store& store, const CompactRequest& request, Decisio
     const std::uint64_t applied = d.head.consistent_index.value_or(LogIndex{0}).value();
     const std::uint64_t last = d.log->before.last_index.value();
     const std::uint64_t behind = last > applied ? last - applied : 0;
-    const std::string entries = behind == 1 ? "1 entry" : fmt::format("{} entries", group_digits(behind));
+    const std::string entries = many(behind, "entry");
     if (!d.log_is_applied) {
         d.notes.warnings.emplace_back("the WAL stays as it is");
         return;

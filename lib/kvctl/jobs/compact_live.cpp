@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/files.hpp"
 #include "kvctl/base/format.hpp"
@@ -82,8 +83,8 @@ void plan_what_was_done(const store::LiveCompaction& run, Decision& d) {
     keep_what_stayed(*d.index, run.gone(), d.plan);
 }
 
-void note_others(const store::LiveCompaction::State& state, const store::LiveCompaction::Difference& found,
-                 std::vector<std::string>& w) {
+void note_others(const std::string& path, const store::LiveCompaction::State& state,
+                 const store::LiveCompaction::Difference& found, std::vector<std::string>& w) {
     if (state.foreign > 0) {
         w.push_back(fmt::format("another compaction was at work meanwhile, {}: its revision was taken over",
                                 many(state.foreign, "time")));
@@ -99,8 +100,8 @@ void note_others(const store::LiveCompaction::State& state, const store::LiveCom
         w.push_back(fmt::format(
             "{} that stay for readers are gone, and no compact revision says so: kine 0.11.9 to "
             "0.13.15 compacts like that when it is asked to, and any kine where a row points into "
-            "another key; else see 'kvctl check'",
-            many(found.gone, "revision")));
+            "another key; else see {}",
+            many(found.gone, "revision"), command_on(path, "check")));
     }
 }
 
@@ -112,9 +113,9 @@ bool vacuum(store::LiveStore& live, const Decision& d, Progress* progress, repor
     const std::uint64_t seconds = used / k_vacuum_bytes_per_second;
     if (seconds >= k_vacuum_seconds) {
         notes.warnings.push_back(fmt::format(
-            "--vacuum was left out: it would keep the server's writers waiting for about {} s ('kvctl "
-            "vacuum' while the server is stopped; kine since 0.14.15 does it at its start)",
-            seconds));
+            "--vacuum was left out: it would keep the server's writers waiting for about {} s ({} while the "
+            "server is stopped; kine since 0.14.15 does it at its start)",
+            seconds, command_on(info.path, "vacuum")));
         return false;
     }
     if (progress != nullptr) progress->update("vacuum", 0, 0);
@@ -152,7 +153,7 @@ class Work {
         if (progress_ != nullptr) progress_->update("comparing", 0, 0);
         const store::LiveCompaction::Difference found = run.verify();
         compared_ = true;
-        note_others(run.state(), found, d_.notes.warnings);
+        note_others(request_.path, run.state(), found, d_.notes.warnings);
         plan_what_was_done(run, d_);
         d_.shrunk_bytes = shrunk_bytes(d_, request_, d_.plan);
         write_list(request_, d_, made);
@@ -214,7 +215,7 @@ CompactResult compact_live(const CompactRequest& request, Progress* progress) {
     Provisional made;
     bool complete = true;
     if (d.changes(request.vacuum)) {
-        refuse_without_space(info, d, request, true);
+        refuse_without_space(live.store(), d, request, true);
         if (request.backup) {
             live.backup(*request.backup, progress);
             made.add(*request.backup);

@@ -70,9 +70,9 @@ void write_list(const CompactRequest& request, const Decision& d, Provisional& m
     made.add(*request.list_file);
 }
 
-void refuse_without_space(const store::StoreInfo& info, const Decision& d, const CompactRequest& request,
+void refuse_without_space(const store::Store& store, const Decision& d, const CompactRequest& request,
                           bool keeps_file) {
-    if (const auto space = look_for_space(info, d, request, keeps_file))
+    if (const auto space = look_for_space(store, d, request, keeps_file))
         throw Error(ErrorKind::no_space, space->message);
 }
 

@@ -16,7 +16,7 @@ void write_list(const CompactRequest& request, const Decision& d, Provisional& m
 
 /// Throws no_space, with the ways out; `keeps_file`: the file cannot be replaced by a new one, as with
 /// --live.
-void refuse_without_space(const store::StoreInfo& info, const Decision& d, const CompactRequest& request,
+void refuse_without_space(const store::Store& store, const Decision& d, const CompactRequest& request,
                           bool keeps_file);
 
 }  // namespace kvctl::jobs

@@ -39,17 +39,20 @@ std::vector<store::SpaceNeeds> needs_of(const Decision& d, const store::DiskWork
 // The other ways to do it, each with what it needs where it goes.
 class WaysOut {
   public:
+    /// `folder`: the output is one.
     WaysOut(const store::StoreInfo& info, const Decision& d, const store::DiskWork& work,
-            const store::Shortage& shortage)
-        : info_(info), d_(d), work_(work), shortage_(shortage) {}
+            const store::Shortage& shortage, bool folder)
+        : info_(info), d_(d), work_(work), shortage_(shortage), output_(folder ? "-o NEWDIR" : "-o FILE") {}
 
     void find() {
         if (work_.deletes && !work_.output) {
             batches();
             if (work_.strategy == store::Strategy::in_place && !work_.keeps_file && !work_.batch) copy();
         }
-        if (!work_.output) add("-o FILE", work_.result_bytes, true);
-        if (work_.output) output_elsewhere();
+        if (work_.output)
+            output_elsewhere();
+        else
+            add(output_, work_.result_bytes, true);
     }
     [[nodiscard]] std::string text() const { return text_; }
     [[nodiscard]] const std::vector<report::WayOut>& ways() const { return ways_; }
@@ -94,7 +97,7 @@ class WaysOut {
             text_ += fmt::format("; {} of it may stand on another disk, which TMPDIR names",
                                  format_bytes(elsewhere));
         } else {
-            add("-o FILE", there, true);
+            add(output_, there, true);
         }
     }
     void batches() {
@@ -121,6 +124,7 @@ class WaysOut {
     const Decision& d_;
     const store::DiskWork& work_;
     const store::Shortage& shortage_;
+    const char* output_;
     std::string text_;
     std::vector<report::WayOut> ways_;
 };
@@ -132,12 +136,14 @@ std::string shortage_text(const store::Shortage& s) {
                        format_bytes_exact(s.has));
 }
 
-std::optional<SpaceRefusal> look_for_space(const store::StoreInfo& info, const Decision& d,
+std::optional<SpaceRefusal> look_for_space(const store::Store& store, const Decision& d,
                                            const CompactRequest& request, bool keeps_file) {
+    const store::StoreInfo& info = store.info();
     const store::DiskWork work = work_of(d, request, keeps_file);
     const auto shortage = store::find_shortage(needs_of(d, work), info, !work.output);
     if (!shortage) return std::nullopt;
-    WaysOut ways(info, d, work, *shortage);
+    // Of a dqlite directory another one is made, unless its database alone is asked for.
+    WaysOut ways(info, d, work, *shortage, store.traits().names_cluster && !request.to);
     ways.find();
     return SpaceRefusal{
         fmt::format("{}: {}{}", request.output.value_or(info.path), shortage_text(*shortage), ways.text()),

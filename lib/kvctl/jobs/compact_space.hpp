@@ -17,7 +17,7 @@ struct SpaceRefusal {
 
 /// nullopt: there is room. `keeps_file`: the file cannot be replaced. Room that the store's own -wal
 /// takes counts where the run may move it into the file first.
-[[nodiscard]] std::optional<SpaceRefusal> look_for_space(const store::StoreInfo& info, const Decision& d,
+[[nodiscard]] std::optional<SpaceRefusal> look_for_space(const store::Store& store, const Decision& d,
                                                          const CompactRequest& request, bool keeps_file);
 
 /// Whether there is room only once the -wal has been moved into the file.

@@ -1,6 +1,8 @@
 #include "kvctl/jobs/held.hpp"
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/format.hpp"
 
 namespace kvctl::jobs {
 
@@ -17,7 +19,8 @@ report::Refusal held_refusal(const store::StoreInfo& info, const store::Surround
     r.pids = pids;
     for (const int pid : pids) r.stop.push_back(store::how_to_stop(pid));
     if (r.stop.empty())
-        r.stop.emplace_back("# stop what has the store open: 'kvctl status' as root names it");
+        r.stop.push_back(fmt::format("# stop what has the store open: {} as root names it",
+                                     command_on(info.path, "status")));
     r.then = std::move(otherwise.reason);
     r.ways = std::move(otherwise.ways);
     return r;

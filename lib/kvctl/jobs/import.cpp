@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -82,8 +83,9 @@ raft::SnapshotMeta log_start(const raftlog::Header& header, raftlog::Release rel
         warnings.push_back(warning + ", and the entries between are not in the log");
         return newest;
     }
-    warnings.push_back(fmt::format("{}; 'kvctl replay {} {}' brings back what the db lacks", warning,
-                                   shell_quoted(header.path), shell_quoted(o.output)));
+    warnings.push_back(fmt::format(
+        "{}; {} brings back what the db lacks", warning,
+        quoted_command(fmt::format("kvctl replay{} {}", operand(header.path), shell_quoted(o.output)))));
     return oldest;
 }
 

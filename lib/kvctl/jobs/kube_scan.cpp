@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
@@ -46,10 +47,11 @@ kube::Timeline read_timeline(store::Store& store, Progress* progress) {
 }
 
 Error no_clock(const store::Store& store) {
-    return {ErrorKind::refused, store.info().path +
-                                    ": there is no clock in the store: no Lease, Event or managed field with "
-                                    "a time is readable in it; "
-                                    "choose revisions instead ('kvctl status' shows which there are)"};
+    const std::string& path = store.info().path;
+    return {ErrorKind::refused,
+            fmt::format("{}: there is no clock in the store: no Lease, Event or managed field with a time is "
+                        "readable in it; choose revisions instead ({} shows which there are)",
+                        path, command_on(path, "status"))};
 }
 
 kube::Timeline require_timeline(store::Store& store, Progress* progress) {

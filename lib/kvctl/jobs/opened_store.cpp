@@ -3,6 +3,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/jobs/raft_log.hpp"
+#include "kvctl/jobs/words.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::jobs {
@@ -24,9 +25,12 @@ void note_head(store::Store& store, const store::StoreHead& head, report::Notes&
         notes.findings.push_back({Finding::Severity::info, "restore-mark", "", head.pending_text()});
         return;
     }
-    notes.warnings.push_back(head.pending_text() + (store.traits().member
-                                                        ? "; the server finishes it at its next start"
-                                                        : "; the next 'kvctl compact' finishes it"));
+    notes.warnings.push_back(
+        head.pending_text() +
+        (store.traits().member
+             ? "; the server finishes it at its next start"
+             : fmt::format("; {} finishes it",
+                           command_on(store.info().path, fmt::format("compact --rev {}", *head.scheduled)))));
 }
 
 mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>& key, Progress* progress,
@@ -36,11 +40,12 @@ mvcc::TreeIndex load_keys(OpenedStore& opened, const std::optional<std::string>&
         if (auto tree = opened.store->load_key(*key, opened.rules, notes.findings)) return std::move(*tree);
     }
     mvcc::TreeIndex tree = opened.store->load(opened.rules, notes.findings, progress);
+    const std::string& path = opened.store->info().path;
     for (const Finding& f : notes.findings) {
         if (f.code != "malformed-row" || (at && f.revision && *f.revision > at->value())) continue;
         throw Error(ErrorKind::damaged,
-                    fmt::format("{}: {}: what is asked for may be in it ('kvctl check' names all such rows)",
-                                f.where, f.what));
+                    fmt::format("{}: what is asked for may be in it ({} names all such rows)",
+                                fault_text(path, f), command_on(path, "check")));
     }
     return tree;
 }

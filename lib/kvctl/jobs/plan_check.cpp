@@ -1,5 +1,6 @@
 #include "kvctl/jobs/plan_check.hpp"
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
@@ -52,8 +53,8 @@ void check_plan(const std::string& path, const mvcc::TreeIndex& index, const Fin
     for (const Finding& f : all) {
         if (f.severity != Finding::Severity::error || f.code == "lost-live-revision") continue;
         if (f.revision && *f.revision > plan.compacted_after.value()) continue;
-        throw Error(ErrorKind::damaged,
-                    fmt::format("{}; {} ('kvctl check' names all such rows)", fault_text(path, f), outcome));
+        throw Error(ErrorKind::damaged, fmt::format("{}; {} ({} names all such rows)", fault_text(path, f),
+                                                    outcome, command_on(path, "check")));
     }
     if (!plan.lost_live.empty())
         throw mvcc::lost_live_error(path, plan.lost_live.front(), plan.compacted_after);

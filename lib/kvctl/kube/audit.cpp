@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/kube/decode.hpp"
 #include "kvctl/kube/resource.hpp"
@@ -113,7 +114,8 @@ Findings Audit::take() {
     if (encrypted_secrets_) {
         for (const Plain& p : plain_) {
             note(log, Severity::warning, "kube-plaintext-secret", keys_.key(p.key), p.revision,
-                 "a secret in plaintext, while others are encrypted; 'kvctl du --by encryption' counts them");
+                 fmt::format("a secret in plaintext, while others are encrypted; {} counts them",
+                             command_on(path_, "du --by encryption")));
         }
     }
     const Timeline timeline = Timeline::fit(sampler_.take());

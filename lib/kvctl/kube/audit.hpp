@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kvctl/base/finding.hpp"
@@ -18,7 +19,9 @@ namespace kvctl::kube {
 /// that outlived their time. Findings name keys and revisions, never values.
 class Audit {
   public:
-    explicit Audit(std::size_t kept_per_code = FindingLog::k_kept_per_code) : kept_per_code_(kept_per_code) {}
+    /// `path`: what the store is called in a command.
+    explicit Audit(std::string path = "STORE", std::size_t kept_per_code = FindingLog::k_kept_per_code)
+        : path_(std::move(path)), kept_per_code_(kept_per_code) {}
 
     /// `ttl`: how long the row may live, in seconds, where that is known; else 0.
     void add(const mvcc::Record& record, std::int64_t ttl);
@@ -43,6 +46,7 @@ class Audit {
     void note(FindingLog& log, Finding::Severity severity, const char* code, std::string_view key,
               std::int64_t revision, std::string what);
 
+    std::string path_;
     std::size_t kept_per_code_;
     Predecessors keys_{[](mvcc::Revision) { return std::nullopt; }, 0};
     Sampler sampler_;

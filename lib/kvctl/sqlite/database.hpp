@@ -128,7 +128,7 @@ class Database {
     ~Database();
 
     [[nodiscard]] const std::string& path() const noexcept { return *path_; }
-    /// What messages call it from here on: a file without a name is what it was made from.
+    /// What messages call it from here on: as it was given, or what a file without a name was made from.
     void show_as(const std::string& name) { *path_ = name; }
     /// Closes now and throws what goes wrong; the destructor stays silent.
     void close();

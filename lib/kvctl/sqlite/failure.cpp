@@ -9,6 +9,7 @@
 #include <new>
 #include <string_view>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -51,8 +52,10 @@ ErrorKind kind_of(int extended) noexcept {
     }
 }
 
-// SQLite does not say which file it cannot open.
-void tell_unreadable(const std::string& path) {
+// SQLite does not say which file it cannot open, and only it knows where what messages call `path` lies.
+void tell_unreadable(sqlite3* db, const std::string& shown) {
+    const char* const name = db != nullptr ? sqlite3_db_filename(db, "main") : nullptr;
+    const std::string path = name != nullptr && *name != '\0' ? name : shown;
     for (const char* const suffix : {"-wal", "-shm", "-journal"}) {
         const std::string beside = path + suffix;
         if (::faccessat(AT_FDCWD, beside.c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES)
@@ -77,7 +80,7 @@ void fail(sqlite3* db, const std::string& path, int rc, const char* sql) {
     if ((extended & 0xFF) == SQLITE_CORRUPT) {
         if (const int error = take_lost_read(); error != 0) throw io_error(path, "cannot be read", error);
     }
-    if ((extended & 0xFF) == SQLITE_CANTOPEN) tell_unreadable(path);
+    if ((extended & 0xFF) == SQLITE_CANTOPEN) tell_unreadable(db, path);
     // A row whose length is damaged is too long for SQLite to ask for that much.
     if ((extended & 0xFF) == SQLITE_NOMEM && !memory_ran_out)
         throw Error(ErrorKind::damaged, path + ": a row tells a length that cannot be");
@@ -88,11 +91,12 @@ void fail(sqlite3* db, const std::string& path, int rc, const char* sql) {
     std::string message = fmt::format("{}: {} (SQLite {})", path, said, extended);
     if ((extended & 0xFF) == SQLITE_BUSY) message += "; a server may still have the file open";
     if (extended == SQLITE_READONLY_ROLLBACK) {
-        throw Error(ErrorKind::refused,
-                    path +
-                        ": a transaction was cut short and its -journal lies beside the file; reading "
-                        "would show half of it. A run that writes ('kvctl compact', "
-                        "or the server's next start) rolls it back");
+        throw Error(
+            ErrorKind::refused,
+            fmt::format("{}: a transaction was cut short and its -journal lies beside the file; reading "
+                        "would show half of it. The server's next start or a run that writes ({}) rolls "
+                        "it back",
+                        path, command_on(path, "vacuum")));
     }
     if (sql != nullptr && kind_of(extended) == ErrorKind::internal) message += std::string("; in: ") + sql;
     throw Error(kind_of(extended), message);

@@ -20,6 +20,7 @@
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/read_start.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/bbolt/format.hpp"
 #include "kvctl/dqlite/folder.hpp"
 #include "kvctl/store/sqlite/connection.hpp"
@@ -178,7 +179,7 @@ class Pass {
         if (at + bytes.size() > room_) {
             throw Error(ErrorKind::no_space, fmt::format("{}: unpacked it needs more than the {} bytes that "
                                                          "are free in {} (TMPDIR names another folder)",
-                                                         path_, room_, folder_));
+                                                         path_, group_digits(room_), folder_));
         }
         if (const int error = write_all(file_.get(), bytes, at); error != 0)
             throw io_error(folder_, "cannot write a temporary file", error);

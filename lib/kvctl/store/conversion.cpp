@@ -1,5 +1,6 @@
 #include "kvctl/store/conversion.hpp"
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -14,7 +15,7 @@ Conversion::Conversion(Store& store, TargetKind to)
 }
 
 std::string Conversion::rows_text(std::uint64_t n) {
-    return fmt::format("{} row{}", n, n == 1 ? "" : "s");
+    return many(n, "row");
 }
 
 mvcc::TreeIndex Conversion::survey(Damage damage, Progress* progress) {
@@ -25,8 +26,9 @@ mvcc::TreeIndex Conversion::survey(Damage damage, Progress* progress) {
         for (const Finding& f : findings_) {
             if (f.severity != Finding::Severity::error) continue;
             throw Error(ErrorKind::damaged,
-                        fmt::format("{}: {}{} ('kvctl check' names all such rows)", store_.info().path,
-                                    f.where.empty() ? "" : f.where + ": ", f.what));
+                        fmt::format("{}: {}{} ({} names all such rows)", store_.info().path,
+                                    f.where.empty() ? "" : f.where + ": ", f.what,
+                                    command_on(store_.info().path, "check")));
         }
     }
     if (index.duplicates() > 0) {
@@ -73,9 +75,10 @@ void Conversion::each(const std::function<void(const mvcc::Record&)>& f, Progres
     };
     each_row(counted);
     if (rows_ && n != *rows_) {
-        throw Error(ErrorKind::damaged,
-                    fmt::format("{}: {} read where {} were counted: 'kvctl check' tells what is wrong",
-                                store_.info().path, rows_text(n), *rows_));
+        throw Error(
+            ErrorKind::damaged,
+            fmt::format("{}: {} read where {} were counted: {} tells what is wrong", store_.info().path,
+                        rows_text(n), group_digits(*rows_), command_on(store_.info().path, "check")));
     }
 }
 

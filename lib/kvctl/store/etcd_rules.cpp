@@ -2,6 +2,7 @@
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 
 namespace kvctl::store {
 
@@ -28,7 +29,7 @@ std::optional<std::string> both_outcomes(const RuleChoice& choice, const mvcc::T
     if (tombstones == 0) return std::nullopt;
     const bool one = tombstones == 1;
     const bool keeps = choice.rules.tombstones == mvcc::CompactionRules::Tombstones::keep_at_rev;
-    const std::string stand = one ? "a tombstone stands" : fmt::format("{} tombstones stand", tombstones);
+    const std::string stand = one ? "a tombstone stands" : many(tombstones, "tombstone") + " stand";
     const char* const they = one ? "it" : "they";
     const char* const stay = one ? "stays" : "stay";
     const char* const go = one ? "goes" : "go";

@@ -14,6 +14,7 @@
 #include "kvctl/base/fd.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/text.hpp"
 
 namespace kvctl::store {
 namespace {
@@ -349,7 +350,7 @@ void HistoryReader::each(const std::function<void(const mvcc::Record&)>& f) {
         throw Error(
             ErrorKind::damaged,
             fmt::format("{}: holds {} rows where its first line says {}: it was cut short or pieced together",
-                        lines.path(), rows, *header().rows));
+                        lines.path(), group_digits(rows), group_digits(*header().rows)));
     }
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/store/temp_file.hpp"
@@ -40,18 +41,20 @@ std::optional<Shortage> find_shortage(const std::vector<SpaceNeeds>& needs, cons
 void check_space(const SpaceNeeds& needs, const std::string& path) {
     const std::uint64_t have = free_bytes(needs.folder);
     if (have >= needs.bytes) return;
-    throw Error(ErrorKind::no_space,
-                fmt::format("{0}: needs {1} bytes free in {2}, which has {3}; ways out: '-o FILE' on another "
-                            "disk needs as much there",
-                            path, needs.bytes, needs.folder, have));
+    throw Error(
+        ErrorKind::no_space,
+        fmt::format("{}: needs {} free in {}, which has {}; ways out: '-o FILE' on another disk needs "
+                    "as much there",
+                    path, format_bytes_exact(needs.bytes), needs.folder, format_bytes_exact(have)));
 }
 
 void check_writable(const std::string& path, const std::string& real_path) {
     for (const std::string& name : {real_path, folder_of(real_path)}) {
         if (::faccessat(AT_FDCWD, name.c_str(), W_OK, AT_EACCESS) == 0) continue;
         const Error error = io_error(name == real_path ? path : name, "cannot be written", errno);
-        throw Error(ErrorKind::io, std::string(error.what()) +
-                                       "; 'kvctl compact -o NEW' writes what becomes of the store elsewhere");
+        throw Error(ErrorKind::io,
+                    fmt::format("{}; {} writes what becomes of the store elsewhere", error.what(),
+                                command_on(path, "compact --keep-last 1000 -o NEW")));
     }
 }
 

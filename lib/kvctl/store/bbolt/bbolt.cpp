@@ -10,6 +10,7 @@
 #include <sstream>
 #include <thread>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/cores.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/helper_thread.hpp"
@@ -127,8 +128,8 @@ std::optional<mvcc::Record> BboltStore::decode(std::string_view row_key, std::st
 
 Error BboltStore::damaged(std::string_view row_key, std::string_view fault) const {
     file_.check_readable();  // zeros in place of a lost page are no damage
-    return {ErrorKind::damaged, fmt::format("{}: {}: {} ('kvctl check' names all such rows)", file_.path(),
-                                            row_name(row_key), fault)};
+    return {ErrorKind::damaged, fmt::format("{}: {}: {} ({} names all such rows)", file_.path(),
+                                            row_name(row_key), fault, command_on(file_.path(), "check"))};
 }
 
 namespace {
@@ -356,7 +357,7 @@ mvcc::TreeIndex BboltStore::load(const mvcc::CompactionRules& rules, Findings& f
     }
     if (index.duplicates() != 0) {
         findings.push_back({Severity::error, "duplicate-revision", file_.path(),
-                            fmt::format("{} rows repeat the revision of another", index.duplicates())});
+                            fmt::format("{} with the revision of another", many(index.duplicates(), "row"))});
     }
     check_meta(findings);
     check_received(findings);

@@ -1,5 +1,6 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/bbolt/cursor.hpp"
 #include "kvctl/store/bbolt/bbolt.hpp"
 #include "kvctl/store/conversion.hpp"
@@ -73,7 +74,7 @@ class BboltConversion final : public Conversion {
             warn(fmt::format(
                 "{} not encoded as etcd does it: a {} store gets what can be told of {}, and hashes differ "
                 "from those of the source",
-                altered == 1 ? "1 row is" : fmt::format("{} rows are", altered), name_of(target()),
+                many(altered, "row") + (altered == 1 ? " is" : " are"), name_of(target()),
                 altered == 1 ? "it" : "them"));
         }
     }

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/proto.hpp"
 #include "kvctl/bbolt/cursor.hpp"
@@ -118,9 +119,9 @@ std::optional<Finding> BboltStore::missing_snapshot_db() const {
     return Finding{
         Severity::error, "snap-db-missing", info_.real_path,
         fmt::format("it is at raft index {}, the newest raft snapshot at {}, and the .snap.db that belongs "
-                    "to that is not there: no server starts on it; as far as the WAL reaches back, 'kvctl "
-                    "import' of this db and 'kvctl replay' of the WAL bring everything back",
-                    applied, newest)};
+                    "to that is not there: no server starts on it; as far as the WAL reaches back, {} and "
+                    "'kvctl replay WAL NEW' bring everything back",
+                    applied, newest, command_on(info_.real_path, "import -o NEW"))};
 }
 
 StoreHead BboltStore::head() {

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/fd.hpp"
 #include "kvctl/base/format.hpp"
@@ -16,8 +17,11 @@
 namespace kvctl::store {
 namespace {
 
-constexpr const char* k_way_out =
-    "; 'kvctl check' names what is wrong, 'kvctl import --salvage' takes what can be read";
+std::string way_out(const BboltStore& store) {
+    const std::string& path = store.info().path;
+    return fmt::format("; {} names what is wrong, {} takes what can be read", command_on(path, "check"),
+                       command_on(path, "import --salvage -o NEW"));
+}
 
 // All elements in the order of a walk, as one number: what was written and what is read back.
 class ContentSum {
@@ -42,8 +46,8 @@ class ContentSum {
 };
 
 [[noreturn]] void throw_away(const BboltStore& store, const std::string& what) {
-    throw Error(ErrorKind::damaged,
-                fmt::format("{}: the new file was thrown away: {}{}", store.info().path, what, k_way_out));
+    throw Error(ErrorKind::damaged, fmt::format("{}: the new file was thrown away: {}{}", store.info().path,
+                                                what, way_out(store)));
 }
 
 class Writing {
@@ -62,7 +66,8 @@ class Writing {
         bucket(file_.root(), {}, 0);
         file_.check_readable();
         if (changes_.compacts() && rows_ != planned_)
-            throw_away(store_, fmt::format("{} rows were copied where the plan keeps {}", rows_, planned_));
+            throw_away(store_, fmt::format("{} rows were copied where the plan keeps {}", group_digits(rows_),
+                                           group_digits(planned_)));
         return sum_;
     }
 

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -27,13 +28,19 @@ void build(const TempFile& file, const BboltStore& store, const RebuildChanges& 
 template <class F>
 void in_the_name_of(const BboltStore& store, const TempFile& file, F f) {
     const std::string& temporary = file.path();
+    const std::string& path = store.info().path;
+    const auto fail = [&](const std::string& what) {
+        throw Error(ErrorKind::damaged, fmt::format("{}; nothing was changed ({} names what is wrong)", what,
+                                                    command_on(path, "check")));
+    };
     try {
         f();
+    } catch (const bbolt::PageError& e) {
+        fail(fmt::format("{}: {}", bbolt::place(path, e.page()), e.fault()));
     } catch (const Error& e) {
         const std::string message = e.what();
         if (e.kind() != ErrorKind::damaged || !message.starts_with(temporary)) throw;
-        throw Error(e.kind(), store.info().path + message.substr(temporary.size()) +
-                                  "; nothing was changed ('kvctl check' names what is wrong)");
+        fail(path + message.substr(temporary.size()));
     }
 }
 

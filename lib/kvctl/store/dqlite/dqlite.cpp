@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -71,12 +72,13 @@ Findings DqliteStore::notices() {
 
 Findings DqliteStore::structure_faults(Progress* /*progress*/) {
     if (state_->complete) return {};
-    return {{Finding::Severity::error, "log-cut", "raft log",
-             fmt::format(
-                 "its entries can only be applied up to index {0}, and more follow; 'kvctl check' "
-                 "tells where it is damaged, 'kvctl import --raft-index {0}' takes the state at that entry, "
-                 "and 'kvctl import --salvage' also what can be read behind it",
-                 state_->applied)}};
+    return {
+        {Finding::Severity::error, "log-cut", "raft log",
+         fmt::format("its entries can only be applied up to index {}, and more follow; {} tells where it is "
+                     "damaged, {} takes the state at that entry, and {} also what can be read behind it",
+                     state_->applied, command_on(info().path, "check"),
+                     command_on(info().path, fmt::format("import --raft-index {} -o NEW", state_->applied)),
+                     command_on(info().path, "import --salvage -o NEW"))}};
 }
 
 std::optional<DqliteFacts> DqliteStore::dqlite_facts() {

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/fd.hpp"
 #include "kvctl/base/format.hpp"
@@ -93,9 +94,11 @@ void DqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::Comp
     {
         const StoreInfo made = inspect_file(database_file.path(), database_file.path());
         if (!is_sound(open_for_reading(made, 0).db)) {
-            throw Error(ErrorKind::damaged, info().path +
-                                                ": what was compacted of it fails SQLite's integrity check; "
-                                                "nothing was written ('kvctl check' tells more)");
+            throw Error(
+                ErrorKind::damaged,
+                fmt::format("{}: what was compacted of it fails SQLite's integrity check; nothing was "
+                            "written ({} tells more)",
+                            info().path, command_on(info().path, "check")));
         }
     }
     (void)write_new_folder(*state_, {output, database_file.path(), database(), execution.voter});
@@ -113,9 +116,11 @@ void DqliteStore::write_database(const mvcc::TreeIndex& index, const mvcc::Compa
 
 void DqliteStore::copy_database(const std::string& output) {
     if (!is_sound(db())) {
-        throw Error(ErrorKind::damaged, info().path +
-                                            ": the database in it is damaged; 'kvctl check' tells where, and "
-                                            "'kvctl import --salvage' takes what can be read");
+        throw Error(
+            ErrorKind::damaged,
+            fmt::format("{}: the database in it is damaged; {} tells where, and {} takes what can be read",
+                        info().path, command_on(info().path, "check"),
+                        command_on(info().path, "import --salvage -o NEW")));
     }
     expect_new(output);
     TempFile file(output);

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -184,14 +185,17 @@ std::uint64_t pack(const NewFolderRequest& request, const std::string& path, New
     return out.close();
 }
 
+// What is had of a directory that no new one can be made of.
+std::string database_alone(const dqlite::State& source) {
+    return command_on(source.folder.path, "import --to kine -o NEW") + " takes the database alone";
+}
+
 // Above its numbers there must be others.
 void check_raisable(const dqlite::State& source, const dqlite::Extent& extent) {
     const std::uint64_t term = std::max(source.term, extent.term).value();
     if (term <= dqlite::k_largest_number) return;
-    throw Error(ErrorKind::damaged,
-                fmt::format("{}: an entry's term is {}, which no node counts up to; 'kvctl import' takes the "
-                            "database alone",
-                            source.folder.path, term));
+    throw Error(ErrorKind::damaged, fmt::format("{}: an entry's term is {}, which no node counts up to; {}",
+                                                source.folder.path, term, database_alone(source)));
 }
 
 void verify(const std::string& folder, const NewFolderRequest& request, const NewFolder& made,
@@ -231,9 +235,9 @@ dqlite::Configuration members_of(const dqlite::State& source, std::optional<std:
     if (!voter) {
         if (dqlite::voters(source.configuration) > 0) return source.configuration;
         throw Error(ErrorKind::refused,
-                    source.folder.path +
-                        ": no configuration with a voter can be read in it, and no node starts on "
-                        "a directory without; 'kvctl import' takes the database alone");
+                    fmt::format("{}: no configuration with a voter can be read in it, and no node starts on "
+                                "a directory without; {}",
+                                source.folder.path, database_alone(source)));
     }
     std::string ids;
     for (const dqlite::Member& m : source.configuration) {
@@ -250,12 +254,12 @@ void check_new_folder(const dqlite::State& source, const std::string& database,
     if (source.databases.size() > 1) {
         throw Error(ErrorKind::refused,
                     fmt::format("{}: it holds other databases beside {}, which a compacted directory would "
-                                "lose; 'kvctl import' takes this one alone",
-                                source.folder.path, escape(database)));
+                                "lose; {}",
+                                source.folder.path, escape(database), database_alone(source)));
     }
     if (const Finding* const f = source.folder.implausible()) {
-        throw Error(ErrorKind::damaged, fmt::format("{}: {}: {}; 'kvctl import' takes the database alone",
-                                                    source.folder.path, f->where, f->what));
+        throw Error(ErrorKind::damaged, fmt::format("{}: {}: {}; {}", source.folder.path, f->where, f->what,
+                                                    database_alone(source)));
     }
     check_raisable(source, {});
 }

@@ -144,9 +144,11 @@ CompactRows check_compact_rows(KineStore& store, std::int64_t newest, FindingLog
         log.add(finding(Severity::error, "compact-row-missing", "table kine",
                         "no row holds the compact revision: kine's compaction fails until its next start"));
     } else if (rows.ids.size() > 1) {
-        log.add(finding(Severity::error, "compact-rows-several", "table kine",
-                        fmt::format("{} rows hold the compact revision: kine's compaction fails{}",
-                                    rows.ids.size(), store.keyed() ? "; kvctl compact leaves one" : "")));
+        log.add(
+            finding(Severity::error, "compact-rows-several", "table kine",
+                    fmt::format("{} rows hold the compact revision: kine's compaction fails{}",
+                                group_digits(std::uint64_t{rows.ids.size()}),
+                                store.keyed() ? "; a compaction that has something to do leaves one" : "")));
     }
     if (!rows.ids.empty() && rows.compacted > newest) {
         log.add(finding(
@@ -199,7 +201,7 @@ class Chains {
         if (holes_ > 0 && complete_) {
             log_.add(finding(
                 Severity::warning, "holes", fmt::format("rows {} to {}", hole_first_, hole_last_),
-                fmt::format("{} above the compact revision without a row; a server fills them with gap rows",
+                fmt::format("{} above the compact revision without a row; a server puts gap rows there",
                             many(holes_, "id"))));
         }
         if (newer_ != 0) {

@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -24,12 +25,11 @@ bool KineStore::is_keyed(const sqlite::Database& db, const TableInfo& kine) {
 }
 
 std::string KineStore::why_keyless() const {
-    const std::string operand = (info_.path.starts_with('-') ? "-- " : "") + shell_quoted(info_.path);
     return fmt::format(
         "id is not its primary key, as after a round trip through CSV or SQL: kine 0.14 serves it, but its "
         "new rows have id NULL and are not found again; what reads takes the rows by id, nothing writes: "
-        "restore a backup of the file, or 'kvctl import --to kine -o NEW {}' makes the table anew",
-        operand);
+        "restore a backup of the file, or {} makes the table anew",
+        command_on(info_.path, "import --to kine -o NEW"));
 }
 
 void KineStore::refuse_keyless() const {
@@ -100,8 +100,8 @@ std::optional<std::int64_t> KineStore::rowid_of(std::int64_t id) {
     if (rows.size() > 1) {
         throw Error(ErrorKind::damaged,
                     fmt::format("{}: row {}: {} rows have this id: which of them is meant cannot be told "
-                                "('kvctl check' names all such rows)",
-                                info_.path, id, rows.size()));
+                                "({} names all such rows)",
+                                info_.path, id, rows.size(), command_on(info_.path, "check")));
     }
     return rows.front().rowid;
 }

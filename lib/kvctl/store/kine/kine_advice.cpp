@@ -61,9 +61,12 @@ std::vector<Hint> KineStore::advice(const StoreHead& head, const mvcc::TreeIndex
     if (head.bookkeeping_rows != 1) {
         hints.push_back(
             {"compact-row",
-             fmt::format(
-                 "{} rows hold the compact revision; kine needs exactly one, and kvctl compact leaves one",
-                 head.bookkeeping_rows),
+             head.bookkeeping_rows == 0
+                 ? std::string(
+                       "no row holds the compact revision: kine's compaction fails until its next start")
+                 : fmt::format("{} rows hold the compact revision; kine needs exactly one, and a compaction "
+                               "that has something to do leaves one",
+                               group_digits(head.bookkeeping_rows)),
              {}});
     }
     if (const auto rows = legacy_table()) {
@@ -81,7 +84,7 @@ std::vector<Hint> KineStore::advice(const StoreHead& head, const mvcc::TreeIndex
     if (span > above + bookkeeping) {
         hints.push_back(
             {"holes",
-             fmt::format("{} above the compact revision without a row; a server fills them with gap rows",
+             fmt::format("{} above the compact revision without a row; a server puts gap rows there",
                          many(span - above - bookkeeping, "revision")),
              {}});
     }

@@ -3,6 +3,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::store {
@@ -39,7 +40,7 @@ void KineLimits::check(const std::string& path, bool renumber) const {
     throw Error(ErrorKind::refused,
                 fmt::format("{}: {}: is one of several keys written in one revision ({} such rows in all), "
                             "and kine holds one row a revision; --renumber gives each its own",
-                            path, mvcc::revision_text(*first_shared), shared));
+                            path, mvcc::revision_text(*first_shared), group_digits(shared)));
 }
 
 }  // namespace kvctl::store

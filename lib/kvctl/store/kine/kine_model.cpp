@@ -87,7 +87,7 @@ class KineModel final : public SqliteModel {
         if (plan.compacted_after.value() > plan.current.value() - keeps) {
             w.push_back(fmt::format(
                 "revision {} is among the last {}, which kine itself keeps: running clients must list again",
-                plan.compacted_after, keeps));
+                plan.compacted_after, group_digits(keeps)));
         }
         if (kine_.info().layout == Layout::dqlite) return;
         // kine before 0.15 begins to watch for expiry at a revision that must lie above the compact revision.

@@ -13,6 +13,7 @@
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/base/network_file_system.hpp"
 #include "kvctl/base/openers.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/store/kine/kine.hpp"
 #include "kvctl/store/kine/live_run.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
@@ -35,7 +36,7 @@ std::chrono::microseconds since(Clock::time_point begin) {
     throw Error(ErrorKind::refused,
                 fmt::format("{}: {} rows hold the compact revision, a running kine needs exactly one; stop "
                             "it and compact without --live, which leaves one",
-                            path, rows));
+                            path, group_digits(rows)));
 }
 
 void refuse_network(const std::string& path, const std::string& real_path) {
@@ -82,6 +83,7 @@ LiveKine::LiveKine(const std::string& path, const OpenOptions& options, int time
     StoreInfo info = inspect_file(path, real_path, file_->descriptor());
     Connection connection{sqlite::Database::open(real_path, sqlite::Database::Mode::write),
                           Connection::Access::live, fingerprint(real_path)};
+    connection.db.show_as(path);
     connection.db.busy_timeout(timeout_ms);
     store_ = make_sqlite_store(std::move(info), std::move(connection), options);
     configure(timeout_ms);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/crc32c.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
@@ -208,8 +209,8 @@ bool LiveRows::holds_gap(Slot s) {
 
 void LiveRows::fail(Slot s, std::string_view what) const {
     throw Error(ErrorKind::damaged,
-                fmt::format("{}: row {} {}; 'kvctl check' tells what is wrong with the store",
-                            live_.store().info().path, id(s), what));
+                fmt::format("{}: row {} {}; {} tells what is wrong with the store", live_.store().info().path,
+                            id(s), what, command_on(live_.store().info().path, "check")));
 }
 
 }  // namespace kvctl::store

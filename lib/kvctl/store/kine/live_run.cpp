@@ -4,6 +4,7 @@
 #include <limits>
 #include <thread>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -148,8 +149,9 @@ LiveCompaction::Difference LiveRun::verify() {
     if (now < state_.compacted) {
         throw Error(ErrorKind::damaged,
                     fmt::format("{}: its compact revision went back from {} to {}, which no server does; "
-                                "'kvctl check' tells what is wrong with the store",
-                                live_.store().info().path, state_.compacted, now));
+                                "{} tells what is wrong with the store",
+                                live_.store().info().path, state_.compacted, now,
+                                command_on(live_.store().info().path, "check")));
     }
     // Somebody else has gone further since.
     if (now > state_.compacted) ++state_.foreign;

@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
 #include "kvctl/mvcc/refusals.hpp"
@@ -79,10 +80,12 @@ Counters check_meta(NativeStore& store, CheckResult& result, FindingLog& log) {
         attempt(log, "malformed-row", "table revision",
                 [&] { head.marked_by_restore = store.is_marked_by_restore(*c.scheduled); });
         const bool restored = head.marked_by_restore;
-        log.add(finding(restored ? Severity::info : Severity::warning,
-                        restored ? "restore-mark" : "pending-compaction", "table meta",
-                        head.pending_text() + (restored ? ", or the next kvctl compact"
-                                                        : "; the next kvctl compact finishes it")));
+        log.add(
+            finding(restored ? Severity::info : Severity::warning,
+                    restored ? "restore-mark" : "pending-compaction", "table meta",
+                    fmt::format("{}{} {}{}", head.pending_text(), restored ? ", or" : ";",
+                                command_on(store.info().path, fmt::format("compact --rev {}", *c.scheduled)),
+                                restored ? "" : " finishes it")));
     } else if (c.scheduled && *c.scheduled < c.finished) {
         log.add(finding(Severity::warning, "finished-above-scheduled", "table meta",
                         fmt::format("compaction {} is finished, but the last one scheduled is {}", c.finished,

@@ -3,6 +3,7 @@
 #include <array>
 #include <limits>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 #include "kvctl/store/sqlite/size_model.hpp"
@@ -261,8 +262,9 @@ void NativeStore::every_record_by_index(const std::function<void(const mvcc::Rec
     while (s.step()) held.add(s.integer(0), s.integer(1));
     if (told == held) return;
     throw Error(ErrorKind::damaged, fmt::format("{}: the primary key's index names {} rows, the table holds "
-                                                "{} or others: 'kvctl check' tells what is wrong",
-                                                info_.path, told.rows, held.rows));
+                                                "{} or others: {} tells what is wrong",
+                                                info_.path, group_digits(told.rows), group_digits(held.rows),
+                                                command_on(info_.path, "check")));
 }
 
 void NativeStore::every_record(const std::function<void(const mvcc::Record&)>& f,

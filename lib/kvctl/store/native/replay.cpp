@@ -1,4 +1,5 @@
 #include "kvctl/store/replay.hpp"
+#include "kvctl/base/command.hpp"
 
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
@@ -101,9 +102,9 @@ void check_replayable(const Store& store) {
     const StoreInfo& info = store.info();
     if (info.layout == Layout::native) return;
     if (store.traits().member) {
-        throw Error(
-            ErrorKind::read_only_layout,
-            info.path + ": an etcd db is never written; 'kvctl import' makes a native store to replay into");
+        throw Error(ErrorKind::read_only_layout,
+                    fmt::format("{}: an etcd db is never written; {} makes a native store to replay into",
+                                info.path, command_on(info.path, "import -o NEW")));
     }
     throw Error(ErrorKind::refused,
                 fmt::format("{}: a {} store has no raft log behind it; replay needs a native store",

@@ -3,6 +3,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/store/native/native_writer.hpp"
 #include "kvctl/store/one_moment.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
@@ -23,8 +24,9 @@ void add_survivors(NativeWriter& writer, Store& store, const mvcc::TreeIndex& in
                           if ((++copied & 0xFFF) == 0) check_interrupt();
                       });
     if (copied != plan.kept.revisions) {
-        throw Error(ErrorKind::damaged, fmt::format("{}: {} rows were copied where the plan keeps {}",
-                                                    store.info().path, copied, plan.kept.revisions));
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: {} rows were copied where the plan keeps {}", store.info().path,
+                                group_digits(copied), group_digits(plan.kept.revisions)));
     }
     for (const Lease& lease : store.leases()) writer.add(lease);
     const StoreHead head = store.head();

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -176,16 +177,21 @@ void check_sqlite_file(SqliteStore& store, FindingLog& log, const std::function<
     const StoreInfo& info = store.info();
     const std::uint64_t free = info.free_pages * info.page_size;
     if (free * 4 > info.file_bytes && free > std::uint64_t{1024} * 1024) {
+        const std::string way =
+            store.traits().in_place
+                ? command_on(info.path, "vacuum") + " gives them back"
+                : fmt::format("a directory that {} makes has none",
+                              command_on(info.path, fmt::format("compact --rev {} -o NEWDIR",
+                                                                std::max<std::int64_t>(
+                                                                    0, store.head().compacted.value()))));
         log.add(finding(Severity::info, "free-space", "file",
-                        fmt::format("{} of {} bytes are free pages; {}", free, info.file_bytes,
-                                    store.traits().in_place
-                                        ? "kvctl vacuum gives them back"
-                                        : "a directory that kvctl compact -o NEWDIR makes has none")));
+                        fmt::format("{} of {} bytes are free pages; {}", group_digits(free),
+                                    group_digits(info.file_bytes), way)));
     }
     if (info.wal_bytes > info.file_bytes / 2 && info.wal_bytes > 64ULL * 1024 * 1024) {
-        log.add(finding(
-            Severity::info, "large-wal", "file",
-            fmt::format("the -wal has {} bytes: a checkpoint was kept from finishing", info.wal_bytes)));
+        log.add(finding(Severity::info, "large-wal", "file",
+                        fmt::format("the -wal has {}: a checkpoint was kept from finishing",
+                                    many(info.wal_bytes, "byte"))));
     }
 }
 

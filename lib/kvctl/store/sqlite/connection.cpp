@@ -16,6 +16,7 @@
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/helper_thread.hpp"
 #include "kvctl/base/read_start.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/sqlite/holders.hpp"
 #include "kvctl/store/open.hpp"
 
@@ -88,8 +89,8 @@ StoreInfo inspect_file(const std::string& given_path, const std::string& real_pa
     if (counted && info.wal_bytes == 0 && info.journal_bytes == 0 &&
         pages * info.page_size > info.file_bytes) {
         throw Error(ErrorKind::damaged,
-                    fmt::format("{}: truncated: {} bytes, but the header counts {} pages of {}", given_path,
-                                info.file_bytes, pages, info.page_size));
+                    fmt::format("{}: truncated: {}, but the header counts {} of {}", given_path,
+                                many(info.file_bytes, "byte"), many(pages, "page"), info.page_size));
     }
     return info;
 }
@@ -109,7 +110,7 @@ Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
                         : info.wal_mode ? Connection::Access::live
                                         : Connection::Access::shared;
     Connection c{sqlite::Database::open(info.real_path, mode), access, seen};
-    if (unnamed) c.db.show_as(info.path);
+    c.db.show_as(info.path);
     c.db.busy_timeout(timeout_ms);
     try {
         c.db.exec("BEGIN");
@@ -137,6 +138,7 @@ void on_connections(
         // Without locks of its own: the first connection's lock (or the fact that nobody has the file open)
         // stands for both. A second lock would wait for ever behind a writer that waits for the first.
         own = sqlite::Database::open(real_path, sqlite::Database::Mode::lockless);
+        own->show_as(connection.db.path());
         second = start_helper([&] {
             try {
                 work(*own, 1, failed);

@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
@@ -73,7 +74,8 @@ class Verification {
     void check(std::int64_t bookkeeping) {
         const std::uint64_t want = rows_ - plan_.removed.revisions + static_cast<std::uint64_t>(bookkeeping);
         const std::uint64_t have = count_rows(store_.db(), store_.table().name);
-        if (have != want) fail(fmt::format("{} rows are left where the plan leaves {}", have, want));
+        if (have != want)
+            fail(fmt::format("{} are left where the plan leaves {}", many(have, "row"), group_digits(want)));
         if (plan_.kind != mvcc::CompactionPlan::Kind::compact) return;  // only the raft log was shortened
         Findings findings;
         const mvcc::TreeIndex left = store_.load_upto(plan_.rules, plan_.compacted_after, findings);
@@ -86,8 +88,8 @@ class Verification {
     [[noreturn]] void fail(const std::string& what) const {
         // Rows were deleted by SQLite as planned: that others are left is the store's fault.
         throw Error(ErrorKind::damaged,
-                    fmt::format("{}: not committed: {}; 'kvctl check' tells what is wrong with the store",
-                                store_.info().path, what));
+                    fmt::format("{}: not committed: {}; {} tells what is wrong with the store",
+                                store_.info().path, what, command_on(store_.info().path, "check")));
     }
     SqliteStore& store_;
     const mvcc::CompactionPlan& plan_;
@@ -163,8 +165,8 @@ void run_transaction(SqliteWritable& writable, const mvcc::TreeIndex& index, con
                              plan.compacted_after, store.in_order());
     if (deleted != plan.removed.revisions) {
         throw Error(ErrorKind::damaged,
-                    fmt::format("{}: not committed: {} rows deleted where the plan removes {}",
-                                store.info().path, deleted, plan.removed.revisions));
+                    fmt::format("{}: not committed: {} deleted where the plan removes {}", store.info().path,
+                                many(deleted, "row"), group_digits(plan.removed.revisions)));
     }
     if (execution.drop_old_values) drop_old_values(db, plan.compacted_after);
     if (execution.raft_compact_to) compact_raft_table(db, *execution.raft_compact_to);
@@ -208,8 +210,8 @@ void run_batches(SqliteWritable& writable, const mvcc::TreeIndex& index, const m
                                            : delete_native_batch(db, index, rows, reached, store.in_order());
         if (deleted != rows.size()) {
             throw Error(ErrorKind::damaged,
-                        fmt::format("{}: a batch deleted {} rows where the plan removes {}",
-                                    store.info().path, deleted, rows.size()));
+                        fmt::format("{}: a batch deleted {} where the plan removes {}", store.info().path,
+                                    many(deleted, "row"), group_digits(std::uint64_t{rows.size()})));
         }
         if (last) {
             if (execution.drop_old_values) drop_old_values(db, plan.compacted_after);

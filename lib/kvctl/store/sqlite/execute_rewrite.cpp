@@ -2,6 +2,7 @@
 #include <functional>
 #include <optional>
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/fd.hpp"
 #include "kvctl/base/format.hpp"
@@ -58,9 +59,10 @@ void copy_survivors(sqlite::Database& db, SqliteStore& store, const mvcc::TreeIn
     const auto expect = [&](std::uint64_t rows) {
         if (rows == store.rows_read()) return;
         throw Error(ErrorKind::damaged,
-                    fmt::format("{}: table {} has {} rows, of which {} can be found by rowid; 'kvctl check' "
-                                "tells what is wrong",
-                                store.info().path, store.table().name, rows, store.rows_read()));
+                    fmt::format("{}: table {} has {} rows, of which {} can be found by rowid; {} tells what "
+                                "is wrong",
+                                store.info().path, store.table().name, group_digits(rows),
+                                group_digits(store.rows_read()), command_on(store.info().path, "check")));
     };
     if (!few) {
         if (kine) {
@@ -139,11 +141,9 @@ void verify(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& 
             const mvcc::CompactionPlan& plan, const Execution& execution) {
     const auto fail = [&](const std::string& what) {
         // What was copied is what SQLite read: that it is not what was planned is the store's fault.
-        throw Error(
-            ErrorKind::damaged,
-            fmt::format(
-                "{}: the new file was thrown away: {}; 'kvctl check' tells what is wrong with the store",
-                store.info().path, what));
+        throw Error(ErrorKind::damaged,
+                    fmt::format("{}: the new file was thrown away: {}; {} tells what is wrong with the store",
+                                store.info().path, what, command_on(store.info().path, "check")));
     };
     OpenOptions options;
     options.layout = store.in_kine_table() ? Layout::kine : Layout::native;
@@ -153,8 +153,8 @@ void verify(const std::string& path, SqliteStore& store, const mvcc::TreeIndex& 
     const mvcc::TreeIndex left = copy->load(plan.rules, findings, nullptr);
     const bool with_bytes = !execution.drop_old_values;
     if (left.total().revisions != plan.kept.revisions) {
-        fail(fmt::format("{} rows were copied where the plan keeps {}", left.total().revisions,
-                         plan.kept.revisions));
+        fail(fmt::format("{} rows were copied where the plan keeps {}", group_digits(left.total().revisions),
+                         group_digits(plan.kept.revisions)));
     }
     if (mvcc::digest_rows(left, left.slot_end(), nullptr, with_bytes) !=
         mvcc::digest_rows(index, index.slot_end(), &plan.removed_slots, with_bytes)) {
@@ -249,7 +249,8 @@ void shrink(SqliteWritable& writable, Progress* progress) {
         writable.replace_by(replacement);
     } catch (const Error& e) {
         if (e.kind() != ErrorKind::in_use || !compacted) throw;
-        throw Error(e.kind(), e.what() + std::string("; it is compacted, and 'kvctl vacuum' shrinks it"));
+        throw Error(e.kind(), fmt::format("{}; it is compacted, and {} shrinks it", e.what(),
+                                          command_on(store.info().path, "vacuum")));
     }
 }
 

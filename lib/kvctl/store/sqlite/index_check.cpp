@@ -5,6 +5,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/sqlite/page_row.hpp"
 
 namespace kvctl::store {
@@ -162,7 +163,7 @@ std::string IndexContents::fault(const std::vector<Part>& parts) const {
         const Compared& c = compared_[p.which];
         if (found[p.which].rows != c.in_table.rows) {
             return fmt::format("the index {} holds {} rows where the table has {}", escape(c.name),
-                               found[p.which].rows, c.in_table.rows);
+                               group_digits(found[p.which].rows), group_digits(c.in_table.rows));
         }
         if (found[p.which].sum != c.in_table.sum)
             return fmt::format("the index {} holds other values than the table", escape(c.name));

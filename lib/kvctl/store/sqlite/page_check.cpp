@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/read_start.hpp"
@@ -16,9 +17,11 @@ namespace kvctl::store {
 namespace {
 
 [[noreturn]] void fail(const StoreInfo& info, const std::string& what) {
-    throw Error(ErrorKind::damaged, fmt::format("{}: {}; nothing was changed ('kvctl check' tells more; "
-                                                "'kvctl compact -o' copies what can be read)",
-                                                info.path, what));
+    throw Error(
+        ErrorKind::damaged,
+        fmt::format("{}: {}; nothing was changed ({} tells more; the same with -o NEW copies what can be "
+                    "read)",
+                    info.path, what, command_on(info.path, "check")));
 }
 
 // Each page of a file, and whether it has a use.

@@ -10,6 +10,7 @@
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/sqlite/table_pages.hpp"
 
 namespace kvctl::store {
@@ -312,9 +313,10 @@ mvcc::TreeIndex SqliteStore::load(const mvcc::CompactionRules& rules, Findings& 
                 scan_sorted(index, log, MainRevision(std::numeric_limits<std::int64_t>::max()));
             std::string fault = index_fault(IndexChoice::by_constraint);
             if (fault.empty() && seen < rows_read_)
-                fault = fmt::format("{} rows have no number for main", rows_read_ - seen);
+                fault = fmt::format("{} without a number for main", many(rows_read_ - seen, "row"));
             if (fault.empty() && seen > rows_read_) {
-                fault = fmt::format("{} rows are found in order of main but not by rowid", seen - rows_read_);
+                fault =
+                    fmt::format("{} found in order of main but not by rowid", many(seen - rows_read_, "row"));
             }
             if (!fault.empty()) {
                 log.add({Finding::Severity::error, "index-rows", "table " + table_.name, std::move(fault),

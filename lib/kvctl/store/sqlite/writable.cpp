@@ -85,6 +85,7 @@ SqliteWritable SqliteWritable::open(const std::string& path, const OpenOptions& 
         if (!holders.locked && !(info.wal_mode && !holders.open.empty())) {
             Connection c{sqlite::Database::open(real_path, sqlite::Database::Mode::write),
                          Connection::Access::owned, fingerprint(real_path)};
+            c.db.show_as(path);
             c.db.busy_timeout(0);
             if (take_lock(c.db)) {
                 SqliteWritable w;
