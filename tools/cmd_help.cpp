@@ -12,7 +12,8 @@ std::string describe_program() {
     std::string out =
         "Usage: kvctl COMMAND [OPTIONS] [OPERANDS] STORE\n"
         "\n"
-        "Looks into etcd-style stores (native, k3s/kine, etcd's own) without a server, and compacts them.\n"
+        "Looks into stores of etcd, k3s (kine) and MicroK8s (dqlite) without a server,\n"
+        "and compacts them.\n"
         "\n"
         "Commands:\n";
     for (const Command& c : commands()) {
@@ -32,7 +33,8 @@ std::string describe_command(const Command& command) {
     for (std::string_view lead = "Usage: ";; lead = "       ") {
         const std::size_t end = forms.find('\n');
         const std::string_view form = forms.substr(0, end);
-        out += std::string(lead) + "kvctl " + std::string(command.name) + ' ' + std::string(form) + '\n';
+        const std::string begin = std::string(lead) + "kvctl " + std::string(command.name) + ' ';
+        out += begin + wrap(form, 80 - begin.size(), begin.size()) + '\n';
         if (end == std::string_view::npos) break;
         forms.remove_prefix(end + 1);
     }

@@ -140,7 +140,8 @@ void check_value(const OptionTable& table, const Option& option, const std::stri
                                   habit.empty() ? "" : "; ", habit));
 }
 
-// `text` broken at spaces so that no line passes `width`; lines after the first begin with `indent` spaces.
+}  // namespace
+
 std::string wrap(std::string_view text, std::size_t width, std::size_t indent) {
     std::string out;
     std::size_t column = 0;
@@ -159,8 +160,6 @@ std::string wrap(std::string_view text, std::size_t width, std::size_t indent) {
     }
     return out;
 }
-
-}  // namespace
 
 OptionTable join(std::vector<OptionTable> tables) {
     OptionTable all;

@@ -92,6 +92,9 @@ class Parsed {
 /// given twice, a missing or superfluous value, a choice that is none.
 [[nodiscard]] Parsed parse(const OptionTable& table, const Args& args);
 
+/// `text` broken at spaces so that no line passes `width`; lines after the first begin with `indent` spaces.
+[[nodiscard]] std::string wrap(std::string_view text, std::size_t width, std::size_t indent);
+
 /// The options as --help shows them, a heading a group, wrapped at 80 columns.
 [[nodiscard]] std::string describe(const OptionTable& table);
 

@@ -5,14 +5,15 @@
 #include <string>
 
 #include "kvctl/base/error.hpp"
+#include "tests/support/native_maker.hpp"
 #include "tests/support/run_cli.hpp"
+#include "tests/support/sample_store.hpp"
+#include "tests/support/temp_dir.hpp"
 #include "tools/commands.hpp"
 #include "tools/error_report.hpp"
 
 using namespace kvctl;
-using test::has;
-using test::Result;
-using test::run_cli;
+using namespace kvctl::test;
 
 namespace {
 
@@ -80,6 +81,34 @@ TEST_CASE("frame: command names are unique, and aliases too") {
         CHECK_FALSE(c.summary.ends_with('.'));
     }
     for (const std::string_view name : names) CHECK(std::count(names.begin(), names.end(), name) == 1);
+}
+
+TEST_CASE("frame: a refusal for damage ends with commands for just that file, as a shell takes them") {
+    const TempDir folder;
+    const std::string sound = folder.file("sound.db");
+    make_native(sound, long_history(200, 3).row_list());
+    const std::string path = folder.file("it's cut.db");
+    const std::string bytes = read_file(sound);
+    write_file(path, bytes.substr(0, bytes.size() / 2));
+    const std::string quoted = "'" + folder.file("it'\\''s cut.db") + "'";
+    for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
+             {"status", path}, {"du", "--top", "1", path}, {"diff", sound, path}, {"diff", path, sound}}) {
+        CAPTURE(args.front());
+        const Result r = run_cli(args);
+        CHECK(r.code == 6);
+        CHECK_MESSAGE(has(r.err, "; \"kvctl check " + quoted + "\" tells what is wrong with it"), r.err);
+        CHECK_MESSAGE(has(r.err, "; \"kvctl import --salvage -o NEW " + quoted + "\" takes what"), r.err);
+    }
+}
+
+TEST_CASE("frame: help fits a terminal of 80 columns") {
+    std::vector<std::vector<std::string>> all{{"--help"}, {"raft", "compact", "--help"}};
+    for (const cli::Command& c : cli::commands()) all.push_back({std::string(c.name), "--help"});
+    for (const std::vector<std::string>& args : all) {
+        std::istringstream lines(run_cli(args).out);
+        for (std::string line; std::getline(lines, line);)
+            CHECK_MESSAGE(line.size() <= 80, args.front() << ": " << line);
+    }
 }
 
 TEST_CASE("frame: an unknown command is exit 2, with the nearest name") {
