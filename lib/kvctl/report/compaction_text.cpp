@@ -11,8 +11,8 @@
 namespace kvctl::report {
 namespace {
 
-std::string revision_text(MainRevision r) {
-    return r.value() < 0 ? "never" : std::to_string(r.value());
+std::string compacted_text(MainRevision r) {
+    return r.value() < 0 ? "never compacted" : fmt::format("compacted {}", r);
 }
 
 bool does_something(const CompactionReport& r) {
@@ -172,7 +172,7 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
     }
     out << "\n  layout     " << r.store.layout;
     if (!kine) out << ", tombstone rule " << name_of(p.rules.tombstones);
-    out << "\n  revisions  current " << p.current << ", compacted " << revision_text(p.compacted_before);
+    out << "\n  revisions  current " << p.current << ", " << compacted_text(p.compacted_before);
     if (p.compacted_after != p.compacted_before) out << " before, " << p.compacted_after << " after";
     if (p.finishes) out << " (finishing the pending one to " << *p.finishes << ")";
     if (r.target_time && r.target_time->time) {
