@@ -218,7 +218,8 @@ TEST_CASE("raft compact command: the new log, and what is refused") {
         return run_cli({"raft", "compact", "--index", index, "-o", output, s.path});
     };
     CHECK(refused("4", s.dir.file("new")).code == 4);
-    CHECK(refused("8", s.dir.file("other")).err.find("above the log's last index 7") != std::string::npos);
+    CHECK(refused("8", s.dir.file("other"))
+              .err.find(s.path + ": raft index 8 is above the log's last index 7") != std::string::npos);
     CHECK(refused("7", s.dir.file("other")).err.find("above the store's consistent index 6") !=
           std::string::npos);
     CHECK_FALSE(std::filesystem::exists(s.dir.file("other")));

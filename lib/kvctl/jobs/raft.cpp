@@ -201,7 +201,7 @@ report::RaftReport RaftLog::compact(LogIndex at, const std::string& output, Prog
     Findings findings = pass.finish(*p.source, r);
     refuse_corrupt(findings, p.o.log, "nothing was written: the copy would hide it");
     const auto verdict =
-        raft::check_compaction(at, r.layout.snapshot.index, r.layout.last_index, pass.marks());
+        check_compaction(r.path, at, r.layout.snapshot.index, r.layout.last_index, pass.marks());
     report::RaftReport::Compaction done;
     done.output = output;
     done.result = verdict == raft::CompactVerdict::would_compact ? "compacted" : "already-compacted";

@@ -121,7 +121,7 @@ LogReading read_once(raftlog::Source& source, const std::string& name, const Log
     }
     if (!at) return reading;
     reading.facts.compacted = true;
-    if (raft::check_compaction(*at, header.snapshot.index, layout.layout().last_index, marks) ==
+    if (check_compaction(header.path, *at, header.snapshot.index, layout.layout().last_index, marks) ==
         raft::CompactVerdict::already_compacted) {
         reading.warnings.push_back(
             fmt::format("raft log: already compacted to index {}", header.snapshot.index));
@@ -148,6 +148,13 @@ LogReading read_log(raftlog::Source& source, const std::string& name, const LogT
             check_interrupt();
         }
     }
+}
+
+raft::CompactVerdict check_compaction(const std::string& path, LogIndex at, LogIndex snapshot, LogIndex last,
+                                      const raft::Marks& marks) try {
+    return raft::check_compaction(at, snapshot, last, marks);
+} catch (const Error& e) {
+    throw Error(e.kind(), fmt::format("{}: {}", path, e.what()));
 }
 
 void refuse_dqlite(const raftlog::Header& header) {

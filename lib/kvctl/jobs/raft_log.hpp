@@ -63,6 +63,10 @@ struct LogTarget {
                                          const std::optional<mvcc::CompactionRules>& asked,
                                          const std::optional<std::string>& wal_dir = std::nullopt);
 
+/// raft::check_compaction(), whose refusals name the log.
+[[nodiscard]] raft::CompactVerdict check_compaction(const std::string& path, LogIndex at, LogIndex snapshot,
+                                                    LogIndex last, const raft::Marks& marks);
+
 /// Throws read_only_layout for a log of dqlite's, where one of etcd's is wanted.
 void refuse_dqlite(const raftlog::Header& header);
 
