@@ -77,11 +77,10 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
     } catch (const Error& e) {
         r.reason = e.what();
         r.kind = kind_name(e.kind());
-        // Of an archive a new file can be made.
-        if (e.kind() == ErrorKind::usage) {
-            const bool folder = store.traits().names_cluster;
-            r.ways.push_back({folder ? "-o NEWDIR" : "-o FILE", {}, d.shrunk_bytes.value_or(0), true});
-        }
+        // What is only read can be made anew.
+        const char* const output = store.traits().names_cluster ? "-o NEWDIR" : "-o FILE";
+        if (e.kind() == ErrorKind::usage || e.kind() == ErrorKind::read_only_layout)
+            r.ways.push_back({output, {}, d.shrunk_bytes.value_or(0), true});
         return r;
     }
     try {
