@@ -537,6 +537,7 @@ TEST_CASE("check: names the first twenty of a code, all on request, and always c
     CHECK(some.document["findings"].size() == 21);
     CHECK(some.document["findings"][20]["times"] == 80);
     CHECK(some.document["counts"]["put-null-value"] == 100);
+    CHECK(test::has(run_cli({"check", path}).out, "'kvctl check --all " + path + "' names every one\n"));
     const Checked all = check(path, {"--all"});
     CHECK(all.document["findings"].size() == 100);
     CHECK(all.document["counts"]["put-null-value"] == 100);

@@ -187,6 +187,18 @@ TEST_CASE("hints: those of an etcd file one of whose metas cannot be read are co
     CHECK(!tried.with_a_command.empty());
 }
 
+TEST_CASE("hints: a finding is shown with the command that tells more, once for several") {
+    const TempDir dir;
+    const std::string path = dir.file("it is cut.db");
+    const std::string whole = read_file(testdata("cases/snapshot-odd-txid.db"));
+    write_file(path, whole.substr(0, whole.size() - 5));
+    const Result r = run({.args = {"status", path}});
+    CHECK(r.code == 0);
+    const std::size_t at = r.out.find("\n    kvctl check '" + path + "'\n");
+    REQUIRE_MESSAGE(at != std::string::npos, r.out);
+    CHECK(r.out.find("kvctl check", at + 10) == std::string::npos);
+}
+
 TEST_CASE("hints: of one store of several in an archive they name it") {
     const TempDir folder;
     for (const char* name : {"a.db", "b.db"}) long_kine().write(folder.file(name), {});

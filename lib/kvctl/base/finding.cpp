@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 
 namespace kvctl {
 
@@ -46,7 +46,7 @@ Findings FindingLog::take() const {
         Finding rest = code.kept.back();
         rest.times = code.more;
         rest.where.clear();
-        rest.what = fmt::format("{} more like these", code.more);
+        rest.what = group_digits(code.more) + " more like these";
         rest.revision = code.lowest;
         all.push_back(std::move(rest));
     }

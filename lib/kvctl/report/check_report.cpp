@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/table.hpp"
@@ -97,6 +98,9 @@ void write_text(std::ostream& out, const CheckReport& r, const TextStyle& style)
     if (r.raft_entries) out << ", " << counted(*r.raft_entries, "raft entry", "raft entries");
     if (r.objects) out << ", the objects in them";
     out << " in " << seconds_text(r.duration_ms) << '\n';
+    // Of a code there are more than are named.
+    if (std::any_of(r.findings.begin(), r.findings.end(), [](const Finding& f) { return f.times > 1; }))
+        out << "  " << printable(command_on(r.store.path, "check --all")) << " names every one\n";
 }
 
 void write_json(std::ostream& out, const CheckReport& r) {

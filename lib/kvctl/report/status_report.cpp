@@ -201,16 +201,20 @@ void write_space(std::ostream& out, const StatusReport& r, const TextStyle& styl
     t.write(out);
 }
 
-// The command, which the text ends with, on a line of its own to be copied from.
-void write_hint(std::ostream& out, const Hint& h, const TextStyle& style) {
-    std::string text = h.text;
-    const bool apart = !h.command.empty() && text.ends_with(h.command);
-    if (apart) {
-        text.resize(text.size() - h.command.size());
-        while (text.ends_with(' ') || text.ends_with(':')) text.pop_back();
+// The command on a line of its own, to be copied from: once for hints in a row that have the same. One of
+// another program's stands in the text, where it says when.
+void write_hints(std::ostream& out, const std::vector<Hint>& hints, const TextStyle& style) {
+    for (std::size_t i = 0; i < hints.size(); ++i) {
+        const Hint& h = hints[i];
+        std::string text = h.text;
+        if (!h.command.empty() && text.ends_with(h.command)) {
+            text.resize(text.size() - h.command.size());
+            while (text.ends_with(' ') || text.ends_with(':')) text.pop_back();
+        }
+        out << "  " << paint(style, Meaning::caution, "hint:") << ' ' << printable(text) << '\n';
+        const bool last = i + 1 == hints.size() || hints[i + 1].command != h.command;
+        if (last && h.command.starts_with("kvctl ")) out << "    " << h.command << '\n';
     }
-    out << "  " << paint(style, Meaning::caution, "hint:") << ' ' << printable(text) << '\n';
-    if (apart) out << "    " << h.command << '\n';
 }
 
 template <class Row, class Bytes>
@@ -286,7 +290,7 @@ void write_text(std::ostream& out, const StatusReport& r, const TextStyle& style
         row("in use by", fmt::format("pid {} {}", pid, escape(command)));
     t.write(out);
     write_space(out, r, style);
-    for (const Hint& h : r.hints) write_hint(out, h, style);
+    write_hints(out, r.hints, style);
 }
 
 void write_json(std::ostream& out, const std::vector<StatusReport>& reports, bool several) {
