@@ -13,7 +13,7 @@ TEST_CASE("bytes: IEC units, one decimal, never 1024 of a unit") {
     };
     for (const Row& row : {
              Row{0, "0 B"},
-             Row{1023, "1023 B"},
+             Row{1023, "1,023 B"},
              Row{1024, "1.0 KiB"},
              Row{1536, "1.5 KiB"},
              Row{1048575, "1.0 MiB"},

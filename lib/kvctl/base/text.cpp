@@ -9,7 +9,7 @@ namespace kvctl {
 
 std::string format_bytes(std::uint64_t bytes) {
     constexpr std::array<std::string_view, 7> k_units{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    if (bytes < 1024) return fmt::format("{} B", bytes);
+    if (bytes < 1024) return group_digits(bytes) + " B";
     constexpr std::uint64_t k_next = std::uint64_t{1024} * 1024;
     std::size_t unit = 1;
     std::uint64_t whole = bytes;  // in units of k_units[unit - 1]
@@ -23,7 +23,7 @@ std::string format_bytes(std::uint64_t bytes) {
         tenths = 10;
         ++unit;
     }
-    return fmt::format("{}.{} {}", tenths / 10, tenths % 10, k_units[unit]);
+    return fmt::format("{}.{} {}", group_digits(tenths / 10), tenths % 10, k_units[unit]);
 }
 
 std::string format_bytes_exact(std::uint64_t bytes) {

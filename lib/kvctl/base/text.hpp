@@ -5,7 +5,7 @@
 
 namespace kvctl {
 
-/// For people: "0 B", "1023 B", "1.5 MiB", "3.0 GiB"; one decimal, IEC units.
+/// For people: "0 B", "1,023 B", "1.5 MiB", "3.0 GiB"; one decimal, IEC units.
 [[nodiscard]] std::string format_bytes(std::uint64_t bytes);
 /// With the exact number behind: "1.5 MiB (1,572,864 bytes)"; below 1 KiB just "512 bytes".
 [[nodiscard]] std::string format_bytes_exact(std::uint64_t bytes);

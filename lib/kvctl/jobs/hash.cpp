@@ -27,8 +27,9 @@ HashResult hash(OpenedStore& opened, const HashRequest& asked) {
     if (!store.traits().versions) {
         throw Error(
             ErrorKind::refused,
-            fmt::format("{}: HashKV covers versions and sub-revisions, which a {} store does not keep", path,
-                        name_of(store.info().layout)));
+            fmt::format("{}: HashKV covers versions and sub-revisions, which a {} store does not keep; "
+                        "'kvctl diff A B' compares two stores",
+                        path, name_of(store.info().layout)));
     }
     HashResult result;
     report::HashReport& report = result.report;

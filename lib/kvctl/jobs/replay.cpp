@@ -77,7 +77,10 @@ void replay_into(
     if (!head.consistent_index && !empty) {
         throw Error(
             ErrorKind::refused,
-            o.path + ": holds revisions but no consistent index: which entries it reflects is not known");
+            fmt::format(
+                "{}: holds revisions but no consistent index: which entries it reflects is not known; "
+                "replay into what 'kvctl import -o NEW DATA-DIR' makes of the log's own data dir",
+                o.path));
     }
     ReplaySurvey survey =
         survey_log(log, o.log, {r.index_before, head.term, head.current, store.cluster()}, o.until);

@@ -82,6 +82,7 @@ void write_text(std::ostream& out, const ChurnReport& r, const TextStyle& style)
     }
     out << "\n\n";
     Table table(0);
+    table.fit(style);
     table.row({r.by, "writes", "an hour", "bytes", "keys", "no-ops", "heartbeats"});
     const auto row = [&](const std::string& name, const kube::ChurnRow& c) {
         table.row({name, group_digits(c.writes), rate_text(r.per_hour(c.writes)), style.bytes(c.bytes),
@@ -95,6 +96,7 @@ void write_text(std::ostream& out, const ChurnReport& r, const TextStyle& style)
     if (r.fields.empty()) return;
     out << '\n';
     Table fields(0);
+    fields.fit(style);
     fields.row({"field", "writes"});
     for (const kube::ChurnField& f : r.fields) fields.row({escape(f.path), group_digits(f.writes)});
     fields.write(out);

@@ -67,8 +67,8 @@ void write_text(std::ostream& out, const DiffReport& r, const TextStyle& style) 
     out << (r.equal() ? "equal" : "different") << " at revision " << r.revision_a;
     if (r.revision_a != r.revision_b) out << " of the first and " << r.revision_b << " of the second";
     out << ": " << group_digits(r.compared) << (r.compared == 1 ? " key" : " keys") << " in both, of which "
-        << group_digits(r.differ) << " differ; " << group_digits(r.only_a) << " only in the first, "
-        << group_digits(r.only_b) << " only in the second\n";
+        << group_digits(r.differ) << (r.differ == 1 ? " differs; " : " differ; ") << group_digits(r.only_a)
+        << " only in the first, " << group_digits(r.only_b) << " only in the second\n";
 }
 
 void write_json(std::ostream& out, const DiffReport& r) {

@@ -113,15 +113,15 @@ void write_text(std::ostream& out, const RaftReport& r, const TextStyle& style) 
 }
 
 void write_entry_titles(std::ostream& out, bool with_revision) {
-    out << "     index      term  type           bytes  " << (with_revision ? "  revision  " : "")
+    out << "     index      term  type             bytes  " << (with_revision ? "  revision  " : "")
         << "request\n";
 }
 
 void write_entry_text(std::ostream& out, const RaftEntry& e) {
     const std::string_view type = name_of(e.facts.type).substr(std::string_view("Entry").size());
     out << std::setw(10) << e.facts.index.value() << std::setw(10) << e.facts.term.value() << "  "
-        << std::left << std::setw(12) << type << std::right << std::setw(8)
-        << (e.facts.bytes ? std::to_string(*e.facts.bytes) : "-") << "  ";
+        << std::left << std::setw(12) << type << std::right << std::setw(10)
+        << (e.facts.bytes ? group_digits(*e.facts.bytes) : "-") << "  ";
     if (e.with_revision) out << std::setw(10) << (e.revision ? std::to_string(*e.revision) : "-") << "  ";
     out << name_of(e.facts.request);
     if (!e.detail.empty()) out << ' ' << e.detail;
