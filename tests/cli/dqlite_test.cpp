@@ -527,6 +527,10 @@ TEST_CASE(
         }
         const std::string out = s.file("rescued.db");
         const json report = document({"import", "--salvage", "--to", "kine", "-o", out, s.directory()}, 3);
+        CHECK(report["source"]["kind"] == "dqlite");
+        std::uint64_t bytes = 0;
+        for (const auto& entry : fs::directory_iterator(s.directory())) bytes += entry.file_size();
+        CHECK(report["source"]["file_bytes"] == bytes);
         CHECK_FALSE(report["lost"].empty());
         const std::string all =
             "SELECT printf('%06d', id), name, created, deleted, create_revision, prev_revision, lease, "

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include "kvctl/base/command.hpp"
@@ -258,6 +259,22 @@ void take(store::Salvaged&& salvaged, report::ImportReport& report) {
     for (std::string& w : salvaged.warnings) report.notes.warnings.push_back(std::move(w));
 }
 
+// A file's, or what the files in a folder have together.
+std::uint64_t bytes_of(const std::string& path) {
+    std::error_code unreadable;
+    if (!std::filesystem::is_directory(path, unreadable)) {
+        const std::uintmax_t bytes = std::filesystem::file_size(path, unreadable);
+        return unreadable ? 0 : bytes;
+    }
+    std::uint64_t bytes = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(path, unreadable)) {
+        std::error_code none;
+        const std::uintmax_t more = entry.is_regular_file(none) ? entry.file_size(none) : 0;
+        bytes += none ? 0 : more;
+    }
+    return bytes;
+}
+
 // A damaged store: what can be read of an etcd db goes straight into the target, an SQLite store is copied
 // first, and the copy is a sound one.
 void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportReport& report) {
@@ -278,8 +295,7 @@ void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportR
             describe_processes(around.excluding)));
     }
     const store::Salvage ways = store::salvage_of(o.source, file, inside);
-    struct stat st {};
-    if (::stat(file.c_str(), &st) == 0) report.source_bytes = static_cast<std::uint64_t>(st.st_size);
+    report.source_bytes = bytes_of(file);
     if (ways.into_target != nullptr) {
         report.source_kind = ways.kind;
         const std::unique_ptr<store::Target> target =
@@ -292,8 +308,9 @@ void import_salvaged(const ImportRequest& o, Progress* progress, report::ImportR
     take(ways.into_copy(o.source, file, inside, copy, progress), report);
     {
         const std::unique_ptr<store::Store> made = store::open_store(copy.path(), {});
-        report.source_kind = name_of(made->info().layout);
-        if (report.source_kind != name_of(o.to)) {
+        const std::string_view layout = name_of(made->info().layout);
+        report.source_kind = ways.kind.empty() ? layout : ways.kind;
+        if (layout != name_of(o.to)) {
             report::ImportReport rest;
             convert(o, *made, nullptr, progress, rest);
             for (std::string& w : rest.notes.warnings) report.notes.warnings.push_back(std::move(w));

@@ -90,7 +90,7 @@ Salvage salvage_of(const std::string& path, const std::string& file, const OpenO
     if (ways.into_target == nullptr && ways.into_copy == nullptr)
         throw usage_error(
             fmt::format("{}: --salvage: {} gives nothing that a sound one does not", path, there.what));
-    ways.kind = there.layouts.front().name();
+    if (there.layouts.size() == 1) ways.kind = there.layouts.front().name();
     return ways;
 }
 

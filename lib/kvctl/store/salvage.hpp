@@ -37,7 +37,7 @@ struct Salvage {
     /// As a sound SQLite store in an empty file.
     Salvaged (*into_copy)(const std::string& path, const std::string& file, const OpenOptions& options,
                           const TempFile& made, Progress* progress) = nullptr;
-    std::string_view kind{};  ///< the layout's name, the first of several
+    std::string_view kind{};  ///< the layout's name; empty: one of several, which the copy tells
 };
 
 /// Of what lies at `file`, or of the layout asked for. Throws usage where there is nothing of the
