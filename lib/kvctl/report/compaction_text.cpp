@@ -211,7 +211,10 @@ void write_text(std::ostream& out, const CompactionReport& r, const TextStyle& s
         out << '\n';
         write_list_text(out, *r.index, p);
     }
-    write_end(out, r.refusal, r.result == "below-min-gain" ? std::string() : r.command, style);
+    const bool idle = r.result == "below-min-gain" ||
+                      (!does_something(r) && raft_entries_that_go(r) == 0 && !r.old_values &&
+                       r.alarm.empty() && r.output.empty() && (!r.shrinks || gain_of(r, style).empty()));
+    write_end(out, r.refusal, idle ? std::string() : r.command, style);
 }
 
 void write_list_text(std::ostream& out, const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan) {

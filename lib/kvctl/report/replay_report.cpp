@@ -65,8 +65,8 @@ void write_text(std::ostream& out, const ReplayReport& r, const TextStyle& style
     out << '\n';
     Table t(2);
     t.left_columns(2);
-    t.row({"revisions", fmt::format("{} made, current {} -> {}", many(r.revisions, "revision"),
-                                    r.current_before, r.current_after)});
+    t.row({"revisions", fmt::format("{} made, current {} -> {}", group_digits(r.revisions), r.current_before,
+                                    r.current_after)});
     t.row({"rows", fmt::format("{}, {}", many(r.puts, "put"), many(r.tombstones, "tombstone"))});
     if (r.leases_granted + r.leases_revoked + r.leases > 0) {
         t.row({"leases", fmt::format("{} granted, {} revoked, {} after", group_digits(r.leases_granted),
