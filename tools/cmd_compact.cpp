@@ -1,3 +1,4 @@
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/jobs/compact.hpp"
@@ -32,6 +33,10 @@ void add_commands(const CompactOptions& options, report::CompactionReport& r) {
                                          fmt::format("--rev {}", r.plan->target));
     } else {
         r.command = options.command_with({}, "");
+    }
+    if (asked.raft_log && r.raft_log && r.raft_log->after.removed_entries > 0) {
+        r.command += fmt::format(" && kvctl raft compact{} --index {} -o NEW", operand(*asked.raft_log),
+                                 r.raft_log->after.after.snapshot.index);
     }
     for (report::WayOut& way : r.refusal.ways) {
         std::vector<std::string> without{"--batch", "--strategy", "--vacuum", "--backup"};

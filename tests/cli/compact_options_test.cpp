@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/data.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
 #include "tests/support/run_cli.hpp"
@@ -85,6 +86,56 @@ TEST_CASE("compact: --target-size finds the smallest compaction that fits") {
     CHECK(done.at("result") == "compacted");
     CHECK(done.at("revisions").at("target") == rev);
     CHECK(std::filesystem::file_size(db) <= size * 2 / 3);
+}
+
+TEST_CASE("compact: a file that fits only once it is shrunk is said to") {
+    const TempDir folder;
+    const std::string db = make_long(folder);
+    const auto full = std::filesystem::file_size(db);
+    CHECK(run_cli({"compact", "--rev", "401", "--strategy", "in-place", db}).code == 0);
+    const json shrunk = report_of({"compact", "--rev", "401", "-n", "--json", db});
+    const auto least = shrunk.at("size").at("file_after_vacuum").get<std::uint64_t>();
+    REQUIRE(least < full);
+    for (const char* const dry : {"-n", "-q"}) {
+        const Result r = run_cli({"compact", "--target-size", std::to_string(least), "-n", db});
+        CHECK(r.code == 0);
+        CHECK_MESSAGE(has(r.out, "fits once shrunk to"), r.out);
+        CHECK_MESSAGE(has(r.out, "kvctl vacuum " + db), r.out);
+        CHECK(run_cli({"compact", "--target-size", std::to_string(least), dry, db}).code == 0);
+    }
+    CHECK(std::filesystem::file_size(db) == full);
+    CHECK(has(run_cli({"compact", "--target-size", "1G", db}).out, "already fits"));
+    CHECK(run_cli({"compact", "--target-size", std::to_string(least), "--vacuum", db}).code == 0);
+    CHECK(std::filesystem::file_size(db) == least);
+}
+
+TEST_CASE("compact: old values go of a store that is compacted already") {
+    const TempDir folder;
+    const std::string db = folder.file("s.db");
+    std::filesystem::copy_file(testdata("stores/k3s-sample.db"), db);
+    CHECK(run_cli({"compact", "--rev", "2953", db}).code == 0);
+    const char* const count =
+        "SELECT count(*) FROM kine WHERE old_value IS NOT NULL AND id <= 2953 AND name != 'compact_rev_key'";
+    const std::string before = query(db, count).front();
+    REQUIRE(before != "0");
+    const std::string bytes = read_file(db);
+    const json plan = report_of({"compact", "--rev", "2953", "--drop-old-values", "-n", "--json", db});
+    CHECK(plan.at("result") == "already-compacted");
+    CHECK(read_file(db) == bytes);
+    // Nothing to gain is nothing to do.
+    CHECK(report_of({"compact", "--rev", "2953", "--drop-old-values", "--min-gain", "99%", "--json", db})
+              .at("result") == "below-min-gain");
+    CHECK(read_file(db) == bytes);
+    const json done = report_of({"compact", "--rev", "2953", "--drop-old-values", "--json", db});
+    CHECK(done.at("result") == "already-compacted");
+    CHECK(done.at("old_values") == plan.at("old_values"));
+    CHECK(done.at("size").at("file_after_vacuum") == plan.at("size").at("file_after_vacuum"));
+    CHECK(query(db, count).front() == "0");
+    CHECK(query(db, "PRAGMA integrity_check").front() == "'ok'");
+    const std::string cleared = read_file(db);
+    const Result again = run_cli({"compact", "--rev", "2953", "--drop-old-values", db});
+    CHECK_MESSAGE(has(again.out, "nothing to do"), again.out);
+    CHECK(read_file(db) == cleared);
 }
 
 TEST_CASE("compact: --min-gain does nothing unless that much would be given back") {

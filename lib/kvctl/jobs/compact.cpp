@@ -259,7 +259,7 @@ bool look_is_enough(const CompactRequest& request) {
         const store::StoreHead head = store->head();
         if (request.rev && *request.rev > head.current) return true;
         if (request.vacuum || request.disarm || request.compacts_raft() || request.target_size ||
-            head.pending())
+            request.drop_old_values || head.pending())
             return false;
         if (request.rev) return *request.rev <= head.compacted;
         return *request.keep_last >=

@@ -106,9 +106,12 @@ void warn(store::Store& store, const CompactRequest& request, bool executes, Dec
     for (const mvcc::Revision& r : d.plan.lost_live) d.notes.findings.push_back(mvcc::lost_live_finding(r));
 }
 
-// Less to gain than is worth it. Shrinking alone is work as well, and so is an alarm that goes.
+// Less to gain than is worth it. Shrinking alone is work as well, and so is an alarm, an entry or a value
+// that goes.
 void weigh_gain(const store::StoreInfo& info, const CompactRequest& request, Decision& d) {
-    if (!request.min_gain || !(d.kind == Decision::Kind::compact || request.vacuum || d.disarms)) return;
+    const bool works = d.kind == Decision::Kind::compact || request.vacuum || d.disarms ||
+                       request.compacts_raft() || request.drop_old_values;
+    if (!request.min_gain || !works) return;
     const std::uint64_t after = d.shrunk_bytes.value_or(info.file_bytes);
     const std::uint64_t gain = info.file_bytes > after ? info.file_bytes - after : 0;
     if (gain >= request.min_gain->of(info.file_bytes)) return;
@@ -129,12 +132,13 @@ void weigh_gain(const store::StoreInfo& info, const CompactRequest& request, Dec
 }
 
 void count_old_values(const CompactRequest& request, Decision& d) {
-    if (!request.drop_old_values || d.kind != Decision::Kind::compact) return;
-    d.old_values.emplace();
+    if (!request.drop_old_values || d.kind == Decision::Kind::below_min_gain) return;
+    report::OldValues found;
     for (const std::uint32_t n : d.model->old_value_bytes(d.plan)) {
-        d.old_values->values += n > 0 ? 1 : 0;
-        d.old_values->bytes += n;
+        found.values += n > 0 ? 1 : 0;
+        found.bytes += n;
     }
+    if (d.kind == Decision::Kind::compact || found.values > 0) d.old_values = found;
 }
 
 // Options that the layout has no use for, or no way to follow.

@@ -38,9 +38,13 @@ struct Decision {
     bool disarms = false;          ///< an alarm goes
     bool too_little_gain = false;  ///< less than min_gain: only what was cut short earlier is finished
 
+    /// Whether old values go although no row does.
+    [[nodiscard]] bool only_clears() const noexcept {
+        return kind != Kind::compact && old_values && old_values->values > 0;
+    }
     /// Whether anything is to be written beside shrinking the file.
     [[nodiscard]] bool works() const noexcept {
-        return kind == Kind::compact || raft_compact_to.has_value() || disarms;
+        return kind == Kind::compact || raft_compact_to.has_value() || disarms || only_clears();
     }
     [[nodiscard]] bool may_shrink() const noexcept { return !too_little_gain; }
     [[nodiscard]] Steps steps(bool vacuum) const noexcept {

@@ -41,6 +41,7 @@ report::CompactionReport start_report(const store::StoreInfo& info, const Compac
     r.executed = executed;
     r.disarm = request.disarm;
     r.shrinks = request.vacuum;
+    r.target_bytes = request.target_size;
     return r;
 }
 

@@ -71,7 +71,8 @@ RowOrder order_of_rows(SqliteStore& store, const mvcc::TreeIndex& index) {
 
 std::vector<std::uint32_t> old_value_bytes(SqliteStore& store, const mvcc::TreeIndex& index,
                                            const mvcc::CompactionPlan& plan) {
-    std::vector<std::uint32_t> bytes(plan.slot_end, 0);
+    // Of a plan that removes nothing as well.
+    std::vector<std::uint32_t> bytes(index.slot_end(), 0);
     store.db().scan("id, length(old_value)", "kine NOT INDEXED WHERE id <= ?1 AND old_value IS NOT NULL",
                     {plan.compacted_after.value()}, [&](const sqlite::Values& row) {
                         const Slot s = index.find_slot({row[0].integer(), 0});
