@@ -1,5 +1,7 @@
 #include "kvctl/store/open.hpp"
 
+#include <sys/stat.h>
+
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -18,8 +20,15 @@ namespace kvctl::store {
 
 std::string resolve_path(const std::string& path) {
     std::array<char, PATH_MAX> real{};
-    if (::realpath(locate_store(path).c_str(), real.data()) == nullptr)
-        throw io_error(path, "cannot open", errno);
+    if (::realpath(locate_store(path).c_str(), real.data()) == nullptr) {
+        const int error = errno;
+        struct stat st {};
+        // A pipe has no name, and what is behind /dev/stdin is one.
+        if (::stat(path.c_str(), &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+            throw Error(ErrorKind::not_a_store,
+                        path + ": not a regular file: save what comes into one first");
+        throw io_error(path, "cannot open", error);
+    }
     return real.data();
 }
 

@@ -112,7 +112,7 @@ Error cannot_create(const std::string& wanted, const std::string& made, int erro
 
 std::uint64_t free_bytes(const std::string& folder) {
     struct statvfs st {};
-    if (::statvfs(folder.c_str(), &st) != 0) throw io_error(folder, "cannot ask for free space", errno);
+    if (::statvfs(folder.c_str(), &st) != 0) throw io_error(folder, "cannot write there", errno);
     return static_cast<std::uint64_t>(st.f_bavail) * st.f_frsize;
 }
 

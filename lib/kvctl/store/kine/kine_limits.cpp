@@ -38,9 +38,9 @@ void KineLimits::check(const std::string& path, bool renumber) const {
     }
     if (!first_shared || renumber) return;
     throw Error(ErrorKind::refused,
-                fmt::format("{}: {}: is one of several keys written in one revision ({} such rows in all), "
+                fmt::format("{}: {}: is one of several keys written in one revision ({} in all), "
                             "and kine holds one row a revision; --renumber gives each its own",
-                            path, mvcc::revision_text(*first_shared), group_digits(shared)));
+                            path, mvcc::revision_text(*first_shared), many(shared, "such row")));
 }
 
 }  // namespace kvctl::store
