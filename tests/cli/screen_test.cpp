@@ -173,6 +173,26 @@ TEST_CASE("screen: du, status and a dry run fit 80 columns and 24 lines") {
     CHECK(!has(piped.out, "\u2588"));
 }
 
+TEST_CASE("screen: churn, explain and diff fit 80 columns, whatever the keys are called") {
+    const TempDir folder;
+    const std::string db = busy_store(folder);
+    const std::string other = folder.file("other.db");
+    std::filesystem::copy_file(db, other);
+    for (const std::vector<std::string>& args :
+         std::vector<std::vector<std::string>>{{"churn", "--by", "key", db},
+                                               {"churn", "--by", "key", "--under", "/registry/", db},
+                                               {"explain", "--at", "17", db},
+                                               {"explain", "--at", "14", db},
+                                               {"diff", db, other}}) {
+        CAPTURE(args.front());
+        const Result r = run_at(args);
+        CHECK(r.code == 0);
+        for (const std::string& line : lines_of(r.out))
+            CHECK_MESSAGE(report::display_width(line) <= 80, line);
+    }
+    CHECK(has(run_cli({"explain", "--at", "14", db}).out, std::string(60, 'n')));  // in a pipe it is whole
+}
+
 TEST_CASE("screen: the bars of a timeline fit 80 columns") {
     const TempDir folder;
     KineMaker kine;
@@ -184,9 +204,7 @@ TEST_CASE("screen: the bars of a timeline fit 80 columns") {
     kine.write(folder.file("s.db"), {});
     const Result r = run_at({"timeline", folder.file("s.db")});
     CHECK(has(r.out, "####"));
-    const std::vector<std::string> lines = lines_of(r.out);
-    for (std::size_t i = 1; i < lines.size(); ++i)
-        CHECK_MESSAGE(report::display_width(lines[i]) <= 80, lines[i]);
+    for (const std::string& line : lines_of(r.out)) CHECK_MESSAGE(report::display_width(line) <= 80, line);
 }
 
 TEST_CASE("screen: the first line says the gain, the same that JSON has") {

@@ -74,11 +74,15 @@ void write_text(std::ostream& out, const ChurnReport& r, const TextStyle& style)
         out << '\n';
         return;
     }
-    out << group_digits(r.total.writes) << (r.total.writes == 1 ? " write" : " writes") << " in revisions "
-        << r.from << " to " << r.to;
+    const std::string writes =
+        fmt::format("{} in revisions {} to {}", many(r.total.writes, "write"), r.from, r.to);
     if (r.from_time && r.to_time) {
-        out << ", " << kube::format_time(*r.from_time) << " to " << kube::format_time(*r.to_time) << " ("
-            << span_text(r.to_time->value() - r.from_time->value()) << ")";
+        out << in_width(
+            style, writes + ',',
+            fmt::format("{} to {} ({})", kube::format_time(*r.from_time), kube::format_time(*r.to_time),
+                        span_text(r.to_time->value() - r.from_time->value())));
+    } else {
+        out << writes;
     }
     out << "\n\n";
     Table table(0);

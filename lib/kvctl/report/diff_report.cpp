@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kvctl/base/bytes.hpp"
+#include "kvctl/base/format.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/table.hpp"
 
@@ -64,11 +65,14 @@ void write_text(std::ostream& out, const DiffReport& r, const TextStyle& style) 
         for (const std::string& path : k.fields) out << "    " << escape(path) << '\n';
     }
     if (!r.keys.empty()) out << '\n';
-    out << (r.equal() ? "equal" : "different") << " at revision " << r.revision_a;
-    if (r.revision_a != r.revision_b) out << " of the first and " << r.revision_b << " of the second";
-    out << ": " << group_digits(r.compared) << (r.compared == 1 ? " key" : " keys") << " in both, of which "
-        << group_digits(r.differ) << (r.differ == 1 ? " differs; " : " differ; ") << group_digits(r.only_a)
-        << " only in the first, " << group_digits(r.only_b) << " only in the second\n";
+    const std::string both = fmt::format(
+        "{} at revision {}{}: {} in both, of which {} {};", r.equal() ? "equal" : "different", r.revision_a,
+        r.revision_a == r.revision_b ? "" : fmt::format(" of the first and {} of the second", r.revision_b),
+        many(r.compared, "key"), group_digits(r.differ), r.differ == 1 ? "differs" : "differ");
+    out << in_width(style, both,
+                    fmt::format("{} only in the first, {} only in the second", group_digits(r.only_a),
+                                group_digits(r.only_b)))
+        << '\n';
 }
 
 void write_json(std::ostream& out, const DiffReport& r) {

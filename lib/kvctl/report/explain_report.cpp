@@ -94,6 +94,7 @@ void write_text(std::ostream& out, const ExplainReport& r, const TextStyle& styl
     }
     out << "\n\n";
     Table table(2);
+    if (r.at) table.fit(style, 1);
     const bool times =
         std::any_of(r.times.begin(), r.times.end(), [](const auto& t) { return t.has_value(); });
     table.left_columns((r.at ? 5U : 4U) + (times ? 1U : 0U));

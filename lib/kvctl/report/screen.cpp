@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kvctl/base/format.hpp"
+#include "kvctl/report/width.hpp"
 
 namespace kvctl::report {
 namespace {
@@ -44,6 +45,11 @@ std::size_t TextStyle::fitting(std::size_t most, std::size_t others) const noexc
     if (rows == 0) return most;
     constexpr std::size_t k_least = 3;
     return std::min(most, rows > others + k_least ? rows - others : k_least);
+}
+
+std::string in_width(const TextStyle& style, const std::string& first, const std::string& second) {
+    const bool fits = style.columns == 0 || display_width(first) + 1 + display_width(second) <= style.columns;
+    return first + (fits ? " " : "\n  ") + second;
 }
 
 std::string paint(const TextStyle& style, Meaning meaning, const std::string& text) {

@@ -24,6 +24,10 @@ struct TextStyle {
     [[nodiscard]] std::size_t fitting(std::size_t most, std::size_t others) const noexcept;
 };
 
+/// Two parts of a sentence: the second on a line of its own, indented, where the terminal is too narrow.
+[[nodiscard]] std::string in_width(const TextStyle& style, const std::string& first,
+                                   const std::string& second);
+
 /// What a colour says. Bold is for what to read first.
 enum class Meaning {
     good,     ///< what is, or would be, given back; sound

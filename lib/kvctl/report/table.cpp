@@ -7,7 +7,7 @@
 namespace kvctl::report {
 namespace {
 
-constexpr std::size_t k_narrowest = 12;  // a first column is never cut below
+constexpr std::size_t k_narrowest = 12;  // the column that is shortened is never cut below
 
 }  // namespace
 
@@ -19,15 +19,18 @@ void Table::write(std::ostream& out) const {
         widths.resize(most);
         for (std::size_t i = 0; i < r.size(); ++i) widths[i] = std::max(widths[i], display_width(r[i]));
     }
-    std::size_t others = indent_;
-    for (std::size_t i = 1; i < widths.size(); ++i) others += 2 + widths[i];
-    if (columns_ > 0 && !widths.empty() && widths.front() + others > columns_)
-        widths.front() =
-            std::min(widths.front(), std::max(k_narrowest, columns_ - std::min(columns_, others)));
+    if (columns_ > 0 && fitted_ < widths.size()) {
+        std::size_t& fitted = widths[fitted_];
+        std::size_t others = indent_ + 2 * (widths.size() - 1);
+        for (std::size_t i = 0; i < widths.size(); ++i) others += i == fitted_ ? 0 : widths[i];
+        if (fitted + others > columns_)
+            fitted = std::min(fitted, std::max(k_narrowest, columns_ - std::min(columns_, others)));
+    }
     for (const auto& r : rows_) {
         std::string line(indent_, ' ');
         for (std::size_t i = 0; i < r.size(); ++i) {
-            const std::string cell = i == 0 && columns_ > 0 ? shorten_middle(r[i], widths[i], ascii_) : r[i];
+            const std::string cell =
+                i == fitted_ && columns_ > 0 ? shorten_middle(r[i], widths[i], ascii_) : r[i];
             const std::string pad(widths[i] - std::min(widths[i], display_width(cell)), ' ');
             if (i > 0) line += "  ";
             // Bars, a column that only some rows have, begin where the numbers end.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "kvctl/base/format.hpp"
 #include "kvctl/base/text.hpp"
 #include "kvctl/report/json_parts.hpp"
 #include "kvctl/report/spans.hpp"
@@ -62,12 +63,14 @@ void write_text(std::ostream& out, const TimelineReport& r, const TextStyle& sty
     }
     const kube::Sample& oldest = r.points.front();
     const kube::Sample& newest = r.points.back();
-    out << "revisions " << oldest.revision << " to " << newest.revision << ": "
-        << kube::format_time(oldest.time) << " to " << kube::format_time(newest.time) << " ("
-        << span_text(newest.time.value() - oldest.time.value()) << "), by "
-        << many(r.samples - r.dropped, "time") << " in values";
-    if (r.dropped > 0) out << "; " << group_digits(r.dropped) << " more do not fit";
-    out << '\n';
+    const std::string times =
+        fmt::format("revisions {} to {}: {} to {} ({}),", oldest.revision, newest.revision,
+                    kube::format_time(oldest.time), kube::format_time(newest.time),
+                    span_text(newest.time.value() - oldest.time.value()));
+    const std::string known =
+        fmt::format("by {} in values{}", many(r.samples - r.dropped, "time"),
+                    r.dropped > 0 ? fmt::format("; {} more do not fit", group_digits(r.dropped)) : "");
+    out << in_width(style, times, known) << '\n';
     if (r.plot) {
         plot_text(out, r, style);
         return;

@@ -66,14 +66,14 @@ std::uint64_t largest_of(const std::vector<mvcc::NamedUsage>& all) {
 void write_headline(std::ostream& out, const DuReport& r, const TextStyle& style) {
     const mvcc::Usage& u = r.usage->total;
     const std::string what =
-        fmt::format("{}: {} of keys and values{}, {} live;", escape(r.store.path), style.bytes(u.bytes()),
-                    r.under.empty() ? "" : " under " + escape(r.under), style.bytes(u.live_bytes));
+        fmt::format("{}: {}{} of keys and values{}, {} live;", escape(r.store.path), style.bytes(u.bytes()),
+                    style.raw_bytes ? " bytes" : "", r.under.empty() ? "" : " under " + escape(r.under),
+                    style.bytes(u.live_bytes));
     const std::string less = u.freed_bytes == 0
                                  ? fmt::format("nothing to free at revision {}", r.plan->target)
                                  : fmt::format("compacting to revision {} frees {} ({})", r.plan->target,
                                                style.bytes(u.freed_bytes), percent(u.freed_bytes, u.bytes()));
-    const bool fits = style.columns == 0 || display_width(what) + 1 + display_width(less) <= style.columns;
-    out << what << (fits ? " " : "\n  ") << less << '\n';
+    out << in_width(style, what, less) << '\n';
 }
 
 void write_buckets(std::ostream& out, const DuReport& r, const TextStyle& style) {
