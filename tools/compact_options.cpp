@@ -126,8 +126,8 @@ void check_combinations(const CompactOptions& options, const Parsed& parsed) {
         throw usage_error("--raft-keep goes with --raft-index auto");
     if (o.raft_log && o.compacts_raft() && !options.dry_run) {
         throw usage_error(
-            "--raft-log is only read: with --raft-index it needs --dry-run ('kvctl raft compact' writes "
-            "logs)");
+            "--raft-log is only read: with --raft-index it needs --dry-run "
+            "('kvctl raft compact LOG --index I -o NEW' writes a shorter one)");
     }
 }
 
