@@ -1,7 +1,7 @@
 #!/bin/sh
 # etcd3 1.1.2, the client for Node.js: its software transactions check, by default, that what they write has not changed since
 # what they read. They take for that moment the revision at which the key that was read was last written, and not the revision of
-# the store at the read. etcd's Go client did so until 2017. Run on the same keys:
+# the store at the read, as etcd's Go client does. Run on the same keys:
 #
 #                                                           Go 3.7.3           etcd3 1.1.2
 #   read an old key, write a newer one; nobody else writes  done, 1 try        conflict, 4 tries

@@ -8,8 +8,7 @@
 #   get /settings/a --rev R                        its value             no such key
 #   watch /settings/ --prefix --rev R+1            updates 1 to 12       updates 3 to 12
 #
-# No error, and no "required revision has been compacted", by which a client would know to begin anew. An API server reads the
-# later pages of a list at the revision of the first, and goes on with watches from old ones: it can miss what is updated often.
+# No error, and no "required revision has been compacted", by which a client would know to begin anew.
 #
 # Exits 0 while it is so, 1 when not. Needs Go with a C compiler, libsqlite3-dev and Debian's etcd-client.
 set -u
