@@ -348,6 +348,36 @@ TEST_CASE("conversions: kine made from a compacted history chains on, its head i
     CHECK(run_cli({"check", kine}).code == 0);
 }
 
+TEST_CASE("conversions: a compaction that was asked for and not finished is done for kine's readers") {
+    const test::TempDir dir;
+    naive::Store history(naive::k_classic);
+    for (int i = 2; i <= 9; ++i) {
+        history.put("a", std::to_string(i));
+        history.end();
+    }
+    make_native(dir.file("native"), history.row_list(),
+                {.meta = {{"scheduled_compact_rev", 7}, {"finished_compact_rev", 3}}});
+    REQUIRE(run_cli({"import", dir.file("native"), "-o", dir.file("db"), "--to", "bbolt"}).code == 0);
+    write_file(dir.file("history"), run_cli({"export", dir.file("native")}).out);
+    for (const char* const source : {"native", "db", "history"}) {
+        CAPTURE(source);
+        const std::string kine = dir.file(std::string(source) + ".kine");
+        const Result r = run_cli({"import", dir.file(source), "-o", kine, "--to", "kine"});
+        CHECK(r.code == 0);
+        CHECK(has(r.err, "compaction at 7"));
+        CHECK(document({"status", kine}).at("revisions").at("compacted") == 7);
+        CHECK(run_cli({"get", "a", "--rev", "6", kine}).code == 4);
+        CHECK(get_all(kine, 7) == get_all(dir.file("native"), 7));
+        CHECK(run_cli({"check", kine}).code == 0);
+        const std::string compacted = kine + ".compacted";
+        const Result c =
+            run_cli({"compact", "--rev", "7", "-o", compacted, "--to", "kine", dir.file("native")});
+        CHECK(c.code == 0);
+        CHECK_FALSE(has(c.err, "not finished: it is"));
+        CHECK(document({"status", compacted}).at("revisions").at("compacted") == 7);
+    }
+}
+
 TEST_CASE("conversions: keys that kine gives a meaning of its own") {
     const test::TempDir dir;
     naive::Store history(naive::k_classic);

@@ -61,7 +61,14 @@ void KineWriter::add(const Lease& lease) {
 }
 
 void KineWriter::set_meta(std::string_view name, std::int64_t value) {
-    if (name == "finished_compact_rev") compacted_ = value;
+    if (name == "finished_compact_rev") finished_ = value;
+    if (name == "scheduled_compact_rev") scheduled_ = value;
+}
+
+// kine knows no compaction that is asked for and not carried out: from the asked for revision on every read
+// is answered, as by etcd once it has started.
+std::int64_t KineWriter::compacted() const noexcept {
+    return std::max(finished_.value_or(-1), scheduled_.value_or(-1));
 }
 
 std::int64_t KineWriter::ttl_of(std::int64_t lease) {
@@ -125,7 +132,7 @@ void KineWriter::add(const mvcc::Record& record) {
     }
     Last& last = last_[std::string(row.name)];
     // A tombstone of a key that nothing is left of tells no reader anything.
-    if (record.tombstone && last.id == 0 && record.revision.main <= compacted_.value_or(-1)) {
+    if (record.tombstone && last.id == 0 && record.revision.main <= compacted()) {
         ++orphans_;
         last_.erase(std::string(row.name));
         return;
@@ -187,7 +194,7 @@ void KineWriter::insert(const Row& row) {
 }
 
 void KineWriter::finish() {
-    const std::int64_t compacted = compacted_.value_or(0);
+    const std::int64_t compacted = std::max<std::int64_t>(this->compacted(), 0);
     // The compact row may stand anywhere: where nothing else holds the current revision, it does.
     const std::int64_t current = options_.current.value() + ahead_;
     Row compact;
@@ -212,6 +219,12 @@ std::vector<std::string> KineWriter::warnings() const {
     const auto say = [&](std::uint64_t n, const char* what, const std::string& rest) {
         if (n > 0) all.push_back(many(n, what) + rest);
     };
+    if (scheduled_ && *scheduled_ > finished_.value_or(-1)) {
+        all.push_back(
+            fmt::format("the compaction at {} was asked for and not finished: it is the compact revision "
+                        "now, and what it was to remove stays until the next compaction",
+                        *scheduled_));
+    }
     say(static_cast<std::uint64_t>(ahead_), "row",
         fmt::format(" got a revision of their own; later revisions moved up, the newest by {}", ahead_));
     say(renamed_, "row", " of the key compact_rev_key are of compact_rev_key_apiserver now, as kine has it");

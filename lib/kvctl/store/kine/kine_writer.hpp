@@ -55,6 +55,7 @@ class KineWriter final : public Target {
     [[nodiscard]] std::int64_t moved(std::int64_t main) const;
     /// An id below `below` that no row has, as close under `near` as can be; nullopt: there is none.
     [[nodiscard]] std::optional<std::int64_t> gone_id(std::int64_t near, std::int64_t below) const;
+    [[nodiscard]] std::int64_t compacted() const noexcept;
     [[nodiscard]] std::int64_t ttl_of(std::int64_t lease);
     void insert(const Row& row);
 
@@ -70,7 +71,8 @@ class KineWriter final : public Target {
     std::optional<sqlite::Statement> insert_;
     std::unordered_map<std::string, Last> last_;
     std::unordered_map<std::int64_t, std::int64_t> ttls_;
-    std::optional<std::int64_t> compacted_;
+    std::optional<std::int64_t> finished_;   // compact revision
+    std::optional<std::int64_t> scheduled_;  // of the last compaction asked for
     // Where ids ran ahead of mains: main, and by how much from the next one on.
     std::vector<std::pair<std::int64_t, std::int64_t>> moves_;
     std::int64_t ahead_ = 0;
