@@ -313,6 +313,27 @@ TEST_CASE("import and export: damaged rows are told and not taken over") {
     CHECK(out.out.empty());
 }
 
+TEST_CASE("export: the times to live of kine's rows are leases of the history") {
+    const TempDir dir;
+    KineMaker kine;
+    kine.create("/a", "1", 3660);
+    kine.create("/b", "2", 15);
+    kine.create("/c", "3", 15);
+    kine.create("/d", "4");
+    kine.create("/e", "5", 40);
+    kine.remove("/e");
+    kine.write(dir.file("kine"));
+    const Result out = run_cli({"export", dir.file("kine")});
+    REQUIRE(out.code == 0);
+    write_file(dir.file("history"), out.out);
+    REQUIRE(import_to(dir.file("history"), dir.file("a")).code == 0);
+    REQUIRE(import_to(dir.file("kine"), dir.file("b")).code == 0);
+    CHECK(query(dir.file("a"), k_leases).size() == 3);
+    CHECK(content(dir.file("a")) == content(dir.file("b")));
+    REQUIRE(import_to(dir.file("a"), dir.file("back"), {"--to", "kine"}).code == 0);
+    CHECK(run_cli({"diff", dir.file("kine"), dir.file("back")}).code == 0);
+}
+
 TEST_CASE("export: a kine store and an etcd db are written as the native store they would become") {
     const TempDir dir;
     KineMaker kine = random_kine(7, 300, false);

@@ -18,7 +18,7 @@ void Export::write(std::ostream& out, Progress* progress) {
     header.current = source_->current();
     header.rows = source_->rows();
     header.meta = source_->meta();
-    header.leases = source_->leases();
+    header.leases = source_->all_leases();
     store::HistoryWriter writer(out, header);
     source_->each(
         [&](const mvcc::Record& r) {

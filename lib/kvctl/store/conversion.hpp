@@ -43,6 +43,9 @@ class Conversion {
     /// From here on each() hands out what the plan leaves, and meta() its revision. Both must outlive this.
     void keep_only(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan);
 
+    /// Both, for one who has to name them before the rows; may read the store once more.
+    [[nodiscard]] virtual std::vector<Lease> all_leases() { return leases_; }
+
     /// Keys and values together.
     [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
     /// How many rows each() hands out; nullopt where some cannot be told beforehand.

@@ -14,7 +14,8 @@ namespace {
 // them holds the current revision, scheduled and finished are raised to it, since nothing else would keep it.
 class KineConversion final : public Conversion {
   public:
-    KineConversion(KineStore& store, TargetKind to, Progress* progress) : Conversion(store, to) {
+    KineConversion(KineStore& store, TargetKind to, Progress* progress)
+        : Conversion(store, to), kine_(store) {
         const mvcc::TreeIndex index = survey(Damage::refused, progress);
         std::int64_t last = 0;
         index.for_each_row(0, index.slot_end(), [&](mvcc::Slot s) {
@@ -30,6 +31,22 @@ class KineConversion final : public Conversion {
 
   private:
     [[nodiscard]] bool leases_are_ttls() const noexcept override { return true; }
+
+    [[nodiscard]] std::vector<Lease> all_leases() override {
+        std::set<std::int64_t> ttls;
+        sqlite::Statement s = kine_.db().prepare(
+            "SELECT DISTINCT lease FROM kine NOT INDEXED WHERE name IS NOT NULL AND name <> 'compact_rev_key'"
+            " AND typeof(deleted) = 'integer' AND deleted = 0");
+        while (s.step()) ttls.insert(s.integer(0));
+        ttls.erase(0);
+        std::vector<Lease> all;
+        all.reserve(ttls.size());
+        for (const std::int64_t ttl : ttls) all.push_back(lease_of(ttl));
+        return all;
+    }
+
+    // A time to live becomes a lease with that id, as kine's answers name it.
+    [[nodiscard]] static Lease lease_of(std::int64_t ttl) noexcept { return {ttl, ttl}; }
 
     void take_counters(MainRevision last_row) {
         const MainRevision compacted = store().head().compacted;
@@ -60,7 +77,7 @@ class KineConversion final : public Conversion {
     }
 
     // Versions are not stored: they are counted, and a life that began before the oldest row left counts
-    // from 2 (in an etcd db from 1). A time to live becomes a lease with that id, as kine's answers name it.
+    // from 2 (in an etcd db from 1).
     void each_row(const std::function<void(const mvcc::Record&)>& f) override {
         std::map<std::string, std::int64_t, std::less<>> versions;
         std::set<std::int64_t> ttls;
@@ -81,11 +98,13 @@ class KineConversion final : public Conversion {
             }
             f(r);
         });
-        for (const std::int64_t ttl : ttls) add_found_lease({ttl, ttl});
+        for (const std::int64_t ttl : ttls) add_found_lease(lease_of(ttl));
         if (recreated > 0) {
             warn(rows_text(recreated) + " that create a key which exists already; versions count on");
         }
     }
+
+    KineStore& kine_;
 };
 
 }  // namespace
