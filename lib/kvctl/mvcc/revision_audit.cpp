@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvctl/base/format.hpp"
+#include "kvctl/base/text.hpp"
 #include "kvctl/mvcc/refusals.hpp"
 
 namespace kvctl::mvcc {
@@ -108,6 +109,9 @@ void RevisionAudit::check_put(const AuditRow& row, Key& key) {
     } else if (key.life == Life::dead && row.version != 1) {
         version = fmt::format("its version is {} although its key was deleted at {}", row.version,
                               revision_text(key.last));
+    } else if (key.life == Life::unseen && row.version == 1 && row.create_revision >= 1 &&
+               row.create_revision < main && main <= settled_.value()) {
+        if (++counted_anew_ == 1) first_counted_anew_ = row.revision;
     } else if (row.version == 1 && row.create_revision != main) {
         created = fmt::format("its create revision is {} although it creates the key", row.create_revision);
     } else if (row.version > 1 && (row.create_revision < 1 || row.create_revision > main)) {
@@ -166,6 +170,12 @@ void RevisionAudit::each_leased(const std::function<void(std::int64_t, Revision)
 void RevisionAudit::finish() {
     for (const Key& key : keys_.values()) {
         if (key.at_risk) at_risk_.push_back(key.last);
+    }
+    if (counted_anew_ > 0) {
+        note(Severity::info, "version-unknown", first_counted_anew_,
+             fmt::format("the versions of {}, this one first, count from 1 behind a compaction that took the "
+                         "creation, as a conversion from kine leaves them, which stores none",
+                         many(counted_anew_, "key")));
     }
     std::sort(at_risk_.begin(), at_risk_.end());
     const bool own_rule = rules_.tombstones == CompactionRules::Tombstones::keep_at_rev;

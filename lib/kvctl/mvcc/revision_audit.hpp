@@ -31,8 +31,10 @@ struct AuditRow {
 ///
 /// Codes, as errors: `duplicate-revision`, `negative-revision`, `version-break`, `create-revision`,
 /// `missing-predecessor`, `tombstone-without-put`, `tombstone-value`, `tombstone-fields`, `put-null-value`;
-/// as warnings: `main-zero`, `uncompacted-row`; for information: `revision-gap`, `sub-gap`.
-/// `lost-live-revision` (etcd.md 2.4) is an error where the store's own rule loses the row, else a warning.
+/// as warnings: `main-zero`, `uncompacted-row`; for information: `revision-gap`, `sub-gap`, and once
+/// `version-unknown`: no etcd writes a version 1 behind the creation, but a conversion does whose source has
+/// no versions, where a compaction took the rows to count. `lost-live-revision` (etcd.md 2.4) is an error
+/// where the store's own rule loses the row, else a warning.
 ///
 /// Memory grows with the number of keys only.
 class RevisionAudit {
@@ -80,6 +82,8 @@ class RevisionAudit {
     std::optional<Revision> last_;
     bool complete_ = true;  // no row was lost on the way
     std::vector<Revision> at_risk_;
+    std::uint64_t counted_anew_ = 0;  // keys whose version is unknown
+    Revision first_counted_anew_{};
     KeyMap<Key> keys_;
 };
 
