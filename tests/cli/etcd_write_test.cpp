@@ -19,6 +19,7 @@
 #include "tests/support/native_maker.hpp"
 #include "tests/support/run_cli.hpp"
 #include "tests/support/sample_store.hpp"
+#include "tests/support/sql.hpp"
 #include "tests/support/temp_dir.hpp"
 
 using namespace kvctl;
@@ -375,6 +376,58 @@ TEST_CASE("conversions: a compaction that was asked for and not finished is done
         CHECK(c.code == 0);
         CHECK_FALSE(has(c.err, "not finished: it is"));
         CHECK(document({"status", compacted}).at("revisions").at("compacted") == 7);
+    }
+}
+
+TEST_CASE("conversions: what --renumber moves up is told as the new file counts") {
+    const test::TempDir dir;
+    naive::Store history(naive::k_classic);
+    for (int i = 2; i <= 5; ++i) {  // each is two rows
+        history.put("a", std::to_string(i));
+        history.put("b", std::to_string(i));
+        history.end();
+    }
+    make_native(dir.file("native"), history.row_list());
+    const Args rest{"--rev", "4", "-o", dir.file("kine"), "--to", "kine", "--renumber", dir.file("native")};
+    for (const bool forecast : {true, false}) {
+        Args args{"compact"};
+        if (forecast) args.emplace_back("--dry-run");
+        args.insert(args.end(), rest.begin(), rest.end());
+        const json revisions = document(args).at("revisions");
+        CHECK(revisions.at("current") == 7);
+        CHECK(revisions.at("compacted_after") == 5);
+        CHECK(revisions.at("target") == 4);
+    }
+    const json made = document({"status", dir.file("kine")}).at("revisions");
+    CHECK(made.at("current") == 7);
+    CHECK(made.at("compacted") == 5);
+}
+
+TEST_CASE("conversions: an etcd db made of a compacted kine store is sound, damage in it is found") {
+    const test::TempDir dir;
+    KineMaker kine;
+    kine.create("a", "1");  // 3
+    kine.update("a", "2");  // 4
+    kine.update("a", "3");  // 5
+    kine.compact(4);
+    kine.write(dir.file("kine"));
+    for (const char* const to : {"native", "bbolt", "snapshot"}) {
+        CAPTURE(to);
+        REQUIRE(run_cli({"import", dir.file("kine"), "-o", dir.file(to), "--to", to}).code == 0);
+        const Result r = run_cli({"check", "-w", "json", dir.file(to)});
+        CHECK(r.code == 0);
+        CHECK(has(r.out, "version-unknown"));
+    }
+    // Behind the compaction nothing is unknown, and a create revision is never above its row.
+    for (const char* const damage :
+         {"UPDATE meta SET value = 3", "UPDATE revision SET create_revision = 5 WHERE main = 4",
+          "UPDATE revision SET create_revision = 0 WHERE main = 4",
+          "UPDATE revision SET version = 1 WHERE main = 5"}) {
+        CAPTURE(damage);
+        const std::string broken = dir.file("broken");
+        fs::copy_file(dir.file("native"), broken, fs::copy_options::overwrite_existing);
+        run_sql(broken, damage);
+        CHECK(run_cli({"check", broken}).code == 3);
     }
 }
 

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -218,8 +219,8 @@ TEST_CASE("import: a kine store's rows get versions, and its compact revision be
     CHECK(rows ==
           "2 /registry/health={\"health\":\"true\"} c2 v1\n"
           "8 /a= c8 v1\n"
-          "9 /b=b2 c5 v2\n"
-          "10 /b=b3 c5 v3\n");
+          "9 /b=b2 c5 v1\n"
+          "10 /b=b3 c5 v2\n");
     CHECK(native_meta(dir.file("native"), "finished_compact_rev") == 9);
     CHECK(native_meta(dir.file("native"), "scheduled_compact_rev") == 9);
     CHECK(json::parse(r.out).at("revisions").at("current") == 10);
@@ -245,18 +246,133 @@ TEST_CASE("import: uncompacted kine rows, tombstones included, and leases") {
     CHECK(native_meta(dir.file("native"), "finished_compact_rev") == -1);
 }
 
-TEST_CASE("import: the current revision stays when the newest kine row is left out") {
+TEST_CASE("import and compact: a head that only a gap holds is lowered, in file, report and warning alike") {
     const TempDir dir;
     KineMaker kine;
     kine.create("/a", "1");  // 3
-    kine.gap();              // 4
+    kine.update("/a", "2");  // 4
+    kine.gap();              // 5
     kine.write(dir.file("kine"));
-    const Result r = import_to(dir.file("kine"), dir.file("native"));
+    for (const char* const to : {"native", "bbolt", "snapshot"}) {
+        for (const char* const command : {"import", "compact", "forecast"}) {
+            CAPTURE(to);
+            CAPTURE(command);
+            const std::string made = dir.file(std::string(to) + command);
+            std::vector<std::string> args{"import"};
+            if (command != std::string("import")) args = {"compact", "--rev", "4"};
+            if (command == std::string("forecast")) args.emplace_back("--dry-run");
+            args.insert(args.end(), {"-w", "json", "--to", to, "-o", made, dir.file("kine")});
+            const Result r = run_cli(args);
+            REQUIRE_MESSAGE(r.code == 0, r.err);
+            const json report = json::parse(r.out);
+            CHECK(report.at("revisions").at("current") == 4);
+            CHECK(has(report.at("warnings").dump(), "current revision 5"));
+            CHECK(has(report.at("warnings").dump(), "the new store's is 4"));
+            if (command == std::string("forecast")) continue;
+            const json status = json::parse(run_cli({"status", "--json", made}).out);
+            CHECK(status.at("revisions").at("current") == 4);
+            CHECK(status.at("pending_compaction") == false);
+        }
+    }
+    // To where the gap stands: that is what the new store has then.
+    const Result r = run_cli(
+        {"compact", "--rev", "5", "-w", "json", "--to", "native", "-o", dir.file("at"), dir.file("kine")});
     REQUIRE(r.code == 0);
-    CHECK(r.err.find("current revision 4") != std::string::npos);
-    const Result status = run_cli({"status", "--json", dir.file("native")});
-    CHECK(json::parse(status.out).at("revisions").at("current") == 4);
-    CHECK(json::parse(status.out).at("pending_compaction") == false);
+    CHECK(json::parse(r.out).at("revisions").at("current") == 5);
+    CHECK_FALSE(has(r.out, "current revision 5 is"));
+    const json status = json::parse(run_cli({"status", "--json", dir.file("at")}).out);
+    CHECK(status.at("revisions").at("current") == 5);
+}
+
+TEST_CASE("import: gaps of a kine store stay gaps in another, whichever way it takes") {
+    const TempDir dir;
+    const char* const gaps = "SELECT id, name, deleted FROM kine WHERE name LIKE 'gap-%' ORDER BY id";
+    KineMaker kine;
+    kine.create("/a", "1");  // 3
+    kine.gap();              // 4
+    kine.gap();              // 5
+    kine.update("/a", "2");  // 6
+    kine.gap();              // 7
+    kine.create("/b", "2");  // 8
+    SUBCASE("behind a row") {}
+    SUBCASE("at the head") {
+        kine.gap();  // 9
+    }
+    SUBCASE("behind a compaction") {
+        kine.compact(6);
+    }
+    kine.write(dir.file("kine"));
+    REQUIRE(import_to(dir.file("kine"), dir.file("b"), {"--to", "kine"}).code == 0);
+    CHECK(query(dir.file("b"), gaps) == query(dir.file("kine"), gaps));
+    CHECK(run_cli({"check", dir.file("b")}).code == 0);
+    CHECK(run_cli({"diff", dir.file("kine"), dir.file("b")}).code == 0);
+    CHECK(query(dir.file("b"), "SELECT max(id) FROM kine") ==
+          query(dir.file("kine"), "SELECT max(id) FROM kine"));
+    // Nothing else stores gaps: they are the revisions that nothing is stored of.
+    REQUIRE(import_to(dir.file("kine"), dir.file("native")).code == 0);
+    const Result r = import_to(dir.file("native"), dir.file("c"), {"--to", "kine"});
+    CHECK(r.code == 0);
+    CHECK(has(r.err, "fill gaps"));
+    CHECK(run_cli({"check", dir.file("c")}).code == 0);
+    const char* const below_head =
+        "SELECT id, name, deleted FROM kine WHERE name LIKE 'gap-%' AND id < 9 ORDER BY id";
+    CHECK(query(dir.file("c"), below_head) == query(dir.file("kine"), below_head));
+}
+
+TEST_CASE("import: a hole too long to fill is left and said") {
+    const TempDir dir;
+    make_native(dir.file("a"),
+                {{{2, 0}, false, "k", 2, 1, 0, "v"}, {{1000000000, 0}, false, "l", 1000000000, 1, 0, "v"}});
+    const Result r = import_to(dir.file("a"), dir.file("kine"), {"--to", "kine"});
+    CHECK(r.code == 0);
+    CHECK(has(r.err, "999,999,997 revisions"));
+    CHECK(query(dir.file("kine"), "SELECT count(*) FROM kine") == std::vector<std::string>{"3"});
+}
+
+TEST_CASE("import: a history file that was compressed is read as one") {
+    const TempDir dir;
+    make_native(dir.file("a"), {{{2, 0}, false, "k", 2, 1, 0, "v"}}, {.meta = {{"finished_compact_rev", 1}}});
+    write_file(dir.file("h"), run_cli({"export", dir.file("a")}).out);
+    REQUIRE(std::system(("gzip -k " + dir.file("h")).c_str()) == 0);
+    CHECK(import_to(dir.file("h.gz"), dir.file("b")).code == 0);
+    CHECK(content(dir.file("b")) == content(dir.file("a")));
+    // A fault in it is told by its name; cut short it is a broken archive.
+    write_file(dir.file("cut"), "{\"format\":\"kvhistory/1\",\"entries\":2}\n");
+    REQUIRE(std::system(("gzip -k " + dir.file("cut")).c_str()) == 0);
+    const Result cut = import_to(dir.file("cut.gz"), dir.file("no"));
+    CHECK(cut.code == 6);
+    CHECK(has(cut.err, dir.file("cut.gz") + ": holds 0 rows"));
+    write_file(dir.file("half.gz"),
+               read_file(dir.file("h.gz")).substr(0, read_file(dir.file("h.gz")).size() - 9));
+    const Result half = import_to(dir.file("half.gz"), dir.file("no"));
+    CHECK(half.code == 6);
+    CHECK(has(half.err, "archive is broken"));
+    CHECK(run_cli({"import", "--salvage", dir.file("h.gz"), "-o", dir.file("no")}).code == 2);
+    CHECK(run_cli({"status", dir.file("h.gz")}).code == 6);
+    CHECK_FALSE(std::filesystem::exists(dir.file("no")));
+}
+
+TEST_CASE("import and compact: that a raft log has no place in the new store is said") {
+    const TempDir dir;
+    make_native(dir.file("a"), {{{2, 0}, false, "k", 2, 1, 0, "v"}}, {.raft = true});
+    for (const bool filled : {false, true}) {
+        if (filled) run_sql(dir.file("a"), "INSERT INTO raft_entry VALUES (1, 1, 0, NULL)");
+        for (const std::string to : {"kine", "bbolt", "snapshot"}) {
+            CAPTURE(to);
+            const std::string n = to + (filled ? "1" : "0");
+            CHECK(has(import_to(dir.file("a"), dir.file(n), {"--to", to}).err, "raft log is left out") ==
+                  filled);
+            const std::vector<std::string> rest{"--rev",           "2",          "--to", to, "-o",
+                                                dir.file(n + "c"), dir.file("a")};
+            for (const std::string first : {"-n", "-v"}) {
+                std::vector<std::string> args{"compact", first};
+                args.insert(args.end(), rest.begin(), rest.end());
+                const Result r = run_cli(args);
+                CHECK(r.code == 0);
+                CHECK(has(r.out + r.err, "raft log is left out") == filled);
+            }
+        }
+    }
 }
 
 TEST_CASE(

@@ -11,6 +11,7 @@
 #include "kvctl/jobs/compact_space.hpp"
 #include "kvctl/jobs/held.hpp"
 #include "kvctl/jobs/provisional.hpp"
+#include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/store/convert.hpp"
 #include "kvctl/store/holders.hpp"
 #include "kvctl/store/live.hpp"
@@ -57,13 +58,21 @@ store::TargetRequest target_of(const CompactRequest& request) {
     return {*request.to, *request.output, false, false, request.renumber, request.drop_old_values};
 }
 
-void take_notes(store::Converted done, Decision& d) {
+// What the report says of the new file is counted as the file counts.
+void take(store::Converted done, store::Store& store, const CompactRequest& request, Decision& d) {
+    // That of a folder is told where it is read.
+    if (store.log_place().table != nullptr) {
+        if (auto w = own_log_left_out(store, *request.to)) d.notes.warnings.push_back(*std::move(w));
+    }
     for (std::string& w : done.warnings) d.notes.warnings.push_back(std::move(w));
     for (Finding& f : done.findings) d.notes.findings.push_back(std::move(f));
+    if (done.current) d.plan.current = *done.current;
+    if (done.compacted) d.plan.compacted_after = *done.compacted;
 }
 
 void tell_conversion(store::Store& store, const CompactRequest& request, Decision& d, Progress* progress) {
-    take_notes(store::foretell_conversion(store, *d.index, d.plan, target_of(request), progress), d);
+    take(store::foretell_conversion(store, *d.index, d.plan, target_of(request), progress), store, request,
+         d);
 }
 
 // Why the real run would end without doing anything once nobody else has the store. Damage of rows is a
@@ -215,8 +224,8 @@ CompactResult write_output(const CompactRequest& request, Progress* progress) {
     }
     refuse_without_space(*store, d, request, false);
     if (converts(*store, request)) {
-        take_notes(
-            store::convert_compacted(*store, *d.index, d.plan, target_of(request), d.disarms, progress), d);
+        take(store::convert_compacted(*store, *d.index, d.plan, target_of(request), d.disarms, progress),
+             *store, request, d);
         r.converted_to = name_of(*request.to);
     } else {
         store->write_compacted(

@@ -33,7 +33,7 @@ bool is_history(const std::string& path) {
     struct stat st {};
     if (::stat(path.c_str(), &st) != 0 || S_ISDIR(st.st_mode)) return false;
     if (!S_ISREG(st.st_mode)) return true;
-    return store::looks_like_history(read_start(path, 65536));
+    return store::looks_like_history(read_start(path, 65536)) || store::is_packed_history(path);
 }
 
 namespace {
@@ -152,7 +152,10 @@ void finish(store::Target& target, report::ImportReport& report) {
 
 void import_history(const ImportRequest& o, Progress* progress, report::ImportReport& report) {
     if (o.open.layout) throw usage_error(fmt::format("--layout: {} is a history file", o.source));
-    store::HistoryReader reader(o.source);
+    if (o.open.member) throw usage_error(fmt::format("--member: {} is a history file", o.source));
+    std::optional<store::Unpacked> unpacked;
+    if (store::is_archive(o.source)) unpacked.emplace(o.source, std::nullopt);
+    store::HistoryReader reader(unpacked ? unpacked->path() : o.source, o.source);
     const store::HistoryHeader& header = reader.header();
     report.source_kind = "history";
     const store::TargetSource facts{o.source, header.layout == "kine" || header.layout == "dqlite",
@@ -235,6 +238,7 @@ void import_any(const ImportRequest& o, Progress* progress, report::ImportReport
     const std::unique_ptr<store::Store> source = store::open_store(o.source, o.open);
     report.source_kind = name_of(source->info().layout);
     report.source_bytes = source->info().file_bytes;
+    if (auto w = own_log_left_out(*source, o.to, o.wal_dir)) report.notes.warnings.push_back(*std::move(w));
     if (store::keeps_buckets(*source, o.to)) {
         import_buckets(o, *source, progress, report);
         return;

@@ -13,6 +13,7 @@
 #include "kvctl/raft/request.hpp"
 #include "kvctl/raftlog/open.hpp"
 #include "kvctl/raftlog/table.hpp"
+#include "kvctl/store/target.hpp"
 
 namespace kvctl::jobs {
 namespace {
@@ -61,6 +62,23 @@ std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms,
         return raftlog::has_table(*place.table) ? raftlog::open_table(*place.table) : nullptr;
     if (place.folder.empty()) return nullptr;
     return raftlog::open(place.folder, timeout_ms, std::nullopt, place.snapshot);
+}
+
+std::optional<std::string> own_log_left_out(store::Store& store, store::TargetKind to,
+                                            const std::optional<std::string>& wal_dir) try {
+    if (to == store::TargetKind::native || !store.traits().etcd_log) return std::nullopt;
+    const std::unique_ptr<raftlog::Source> log = log_of(store, 0, wal_dir);
+    bool any = false;
+    if (log != nullptr) log->each(raftlog::Want::facts, [&](const raftlog::Item&) { return !(any = true); });
+    if (!any) return std::nullopt;
+    const char* const why = to == store::TargetKind::kine ? "a kine store has none"
+                            : to == store::TargetKind::snapshot
+                                ? "a snapshot begins a new one when it is restored"
+                                : "an etcd db has its log in a WAL beside it";
+    return fmt::format("the raft log is left out: {}", why);
+} catch (const Error& e) {
+    if (e.kind() == ErrorKind::usage) throw;
+    return std::nullopt;
 }
 
 raftlog::Release release_of(store::Store& store, const std::optional<std::string>& asked) {

@@ -36,6 +36,11 @@ struct LogTarget {
 [[nodiscard]] std::unique_ptr<raftlog::Source> log_of(
     store::Store& store, int timeout_ms, const std::optional<std::string>& wal_dir = std::nullopt);
 
+/// A sentence where a store that becomes another layout leaves entries of its own log behind; nullopt where
+/// there are none, or the layout takes them. A log that cannot be read counts as none: nobody asked for it.
+[[nodiscard]] std::optional<std::string> own_log_left_out(
+    store::Store& store, store::TargetKind to, const std::optional<std::string>& wal_dir = std::nullopt);
+
 /// Which server is to start on the store's folder: of the version asked for, else of the one that wrote it.
 [[nodiscard]] raftlog::Release release_of(store::Store& store,
                                           const std::optional<std::string>& asked = std::nullopt);

@@ -23,6 +23,7 @@
 #include "kvctl/base/text.hpp"
 #include "kvctl/bbolt/format.hpp"
 #include "kvctl/dqlite/folder.hpp"
+#include "kvctl/store/history_file.hpp"
 #include "kvctl/store/sqlite/connection.hpp"
 #include "kvctl/store/temp_file.hpp"
 
@@ -35,21 +36,40 @@ std::string_view base_name(std::string_view path) {
     return path.substr(path.rfind('/') + 1);
 }
 
+struct FreeArchive {
+    void operator()(archive* a) const noexcept { ::archive_read_free(a); }
+};
+using ArchiveReader = std::unique_ptr<archive, FreeArchive>;
+
+[[noreturn]] void fail_on(const std::string& path, archive* reader) {
+    const char* const what = ::archive_error_string(reader);
+    throw Error(ErrorKind::damaged, fmt::format("{}: the archive is broken: {}", path,
+                                                what != nullptr ? printable(what) : "it cannot be read"));
+}
+
+ArchiveReader open_reader(const std::string& path, int fd, bool members) {
+    ArchiveReader reader(::archive_read_new());
+    if (reader == nullptr) throw std::bad_alloc();
+    const auto check = [&](int rc) {
+        if (rc != ARCHIVE_OK) fail_on(path, reader.get());
+    };
+    for (const auto enable : {archive_read_support_filter_gzip, archive_read_support_filter_zstd,
+                              archive_read_support_filter_xz, archive_read_support_filter_bzip2,
+                              archive_read_support_filter_lz4, archive_read_support_format_raw})
+        check(enable(reader.get()));
+    if (members) {
+        check(::archive_read_support_format_tar(reader.get()));
+        check(::archive_read_support_format_zip_seekable(reader.get()));
+    }
+    check(::archive_read_open_fd(reader.get(), fd, std::size_t{1} << 16));
+    return reader;
+}
+
 // One pass over an archive: the stores in it, the first of them unpacked.
 class Pass {
   public:
     Pass(const std::string& path, int fd, const std::optional<std::string>& member)
-        : path_(path), member_(member), reader_(::archive_read_new()) {
-        if (reader_ == nullptr) throw std::bad_alloc();
-        for (const auto enable :
-             {archive_read_support_filter_gzip, archive_read_support_filter_zstd,
-              archive_read_support_filter_xz, archive_read_support_filter_bzip2,
-              archive_read_support_filter_lz4, archive_read_support_format_tar,
-              archive_read_support_format_zip_seekable, archive_read_support_format_raw}) {
-            if (enable(reader_.get()) != ARCHIVE_OK) fail();
-        }
-        if (::archive_read_open_fd(reader_.get(), fd, std::size_t{1} << 16) != ARCHIVE_OK) fail();
-    }
+        : path_(path), member_(member), reader_(open_reader(path, fd, true)) {}
 
     Fd run() {
         archive_entry* entry = nullptr;
@@ -88,15 +108,7 @@ class Pass {
     }
 
   private:
-    struct Free {
-        void operator()(archive* a) const noexcept { ::archive_read_free(a); }
-    };
-
-    [[noreturn]] void fail() const {
-        const char* const what = ::archive_error_string(reader_.get());
-        throw Error(ErrorKind::damaged, fmt::format("{}: the archive is broken: {}", path_,
-                                                    what != nullptr ? printable(what) : "it cannot be read"));
-    }
+    [[noreturn]] void fail() const { fail_on(path_, reader_.get()); }
 
     // The content of the current entry, `begin` first; false at its end.
     bool next_block(std::string_view& block, std::uint64_t& at) {
@@ -145,7 +157,7 @@ class Pass {
             first.starts_with("PK\x03\x04"))
             throw Error(ErrorKind::damaged,
                         path_ + ": the archive is broken: a zip without the directory at its end");
-        if (!looks_like_store(first) && !looks_like_archive(first)) {
+        if (!looks_like_store(first) && !looks_like_archive(first) && !(raw && looks_like_history(first))) {
             if (raw && more) skip();
             return;
         }
@@ -189,7 +201,7 @@ class Pass {
     const std::optional<std::string>& member_;
     std::string folder_ = temporary_folder();
     std::uint64_t room_ = 0;
-    std::unique_ptr<archive, Free> reader_;
+    ArchiveReader reader_;
     std::vector<std::string> names_;  // of the stores found
     std::set<std::string> folders_;   // dqlite directories, whose files are no stores
     std::vector<std::string> parts_;  // of -wal and -journal files
@@ -221,6 +233,18 @@ bool is_archive(const std::string& real_path) {
     struct stat st {};
     return ::stat(real_path.c_str(), &st) == 0 && S_ISREG(st.st_mode) &&
            looks_like_archive(read_start(real_path, 512));
+}
+
+bool is_packed_history(const std::string& real_path) {
+    if (!is_archive(real_path)) return false;
+    const Fd fd(::open(real_path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (fd.get() < 0) throw io_error(real_path, "cannot open", errno);
+    const ArchiveReader reader = open_reader(real_path, fd.get(), false);
+    archive_entry* entry = nullptr;
+    if (::archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK) return false;
+    std::string begin(std::size_t{1} << 16, '\0');
+    const la_ssize_t n = ::archive_read_data(reader.get(), begin.data(), begin.size());
+    return n > 0 && looks_like_history(std::string_view(begin).substr(0, static_cast<std::size_t>(n)));
 }
 
 Unpacked::Unpacked(const std::string& path, const std::optional<std::string>& member) {

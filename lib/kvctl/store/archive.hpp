@@ -22,7 +22,12 @@ inline constexpr std::size_t k_store_start = std::size_t{128} * 1024;
 /// Of any file; false for what is none.
 [[nodiscard]] bool is_archive(const std::string& real_path);
 
-/// The one store that an archive holds, unpacked into a file without a name, which goes with this object.
+/// Whether a file is a compressed history file (history_file.hpp); one in an archive of several is none.
+/// Throws io, and damaged for one that cannot be unpacked at all.
+[[nodiscard]] bool is_packed_history(const std::string& real_path);
+
+/// The one store that an archive holds, or the history file that was compressed, unpacked into a file without
+/// a name, which goes with this object.
 class Unpacked {
   public:
     /// Archives in archives are followed. Throws usage with their names where there are several stores and

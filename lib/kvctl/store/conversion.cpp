@@ -1,5 +1,7 @@
 #include "kvctl/store/conversion.hpp"
 
+#include <algorithm>
+
 #include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
@@ -55,6 +57,7 @@ void Conversion::keep_only(const mvcc::TreeIndex& index, const mvcc::CompactionP
     });
     add_meta("scheduled_compact_rev", plan.compacted_after.value());
     add_meta("finished_compact_rev", plan.compacted_after.value());
+    current_ = std::max(current_, plan.compacted_after);
     bytes_ = plan.kept.bytes;
 }
 

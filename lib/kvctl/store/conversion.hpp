@@ -32,6 +32,7 @@ class Conversion {
 
     [[nodiscard]] const Meta& meta() const noexcept { return meta_; }
     [[nodiscard]] const std::vector<Lease>& leases() const noexcept { return leases_; }
+    /// The new store's.
     [[nodiscard]] MainRevision current() const noexcept { return current_; }
     /// Whether a record's lease is a time to live in seconds, as kine has it, and not a lease's id.
     [[nodiscard]] virtual bool leases_are_ttls() const noexcept { return false; }
@@ -40,7 +41,8 @@ class Conversion {
     /// What is in the way of a kine table; nullopt for another target.
     [[nodiscard]] const std::optional<KineLimits>& limits() const noexcept { return limits_; }
 
-    /// From here on each() hands out what the plan leaves, and meta() its revision. Both must outlive this.
+    /// From here on each() hands out what the plan leaves, and meta() and current() go by its revision. Both
+    /// must outlive this.
     void keep_only(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan);
 
     /// Both, for one who has to name them before the rows; may read the store once more.

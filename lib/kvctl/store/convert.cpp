@@ -20,8 +20,12 @@ Converted hand_over(Conversion& conversion, Target& target, Progress* progress) 
     conversion.each([&](const mvcc::Record& r) { target.add(r); }, progress);
     for (const Lease& lease : conversion.found_leases()) target.add(lease);
     target.finish();
-    Converted done{conversion.warnings(), conversion.findings()};
+    Converted done{conversion.warnings(), conversion.findings(), {}, {}};
     for (std::string& w : target.warnings()) done.warnings.push_back(std::move(w));
+    done.current = target.current(conversion.current());
+    for (const auto& [name, value] : conversion.meta()) {
+        if (name == "finished_compact_rev") done.compacted = target.moved(MainRevision(value));
+    }
     return done;
 }
 
@@ -133,7 +137,7 @@ Converted foretell_conversion(Store& store, const mvcc::TreeIndex& index, const 
     }
     // The others take everything.
     conversion->each([](const mvcc::Record&) {}, progress);
-    return {conversion->warnings(), conversion->findings()};
+    return {conversion->warnings(), conversion->findings(), conversion->current(), std::nullopt};
 }
 
 void copy_buckets(Store& store, const TargetRequest& request, Progress* progress) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,10 +52,12 @@ void check_target(const TargetRequest& request, const mvcc::TreeIndex& index,
 /// That database as a file of its own. Throws damaged where SQLite finds a fault in it.
 void copy_database(Store& store, const std::string& output);
 
-/// What a conversion came to.
+/// What a conversion came to. Revisions are the new store's; nullopt where they are the source's.
 struct Converted {
     std::vector<std::string> warnings;
     Findings findings;
+    std::optional<MainRevision> current{};
+    std::optional<MainRevision> compacted{};
 };
 
 /// What a plan leaves of a store, as another layout. `plan` may be one that does nothing.

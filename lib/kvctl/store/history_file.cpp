@@ -28,7 +28,8 @@ constexpr std::size_t k_block = std::size_t{64} << 10;
 // One file, a line at a time.
 class HistoryLines {
   public:
-    explicit HistoryLines(std::string path) : path_(std::move(path)), fd_(open_waiting(path_)) {}
+    HistoryLines(const std::string& path, std::string shown)
+        : path_(std::move(shown)), fd_(open_waiting(path)) {}
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
@@ -282,18 +283,19 @@ bool looks_like_history(std::string_view first_bytes) {
 }
 
 struct HistoryReader::Parts {
-    explicit Parts(const std::string& path) : lines(path) {}
+    Parts(const std::string& path, const std::string& shown) : lines(path, shown) {}
     HistoryLines lines;
     HistoryHeader header;
 };
 
-HistoryReader::HistoryReader(const std::string& path) : parts_(std::make_unique<Parts>(path)) {
+HistoryReader::HistoryReader(const std::string& path, const std::string& shown)
+    : parts_(std::make_unique<Parts>(path, shown)) {
     HistoryLines& lines = parts_->lines;
     std::string_view text;
-    if (!lines.next(text)) throw Error(ErrorKind::not_a_store, path + ": an empty file");
+    if (!lines.next(text)) throw Error(ErrorKind::not_a_store, shown + ": an empty file");
     if (!looks_like_history(text)) {
         throw Error(ErrorKind::not_a_store, fmt::format("{}: no history file: its first line does not say {}",
-                                                        path, k_history_format));
+                                                        shown, k_history_format));
     }
     Line line = parse(text, lines);
     if (line.format != k_history_format) {

@@ -38,9 +38,10 @@ class HistoryReader {
   public:
     static constexpr std::size_t k_longest_line = std::size_t{256} << 20;
 
-    /// Opens a file or pipe and reads the header. Throws io, not_a_store for another first line, damaged for
-    /// a header that makes no sense.
-    explicit HistoryReader(const std::string& path);
+    /// Opens a file or pipe and reads the header; `shown` is its name in messages. Throws io, not_a_store for
+    /// another first line, damaged for a header that makes no sense.
+    explicit HistoryReader(const std::string& path) : HistoryReader(path, path) {}
+    HistoryReader(const std::string& path, const std::string& shown);
     ~HistoryReader();
     HistoryReader(const HistoryReader&) = delete;
     HistoryReader& operator=(const HistoryReader&) = delete;

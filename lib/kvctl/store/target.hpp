@@ -36,6 +36,9 @@ class Target {
                                 std::optional<std::string_view> /*data*/) {}
     /// Completes, syncs and names the file. Throws refused when the name is taken.
     virtual void finish() = 0;
+    /// Once finish() has run: what a revision of the source is in the new store, and what the current one is.
+    [[nodiscard]] virtual MainRevision moved(MainRevision revision) const { return revision; }
+    [[nodiscard]] virtual MainRevision current(MainRevision of_source) const { return of_source; }
     /// What was left out or made another, a sentence each; complete once finish() has run.
     [[nodiscard]] virtual std::vector<std::string> warnings() const { return {}; }
 };

@@ -9,9 +9,9 @@
 namespace kvctl::store {
 namespace {
 
-// Rows get a version, counted through each life of a key (from 2 where the row that created it is gone); the
-// compact revision becomes scheduled and finished. Gap rows and the compact row are left out; where one of
-// them holds the current revision, scheduled and finished are raised to it, since nothing else would keep it.
+// Rows get a version, counted through each life of a key; the compact revision becomes scheduled and
+// finished. Gap rows and the compact row are left out: where one of them holds the current revision, that is
+// lowered.
 class KineConversion final : public Conversion {
   public:
     KineConversion(KineStore& store, TargetKind to, Progress* progress)
@@ -22,7 +22,7 @@ class KineConversion final : public Conversion {
             if (index.key_of(s) < mvcc::k_gap_key) last = index.revision(s).main;
         });
         const std::uint64_t gaps = index.total().gaps;
-        if (gaps > 0) {
+        if (gaps > 0 && target() != TargetKind::kine) {
             warn(fmt::format("{} that only {} left out", rows_text(gaps),
                              gaps == 1 ? "fills a gap" : "fill gaps"));
         }
@@ -50,39 +50,25 @@ class KineConversion final : public Conversion {
 
     void take_counters(MainRevision last_row) {
         const MainRevision compacted = store().head().compacted;
-        MainRevision recorded = compacted;
-        const MainRevision lowered = std::max({last_row, compacted, MainRevision(1)});
-        if (to_etcd() && current() > lowered) {
-            warn(fmt::format(
-                "the current revision {} is that of a row that is left out; the new store's is {}", current(),
-                lowered));
-            set_current(lowered);
+        if (compacted > MainRevision(0)) {
+            add_meta("finished_compact_rev", compacted.value());
+            add_meta("scheduled_compact_rev", compacted.value());
         }
-        if (current() > std::max({last_row, compacted, MainRevision(1)})) {
-            recorded = current();
-            warn(
-                fmt::format("the current revision {} is that of a row that is left out; it is kept as the "
-                            "compact revision, which was {}",
-                            current(), compacted));
-        }
-        if (recorded > MainRevision(0)) {
-            add_meta("finished_compact_rev", recorded.value());
-            add_meta("scheduled_compact_rev", recorded.value());
-        }
-        set_current(std::max(current(), MainRevision(1)));
+        // A table of kine's gets rows for them again.
+        if (target() == TargetKind::kine) return;
+        set_current(std::max({last_row, compacted, MainRevision(1)}));
     }
 
-    [[nodiscard]] bool to_etcd() const noexcept {
-        return target() == TargetKind::bbolt || target() == TargetKind::snapshot;
-    }
-
-    // Versions are not stored: they are counted, and a life that began before the oldest row left counts
-    // from 2 (in an etcd db from 1).
+    // Versions are not stored: they are counted from the oldest row that is left of a life.
     void each_row(const std::function<void(const mvcc::Record&)>& f) override {
         std::map<std::string, std::int64_t, std::less<>> versions;
         std::set<std::int64_t> ttls;
-        const std::int64_t unknown = to_etcd() ? 1 : 2;
         std::uint64_t recreated = 0;
+        if (const MainRevision before = store().head().current; before > current()) {
+            warn(fmt::format(
+                "the current revision {} is that of a row that is left out; the new store's is {}", before,
+                current()));
+        }
         store().each_record(k_first, k_last, [&](const mvcc::Record& stored) {
             mvcc::Record r = stored;
             if (r.lease != 0) ttls.insert(r.lease);
@@ -93,7 +79,7 @@ class KineConversion final : public Conversion {
                 if (r.create_revision == r.revision.main) ++recreated;
                 r.version = ++known->second;
             } else {
-                r.version = r.create_revision == r.revision.main ? 1 : unknown;
+                r.version = 1;
                 versions.emplace(r.key, r.version);
             }
             f(r);

@@ -14,6 +14,9 @@ namespace {
 constexpr std::string_view k_compact_row = "compact_rev_key";
 // Clients that ask kine for the compact row are sent to this key.
 constexpr std::string_view k_served_compact_key = "compact_rev_key_apiserver";
+constexpr std::int64_t k_compact_id = 1;  // in a table that kine began
+// A restore that raises the revision leaves a hole of a billion.
+constexpr std::int64_t k_longest_gap = 100'000;
 
 }  // namespace
 
@@ -97,13 +100,21 @@ std::int64_t KineWriter::id_for(mvcc::Revision revision) {
 }
 
 // Where a row of this main, or the first of several, stands now.
-std::int64_t KineWriter::moved(std::int64_t main) const {
+std::int64_t KineWriter::first_of(std::int64_t main) const {
     const auto after = std::lower_bound(moves_.begin(), moves_.end(), std::pair{main, std::int64_t{0}});
     return after == moves_.begin() ? main : main + std::prev(after)->second;
 }
 
+MainRevision KineWriter::moved(MainRevision revision) const {
+    return MainRevision(first_of(revision.value() + 1) - 1);
+}
+
+MainRevision KineWriter::current(MainRevision /*of_source*/) const {
+    return current_;
+}
+
 std::optional<std::int64_t> KineWriter::gone_id(std::int64_t near, std::int64_t below) const {
-    constexpr std::int64_t k_first = 2;  // 1 is the compact row's
+    constexpr std::int64_t k_first = k_compact_id + 1;
     std::int64_t id = std::min(near, below - 1);
     auto used = std::upper_bound(ids_.begin(), ids_.end(), id);
     for (; used != ids_.begin() && *std::prev(used) == id; --used) --id;
@@ -152,7 +163,7 @@ void KineWriter::add(const mvcc::Record& record) {
         } else if (last.id == 0) {
             // What it replaced went with a compaction: so will have the row that created the key. It must not
             // name another key's row, which kine would delete for it.
-            last.create = moved(record.create_revision);
+            last.create = first_of(record.create_revision);
             if (const auto gone = gone_id(last.create, row.id)) {
                 row.previous = *gone;
             } else {
@@ -163,12 +174,38 @@ void KineWriter::add(const mvcc::Record& record) {
         }
         row.create = row.created ? 0 : last.create;
     }
+    if (record.revision.main > compacted()) fill_gaps(row.id, row.previous);
     last.id = row.id;
     last.live = !record.tombstone;
     id_ = row.id;
     ids_.push_back(row.id);
     first_id_taken_ = first_id_taken_ || row.id == 1;
     insert(row);
+}
+
+void KineWriter::insert_gap(std::int64_t id) {
+    const std::string name = "gap-" + std::to_string(id);
+    Row row;
+    row.id = id;
+    row.name = name;
+    row.deleted = true;
+    ids_.push_back(id);
+    ++gaps_;
+    insert(row);
+}
+
+void KineWriter::fill_gaps(std::int64_t end, std::int64_t except) {
+    std::int64_t id = std::max(id_, k_compact_id) + 1;
+    if (const std::int64_t compacted = this->compacted(); compacted > 0)
+        id = std::max(id, moved(MainRevision(compacted)).value() + 1);
+    if (id >= end) return;
+    if (end - id > k_longest_gap) {
+        unfilled_ += static_cast<std::uint64_t>(end - id);
+        return;
+    }
+    for (; id < end; ++id) {
+        if (id != except) insert_gap(id);
+    }
 }
 
 void KineWriter::insert(const Row& row) {
@@ -194,14 +231,19 @@ void KineWriter::insert(const Row& row) {
 }
 
 void KineWriter::finish() {
-    const std::int64_t compacted = std::max<std::int64_t>(this->compacted(), 0);
-    // The compact row may stand anywhere: where nothing else holds the current revision, it does.
+    const std::int64_t compacted = this->compacted();
     const std::int64_t current = options_.current.value() + ahead_;
     Row compact;
     compact.name = k_compact_row;
-    compact.id = current > id_ ? current : first_id_taken_ ? id_ + 1 : 1;
+    compact.id = !first_id_taken_ ? k_compact_id : std::max(current, id_ + 1);
+    // Where no row holds the current revision, one does that fills a gap, or the compact row.
+    if (current > std::max(id_, k_compact_id)) {
+        fill_gaps(current);
+        if (compact.id != current) insert_gap(current);
+    }
+    current_ = MainRevision(std::max({compact.id, current, id_}));
     compact.created = true;
-    compact.previous = compacted > 0 ? moved(compacted + 1) - 1 : 0;
+    compact.previous = compacted > 0 ? moved(MainRevision(compacted)).value() : 0;
     compact.value = "";
     if (!made_) return;
     insert(compact);
@@ -230,6 +272,13 @@ std::vector<std::string> KineWriter::warnings() const {
     say(renamed_, "row", " of the key compact_rev_key are of compact_rev_key_apiserver now, as kine has it");
     say(markers_, "row", " of the empty key, which a restore left as marks, left out");
     say(lost_leases_, "row", " name a lease that is not there; they do not expire");
+    // Of kine itself it has them already.
+    if (!options_.leases_are_ttls)
+        say(gaps_, "row", " that only fill gaps added, for revisions that nothing is stored of");
+    if (unfilled_ > 0) {
+        all.push_back(fmt::format("{} without a row, in runs of more than {}, are left as holes",
+                                  many(unfilled_, "revision"), group_digits(k_longest_gap)));
+    }
     say(created_anew_, "row", " stand for the creation of their key: nothing older is left to point at");
     say(orphans_, "tombstone", " of keys that nothing else is left of, left out");
     return all;

@@ -13,8 +13,9 @@
 namespace kvctl::store {
 
 /// Builds a kine database (kine.md) of the rows of something else: each row knows the one it replaces and its
-/// value, the compact revision becomes the compact row, a lease the time to live it stands for. It is
-/// written as kine 0.16.3 and later make a new one, and every kine from 0.1 on opens it.
+/// value, the compact revision becomes the compact row, a lease the time to live it stands for, and a
+/// revision that nothing is stored of gets the row that kine fills a gap with. It is written as kine 0.16.3
+/// and later make a new one, and every kine from 0.1 on opens it.
 ///
 /// Leases and counters come before the rows. Memory grows with keys, never with values.
 class KineWriter final : public Target {
@@ -32,6 +33,8 @@ class KineWriter final : public Target {
     void add(const Lease& lease) override;
     void set_meta(std::string_view name, std::int64_t value) override;
     void finish() override;
+    [[nodiscard]] MainRevision moved(MainRevision revision) const override;
+    [[nodiscard]] MainRevision current(MainRevision of_source) const override;
     [[nodiscard]] std::vector<std::string> warnings() const override;
 
   private:
@@ -52,12 +55,15 @@ class KineWriter final : public Target {
         bool with_old_value = false;
     };
     [[nodiscard]] std::int64_t id_for(mvcc::Revision revision);
-    [[nodiscard]] std::int64_t moved(std::int64_t main) const;
+    [[nodiscard]] std::int64_t first_of(std::int64_t main) const;
     /// An id below `below` that no row has, as close under `near` as can be; nullopt: there is none.
     [[nodiscard]] std::optional<std::int64_t> gone_id(std::int64_t near, std::int64_t below) const;
     [[nodiscard]] std::int64_t compacted() const noexcept;
     [[nodiscard]] std::int64_t ttl_of(std::int64_t lease);
     void insert(const Row& row);
+    /// Gap rows for the ids above the compact revision that have none, from the last row on to before `end`.
+    void fill_gaps(std::int64_t end, std::int64_t except = 0);
+    void insert_gap(std::int64_t id);
 
     std::string path_;
     Options options_;
@@ -78,12 +84,15 @@ class KineWriter final : public Target {
     std::int64_t ahead_ = 0;
     std::optional<std::int64_t> main_;  // of the last row
     std::int64_t id_ = 0;               // of the last row
+    MainRevision current_{0};           // complete
     bool first_id_taken_ = false;
     std::uint64_t markers_ = 0;
     std::uint64_t renamed_ = 0;
     std::uint64_t lost_leases_ = 0;
     std::uint64_t orphans_ = 0;
     std::uint64_t created_anew_ = 0;
+    std::uint64_t gaps_ = 0;
+    std::uint64_t unfilled_ = 0;
     std::vector<std::int64_t> ids_;  // of the rows so far
 };
 
