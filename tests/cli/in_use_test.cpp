@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -12,13 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "kvctl/sqlite/database.hpp"
 #include "kvctl/sqlite/holders.hpp"
 #include "tests/support/bbolt_image.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
 #include "tests/support/run_cli.hpp"
 #include "tests/support/sample_store.hpp"
+#include "tests/support/server.hpp"
 #include "tests/support/temp_dir.hpp"
 
 using namespace kvctl;
@@ -29,61 +28,6 @@ namespace {
 
 using Args = std::vector<std::string>;
 using Clock = std::chrono::steady_clock;
-
-// Another process that has a store open, as a server has; stop() lets it close the store.
-class Server {
-  public:
-    explicit Server(const std::string& path, const std::string& sql = "SELECT count(*) FROM sqlite_schema")
-        : Server([&](const std::function<void()>& until_stopped) {
-              sqlite::Database db = sqlite::Database::open(path, sqlite::Database::Mode::write);
-              db.exec(sql);
-              until_stopped();
-              if (db.in_transaction()) db.exec("ROLLBACK");
-              db.close();
-          }) {}
-    /// `serve` calls what it is given once it has the store.
-    explicit Server(const std::function<void(const std::function<void()>&)>& serve) {
-        int ready[2];
-        int quit[2];
-        REQUIRE(::pipe(ready) == 0);
-        REQUIRE(::pipe(quit) == 0);
-        pid_ = ::fork();
-        REQUIRE(pid_ >= 0);
-        if (pid_ == 0) {
-            ::close(quit[1]);
-            try {
-                serve([&] {
-                    char byte = 'x';
-                    (void)!::write(ready[1], &byte, 1);
-                    (void)!::read(quit[0], &byte, 1);
-                });
-            } catch (...) {
-                ::_exit(1);
-            }
-            ::_exit(0);
-        }
-        ::close(ready[1]);
-        ::close(quit[0]);
-        quit_ = quit[1];
-        char byte = 0;
-        REQUIRE(::read(ready[0], &byte, 1) == 1);
-        ::close(ready[0]);
-    }
-    ~Server() { stop(); }
-    Server(const Server&) = delete;
-    Server& operator=(const Server&) = delete;
-    void stop() {
-        if (pid_ < 0) return;
-        ::close(quit_);
-        ::waitpid(pid_, nullptr, 0);
-        pid_ = -1;
-    }
-    [[nodiscard]] int pid() const noexcept { return pid_; }
-
-  private:
-    pid_t pid_ = -1;
-    int quit_ = -1;
-};
 
 // What a compaction is, whatever its file's size.
 json numbers(const json& report) {

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <climits>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -48,10 +50,12 @@ bool may_write(const std::string& fdinfo) {
     return false;
 }
 
-std::vector<pid_t> openers(const struct stat& file, bool writers) {
-    std::vector<pid_t> pids;
+// Calls `found` with the process and the number of each descriptor of the file, until that says false: on to
+// the next process.
+template <typename Found>
+void each_opener(const struct stat& file, const Found& found) {
     const Dir proc(::opendir("/proc"));
-    if (!proc) return pids;
+    if (!proc) return;
     while (const dirent* const process = ::readdir(proc.get())) {
         const pid_t pid = to_pid(process->d_name);
         if (pid <= 0 || pid == ::getpid()) continue;
@@ -62,13 +66,36 @@ std::vector<pid_t> openers(const struct stat& file, bool writers) {
         while (const dirent* const fd = ::readdir(fds.get())) {
             struct stat target {};
             if (::stat((folder + "/" + fd->d_name).c_str(), &target) == 0 && target.st_ino == file.st_ino &&
-                target.st_dev == file.st_dev && (!writers || may_write(own + "/fdinfo/" + fd->d_name))) {
-                pids.push_back(pid);
+                target.st_dev == file.st_dev && !found(pid, own, std::string(fd->d_name))) {
                 break;
             }
         }
     }
+}
+
+std::vector<pid_t> openers(const struct stat& file, bool writers) {
+    std::vector<pid_t> pids;
+    each_opener(file, [&](pid_t pid, const std::string& own, const std::string& fd) {
+        if (writers && !may_write(own + "/fdinfo/" + fd)) return true;
+        pids.push_back(pid);
+        return false;
+    });
     return sorted(std::move(pids));
+}
+
+std::string folder_of(const std::string& path) {
+    return path.substr(0, path.rfind('/') + 1);
+}
+
+// A container has its own names for folders, which its own root tells; a process may also live below one
+// that its names do not begin at.
+bool same_folder(const std::string& process, const std::string& named, const std::string& ours) {
+    struct stat here {};
+    struct stat there {};
+    if (::stat(ours.c_str(), &here) != 0) return false;
+    if (::stat((process + "/root" + named).c_str(), &there) != 0 && ::stat(named.c_str(), &there) != 0)
+        return named == ours;
+    return here.st_ino == there.st_ino && here.st_dev == there.st_dev;
 }
 
 enum class Locks { held, exclusive, held_or_waited_for };
@@ -113,6 +140,25 @@ std::vector<pid_t> find_openers(const struct stat& file) {
 
 std::vector<pid_t> find_open_writers(const struct stat& file) {
     return openers(file, true);
+}
+
+std::vector<OpenName> find_open_names(const struct stat& file, const std::string& path) {
+    std::vector<OpenName> names;
+    each_opener(file, [&](pid_t pid, const std::string& process, const std::string& fd) {
+        std::array<char, PATH_MAX> text{};
+        const ssize_t n = ::readlink((process + "/fd/" + fd).c_str(), text.data(), text.size());
+        if (n <= 0) return true;
+        OpenName found{pid, std::string(text.data(), static_cast<std::size_t>(n)), false};
+        const std::string folder = folder_of(found.name);
+        found.same = found.name.substr(folder.size()) == path.substr(folder_of(path).size()) &&
+                     same_folder(process, folder, folder_of(path));
+        const bool known = std::any_of(names.begin(), names.end(), [&](const OpenName& o) {
+            return o.pid == found.pid && o.name == found.name;
+        });
+        if (!known) names.push_back(std::move(found));
+        return true;
+    });
+    return names;
 }
 
 std::vector<pid_t> find_lockers(const struct stat& file, bool waiters) {

@@ -15,6 +15,15 @@ namespace kvctl {
 /// Those of them that may write to it.
 [[nodiscard]] std::vector<pid_t> find_open_writers(const struct stat& file);
 
+/// A process that has a file open, and by which name, as the system shows it from here.
+struct OpenName {
+    pid_t pid = 0;
+    std::string name;
+    bool same = false;  ///< it is `path`, in the same folder, however that is mounted where the process lives
+};
+/// One for each process and name. `path` has no symbolic link in it.
+[[nodiscard]] std::vector<OpenName> find_open_names(const struct stat& file, const std::string& path);
+
 /// Processes that hold a lock on it, of any kind; with `waiters` also those that wait for one. Ascending;
 /// this one does not count.
 [[nodiscard]] std::vector<pid_t> find_lockers(const struct stat& file, bool waiters);

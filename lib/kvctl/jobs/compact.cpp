@@ -96,6 +96,7 @@ report::Refusal refusal_of_work(store::Store& store, const CompactRequest& reque
         if (!request.output && (writes || request.live || store.traits().names_cluster))
             store.check_executable(d.notes.findings);
         if (request.live) store::refuse_unless_live(store);
+        if (request.output && writes) store.check_name(false);
         const bool copies = request.output ? !converts(store, request) : d.steps(request.vacuum).rewrites;
         if (writes && copies) d.model->check_copyable();
         check_request(store, request, d);
@@ -128,7 +129,7 @@ report::Refusal refusal(store::Store& store, const CompactRequest& request, Deci
                                          : !request.live && !around.nodes && d.changes(request.vacuum);
     if (!meets_it) return r;
     r = held_refusal(store.info(), around, request.output.has_value(), std::move(r));
-    if (!r.pids.empty() && store.traits().live) r.reason += k_live_way_out;
+    if (!r.pids.empty() && goes_live(store)) r.reason += k_live_way_out;
     return r;
 }
 
@@ -209,6 +210,7 @@ CompactResult write_output(const CompactRequest& request, Progress* progress) {
     Decision d = decide(*store, request, true, progress);
     check_request(*store, request, d);
     if (d.kind != Decision::Kind::below_min_gain) {
+        store->check_name(false);
         if (!converts(*store, request)) d.model->check_copyable();
         check_decision(store->info(), d);
     }

@@ -14,7 +14,8 @@ report::Refusal held_refusal(const store::StoreInfo& info, const store::Surround
     if ((!info.wal_mode && !info.locked_for_life) || !held) return otherwise;
     report::Refusal r;
     r.reason = around.nodes ? store::node_runs_on(info.path, pids)
-                            : store::in_use_by(info.path, pids, info.locked_for_life);
+                            : store::in_use_by(info.path, pids, info.locked_for_life) +
+                                  (info.wal_mode ? around.open_as : std::string());
     r.kind = kind_name(ErrorKind::in_use);
     r.pids = pids;
     for (const int pid : pids) r.stop.push_back(store::how_to_stop(pid));
@@ -26,8 +27,16 @@ report::Refusal held_refusal(const store::StoreInfo& info, const store::Surround
     return r;
 }
 
+bool goes_live(store::Store& store) try {
+    Findings none;
+    if (store.traits().live) store.check_executable(none);
+    return store.traits().live;
+} catch (const Error&) {
+    return false;
+}
+
 bool goes_live(const std::string& path, const store::OpenOptions& open) try {
-    return store::open_store(path, open)->traits().live;
+    return goes_live(*store::open_store(path, open));
 } catch (const Error&) {
     return false;
 }

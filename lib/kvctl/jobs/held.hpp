@@ -12,6 +12,8 @@ namespace kvctl::jobs {
                                            bool only_reads, report::Refusal otherwise);
 
 /// Whether it could be compacted beside whoever has it, as far as a look tells.
+[[nodiscard]] bool goes_live(store::Store& store);
+/// The same of one that is opened for the look; false where it cannot be.
 [[nodiscard]] bool goes_live(const std::string& path, const store::OpenOptions& open);
 
 }  // namespace kvctl::jobs

@@ -88,11 +88,12 @@ report::Refusal read_only_refusal(store::Store& store, const VacuumRequest& requ
     return r;
 }
 
-// A store that may only be read. Empty: it may be written.
-report::Refusal rights_refusal(const store::StoreInfo& info) {
+// A store that may only be read, or not be written by this name. Empty: it may.
+report::Refusal rights_refusal(const store::Store& store) {
     report::Refusal r;
     try {
-        store::check_writable(info.path, info.real_path);
+        store::check_writable(store.info().path, store.info().real_path);
+        store.check_name(true);
     } catch (const Error& e) {
         r.kind = kind_name(e.kind());
         r.reason = e.what();
@@ -170,11 +171,11 @@ report::VacuumReport forecast_vacuum(const VacuumRequest& request, Progress* pro
     const bool keeps_file = !store::why_in_place(around, store->info()).empty();
     report::Refusal refusal = layout_refusal(*p.model);
     if (refusal.empty()) refusal = read_only_refusal(*store, request);
-    if (refusal.empty()) refusal = rights_refusal(store->info());
+    if (refusal.empty()) refusal = rights_refusal(*store);
     if (refusal.empty() && p.bytes < store->info().file_bytes)
         refusal = space_refusal(*store, p, keeps_file, request);
     r.refusal = held_refusal(store->info(), around, false, std::move(refusal));
-    if (!r.refusal.pids.empty() && store->traits().live) r.refusal.reason += beside(request);
+    if (!r.refusal.pids.empty() && goes_live(*store)) r.refusal.reason += beside(request);
     return r;
 }
 

@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include "kvctl/base/file_names.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/openers.hpp"
 #include "kvctl/sqlite/holders.hpp"
 #include "kvctl/store/open.hpp"
+#include "kvctl/store/sqlite/name_doubt.hpp"
 
 namespace kvctl::store {
 
@@ -76,10 +78,11 @@ Surroundings look_around(const std::string& path) {
         return s;
     }
     if (!S_ISREG(st.st_mode)) return s;
-    s.several_names = st.st_nlink > 1;
+    s.several_names = has_other_names(real_path);
     const sqlite::Holders holders = sqlite::find_holders(real_path, true);
     s.held_open = !holders.open.empty();
     s.held = holders.any();
+    if (holders.locked) s.open_as = open_by_another_name(real_path);
     s.pids.assign(holders.pids().begin(), holders.pids().end());
     s.excluding = find_exclusive_lockers(st);
     return s;

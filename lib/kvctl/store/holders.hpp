@@ -28,6 +28,7 @@ struct Surroundings {
     bool held_open = false;      ///< some process has it open, as far as the system shows
     bool held = false;           ///< or locked
     std::vector<int> pids;       ///< those with a lock, where any is known; else those that have it open
+    std::string open_as;         ///< open_by_another_name() of one of them, or empty
     bool nodes = false;          ///< they are nodes on a dqlite directory
     std::vector<int> excluding;  ///< of them those that keep readers out too
 };

@@ -244,6 +244,10 @@ class Store {
     /// Throws where no compaction of the store can be planned, whatever its target.
     virtual void check_compactable(const StoreHead& /*head*/) const {}
 
+    /// Throws refused where another name of the store's file speaks against this one: who writes would
+    /// destroy the file; who copies would miss what is known to lie beside that name.
+    virtual void check_name(bool /*writes*/) const {}
+
     /// Writes what the plan leaves, a copy of the store that is only read, to the new file `output`.
     virtual void write_compacted(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
                                  const Execution& execution, const std::string& output) = 0;

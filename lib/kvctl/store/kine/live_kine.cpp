@@ -81,8 +81,12 @@ LiveKine::LiveKine(const std::string& path, const OpenOptions& options, int time
     if (::flock(file_->descriptor(), LOCK_EX | LOCK_NB) != 0)
         throw Error(ErrorKind::in_use, path + ": another kvctl is compacting it beside the server");
     StoreInfo info = inspect_file(path, real_path, file_->descriptor());
+    // A lock of the server's is not asked for, which takes a descriptor to close: whoever has it counts.
+    if (const auto doubt = doubt_name(info, true)) throw refusal_of(path, *doubt);
     Connection connection{sqlite::Database::open(real_path, sqlite::Database::Mode::write),
-                          Connection::Access::live, fingerprint(real_path)};
+                          Connection::Access::live,
+                          fingerprint(real_path),
+                          {}};
     connection.db.show_as(path);
     connection.db.busy_timeout(timeout_ms);
     store_ = make_sqlite_store(std::move(info), std::move(connection), options);

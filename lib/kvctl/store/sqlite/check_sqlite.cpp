@@ -173,6 +173,7 @@ void check_sqlite_file(SqliteStore& store, FindingLog& log, const std::function<
     });
     if (!looked) check_integrity(store.info(), store.db(), store.lockless(), integrity);
     log.add(integrity);
+    for (Finding& f : store.SqliteStore::notices()) log.add(std::move(f));
     check_columns(store, log);
     const StoreInfo& info = store.info();
     const std::uint64_t free = info.free_pages * info.page_size;

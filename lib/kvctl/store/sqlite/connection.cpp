@@ -104,12 +104,14 @@ Connection open_for_reading(const StoreInfo& info, int timeout_ms) {
     const sqlite::Holders holders = sqlite::find_holders(info.real_path, shared_memory);
     // What an archive was unpacked into has no name that others could open it by.
     const bool unnamed = info.real_path.starts_with("/proc/self/fd/");
-    const bool lockless = unnamed || (info.wal_mode && !holders.any());
+    std::optional<NameDoubt> doubt = unnamed ? std::nullopt : doubt_name(info, holders.locked);
+    // Beside this name would lie a -shm of its own, which says nothing of what the others do.
+    const bool lockless = unnamed || (info.wal_mode && (!holders.any() || doubt));
     const auto mode = lockless ? sqlite::Database::Mode::lockless : sqlite::Database::Mode::read;
     const auto access = lockless        ? Connection::Access::lockless
                         : info.wal_mode ? Connection::Access::live
                                         : Connection::Access::shared;
-    Connection c{sqlite::Database::open(info.real_path, mode), access, seen};
+    Connection c{sqlite::Database::open(info.real_path, mode), access, seen, std::move(doubt)};
     c.db.show_as(info.path);
     c.db.busy_timeout(timeout_ms);
     try {

@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "kvctl/sqlite/database.hpp"
 #include "kvctl/store/one_moment.hpp"
+#include "kvctl/store/sqlite/name_doubt.hpp"
 #include "kvctl/store/store.hpp"
 
 namespace kvctl::store {
@@ -33,6 +35,7 @@ struct Connection {
     sqlite::Database db;
     Access access = Access::shared;
     Fingerprint seen;
+    std::optional<NameDoubt> doubt{};  ///< what was found as it was opened
 };
 /// Waits up to `timeout_ms` for a writer that holds the file; then throws busy with its pid.
 [[nodiscard]] Connection open_for_reading(const StoreInfo& info, int timeout_ms);

@@ -231,7 +231,7 @@ void shrink(SqliteWritable& writable, Progress* progress) {
     if (progress != nullptr) progress->update("shrinking", 0, 0);
     // VACUUM copies an index as it stands, right or wrong.
     store.check_indexes(IndexChoice::all);
-    if (writable.hard_links() > 1 || !writable.idle_holders().empty()) {
+    if (writable.several_names() || !writable.idle_holders().empty()) {
         writable.note_change();
         store.db().exec("VACUUM");
         writable.checkpoint();

@@ -59,6 +59,19 @@ bool SqliteStore::changed() const {
     return connection_.access != Connection::Access::owned && fingerprint(info_.real_path) != first_seen_;
 }
 
+Findings SqliteStore::notices() {
+    Findings findings;
+    if (connection_.doubt) findings.push_back(finding_of(*connection_.doubt));
+    return findings;
+}
+
+void SqliteStore::check_name(bool writes) const {
+    if (!connection_.doubt) return;
+    if (writes) throw refusal_of(info_.path, *connection_.doubt);
+    if (connection_.doubt->elsewhere.empty()) return;
+    throw Error(ErrorKind::refused, fmt::format("{}: {}", info_.path, finding_of(*connection_.doubt).what));
+}
+
 void SqliteStore::check_unchanged() const {
     if (connection_.access == Connection::Access::lockless &&
         fingerprint(info_.real_path) != connection_.seen) {

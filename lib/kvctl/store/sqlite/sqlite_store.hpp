@@ -38,8 +38,12 @@ class SqliteStore : public Store {
                          const Execution& execution, const std::string& output) override;
     [[nodiscard]] std::optional<PageMap> page_map(const mvcc::TreeIndex& index, const mvcc::SlotSet& live,
                                                   Progress* progress) override;
-    /// Refused when the revision table has a trigger, a generated column, or a column that is not the
-    /// layout's and has no default: what a write would do then is not known.
+    /// What another name of the file means for this one.
+    [[nodiscard]] Findings notices() override;
+    void check_name(bool writes) const override;
+    /// Refused when the name it was opened by is in doubt (NameDoubt), or the revision table has a trigger, a
+    /// generated column, or a column that is not the layout's and has no default: what a write would do then
+    /// is not known.
     void check_executable(Findings& findings) override;
 
     /// The rows with main <= upto, on this connection alone: what it has changed but not committed included.

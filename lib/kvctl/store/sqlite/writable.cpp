@@ -1,21 +1,20 @@
 #include "kvctl/store/sqlite/writable.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <thread>
 
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/base/error.hpp"
+#include "kvctl/base/file_names.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/base/interrupt.hpp"
-#include "kvctl/base/read_start.hpp"
 #include "kvctl/sqlite/holders.hpp"
 #include "kvctl/store/holders.hpp"
 #include "kvctl/store/sqlite/execute.hpp"
+#include "kvctl/store/sqlite/journal.hpp"
+#include "kvctl/store/sqlite/name_doubt.hpp"
 #include "kvctl/store/sqlite/page_check.hpp"
 
 namespace kvctl::store {
@@ -26,6 +25,11 @@ using Clock = std::chrono::steady_clock;
 // One look may fall between two transactions of a process that is about to end.
 constexpr int k_idle_looks = 5;
 
+// A -wal or -journal that lies beside another name of the file.
+void refuse_name(const StoreInfo& info) {
+    if (const auto doubt = doubt_name(info, false)) throw refusal_of(info.path, *doubt);
+}
+
 void pause() {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     check_interrupt();
@@ -34,19 +38,6 @@ void pause() {
 bool exists_with_content(const std::string& path) {
     struct stat st {};
     return ::stat(path.c_str(), &st) == 0 && st.st_size > 0;
-}
-
-// What SQLite takes for a journal to roll back. In exclusive mode it ends a transaction by zeroing the
-// header; a crash before the file is deleted leaves one that says nothing.
-bool holds_transaction(const std::string& journal) {
-    const int fd = ::open(journal.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT) return false;
-    char first = 0;
-    const ssize_t n = fd < 0 ? -1 : read_start(fd, &first, 1);
-    const int error = errno;
-    if (fd >= 0) ::close(fd);
-    if (n < 0) throw io_error(journal, "cannot read", error);
-    return n == 1 && first != 0;
 }
 
 // The whole header of a database: magic, change counter, number of pages, the schema's and the free list's
@@ -83,15 +74,18 @@ SqliteWritable SqliteWritable::open(const std::string& path, const OpenOptions& 
         const sqlite::Holders holders = sqlite::find_holders(real_path, true);
         // In WAL mode even an idle connection would go on with a file that is no longer there.
         if (!holders.locked && !(info.wal_mode && !holders.open.empty())) {
+            refuse_name(info);
             Connection c{sqlite::Database::open(real_path, sqlite::Database::Mode::write),
-                         Connection::Access::owned, fingerprint(real_path)};
+                         Connection::Access::owned,
+                         fingerprint(real_path),
+                         {}};
             c.db.show_as(path);
             c.db.busy_timeout(0);
             if (take_lock(c.db)) {
+                refuse_name(info);  // somebody may have come and gone meanwhile
                 SqliteWritable w;
                 w.idle_holders_ = holders.open;
-                struct stat st {};
-                if (::stat(real_path.c_str(), &st) == 0) w.hard_links_ = st.st_nlink;
+                w.several_names_ = has_other_names(real_path);
                 c.db.exec("PRAGMA synchronous=FULL");
                 // What was rolled back with the lock may have brought another page size or journal mode back.
                 if (info.journal_bytes > 0) {
@@ -103,12 +97,15 @@ SqliteWritable SqliteWritable::open(const std::string& path, const OpenOptions& 
                 return w;
             }
         }
-        idle_looks = info.wal_mode && holders.idle ? idle_looks + 1 : 0;
+        const std::string open_as =
+            info.wal_mode && holders.locked ? open_by_another_name(real_path) : std::string();
+        idle_looks = info.wal_mode && (holders.idle || !open_as.empty()) ? idle_looks + 1 : 0;
         const bool in_vain = idle_looks >= k_idle_looks && !options.waits_for_idle;
         if (in_vain || Clock::now() >= deadline) {
             const std::string waited =
                 in_vain ? "" : fmt::format("; waited {} ms (--timeout)", options.timeout_ms);
-            if (info.wal_mode) throw Error(ErrorKind::in_use, in_use_by(path, holders.pids()) + waited);
+            if (info.wal_mode)
+                throw Error(ErrorKind::in_use, in_use_by(path, holders.pids()) + open_as + waited);
             throw Error(ErrorKind::busy,
                         fmt::format("{}: locked by {}{}", path, sqlite::describe(holders.pids()), waited));
         }
@@ -173,7 +170,7 @@ void SqliteWritable::close() {
 }
 
 std::string SqliteWritable::why_in_place() const {
-    return store::why_in_place(hard_links_ > 1, !idle_holders_.empty());
+    return store::why_in_place(several_names_, !idle_holders_.empty());
 }
 
 void SqliteWritable::execute(const mvcc::TreeIndex& index, const mvcc::CompactionPlan& plan,
@@ -197,6 +194,7 @@ void SqliteStore::check_executable(Findings& findings) {
             {Finding::Severity::error, "not-executable", "table " + table_.name, message, std::nullopt});
         throw Error(ErrorKind::refused, message);
     };
+    check_name(true);
     const bool kine = in_kine_table();
     if (!table_.triggers.empty())
         refuse(fmt::format("the trigger '{}'; drop it first", escape(table_.triggers.front())));

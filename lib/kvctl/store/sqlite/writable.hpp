@@ -17,7 +17,8 @@ class SqliteWritable final : public WritableStore {
   public:
     /// Waits up to the timeout, for idle holders of a WAL-mode store only where the options say so. Throws
     /// in_use when a WAL-mode store is open elsewhere, busy when somebody holds a rollback-journal lock, both
-    /// with the pids the system shows. Removes temporary files of runs that were killed, and rolls back a
+    /// with the pids the system shows; refused where a -wal or -journal of the file may lie beside another
+    /// name (NameDoubt). Removes temporary files of runs that were killed, and rolls back a
     /// transaction that was cut short, as SQLite does. An empty file is never made.
     [[nodiscard]] static SqliteWritable open(const std::string& path, const OpenOptions& options);
 
@@ -25,7 +26,7 @@ class SqliteWritable final : public WritableStore {
     /// Processes that have a rollback-mode store open without a lock: renaming a new file over it would leave
     /// them with the old one.
     [[nodiscard]] const std::vector<pid_t>& idle_holders() const noexcept { return idle_holders_; }
-    [[nodiscard]] unsigned long hard_links() const noexcept { return hard_links_; }
+    [[nodiscard]] bool several_names() const noexcept { return several_names_; }
 
     /// The file, open beside SQLite until close().
     [[nodiscard]] const SourceFile& file();
@@ -59,7 +60,7 @@ class SqliteWritable final : public WritableStore {
     std::optional<SourceFile> file_;
     std::unique_ptr<SqliteStore> store_;
     std::vector<pid_t> idle_holders_;
-    unsigned long hard_links_ = 1;
+    bool several_names_ = false;
     bool changed_ = false;
     bool pages_sound_ = false;
 };
