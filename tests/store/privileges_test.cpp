@@ -11,6 +11,7 @@
 #include "kvctl/base/bytes.hpp"
 #include "kvctl/sqlite/database.hpp"
 #include "kvctl/store/temp_file.hpp"
+#include "tests/support/bbolt_image.hpp"
 #include "tests/support/kine_maker.hpp"
 #include "tests/support/native_maker.hpp"
 #include "tests/support/places.hpp"
@@ -65,6 +66,21 @@ void leave_wal(const std::string& path, const std::string& sql) {
     }
 }
 
+void write_etcd_db(const std::string& path) {
+    std::vector<kvctl::mvcc::Record> rows;
+    const naive::Store history = sample_history();
+    for (const auto& [revision, row] : history.rows()) {
+        kvctl::mvcc::Record& r = rows.emplace_back();
+        r.revision = revision;
+        r.tombstone = row.tombstone;
+        r.key = row.key;
+        r.create_revision = row.create_revision;
+        r.version = row.version;
+        r.value = row.value;
+    }
+    write_file(path, etcd_image(rows).build());
+}
+
 std::string content(const TempDir& folder) {
     std::string all;
     for (const std::string& name : folder.names()) all += name + ":" + read_file(folder.path() / name) + "\n";
@@ -102,6 +118,40 @@ TEST_CASE("privileges: owner, group and mode of a store outlive every way of wri
             CHECK(after.st_mode == before.st_mode);
             CHECK(after.st_uid == before.st_uid);
             CHECK(after.st_gid == before.st_gid);
+        }
+    }
+}
+
+TEST_CASE("privileges: a new file beside a store belongs to who makes it, and lets nobody do more") {
+    if (::geteuid() != 0 || !can_be_unprivileged()) return;
+    struct Row {
+        mode_t mode;
+        gid_t group;
+        mode_t made;
+    };
+    for (const Row& row : {Row{0644, 0, 0644}, Row{0604, 0, 0604}, Row{0664, k_nobody, 0664},
+                           Row{0640, k_nobody, 0640}, Row{0674, 0, 0644}}) {
+        for (const bool etcd : {false, true}) {
+            CAPTURE(row.mode);
+            CAPTURE(etcd);
+            const TempDir folder;
+            REQUIRE(::chmod(folder.path().c_str(), 0777) == 0);
+            const std::string db = folder.file("s.db");
+            if (etcd) {
+                write_etcd_db(db);
+            } else {
+                make_native(db, sample_history().row_list());
+            }
+            REQUIRE(::chown(db.c_str(), 0, row.group) == 0);
+            REQUIRE(::chmod(db.c_str(), row.mode) == 0);
+            const std::string made = folder.file("new.db");
+            const Result r = run_unprivileged({"compact", "--rev", "7", "-o", made, db});
+            REQUIRE_MESSAGE(r.code == 0, r.err);
+            const struct stat st = stat_of(made);
+            CHECK(st.st_uid == k_nobody);
+            CHECK((st.st_mode & 07777) == row.made);
+            // In the store's place it would be another's.
+            CHECK(run_unprivileged({"compact", "--rev", "7", "--strategy", "rewrite", db}).code == 7);
         }
     }
 }

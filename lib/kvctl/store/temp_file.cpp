@@ -271,6 +271,22 @@ void TempFile::take_identity_of(const std::string& like) const {
     if (::fchmod(fd_, st.st_mode & 07777) != 0) throw io_error(path_, "cannot set the mode", errno);
 }
 
+void TempFile::take_rights_of(const std::string& like) const {
+    struct stat st {};
+    if (::stat(like.c_str(), &st) != 0) throw io_error(like, "cannot read its owner and mode", errno);
+    if (::fchown(fd_, st.st_uid, st.st_gid) == 0) {
+        take_identity_of(like);
+        return;
+    }
+    const mode_t shared = st.st_mode & 0777;
+    // Of a file with an access list the bits of the group are its mask.
+    const bool listed = ::getxattr(like.c_str(), "system.posix_acl_access", nullptr, 0) > 0;
+    const bool same_group = !listed && ::fchown(fd_, static_cast<uid_t>(-1), st.st_gid) == 0;
+    // Those of another group are to others what they were before.
+    const mode_t group = same_group ? shared & 0070 : shared & 0070 & ((shared & 0007) << 3);
+    if (::fchmod(fd_, (shared & 0707) | group) != 0) throw io_error(path_, "cannot set the mode", errno);
+}
+
 void TempFile::publish_over(const std::string& target) {
     if (::rename(path_.c_str(), target.c_str()) != 0)
         throw io_error(target, "cannot rename the new file into place", errno);

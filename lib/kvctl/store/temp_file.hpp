@@ -28,6 +28,9 @@ class TempFile {
     /// Gives the file the owner, group, mode and extended attributes of `like`; throws io when the owner
     /// cannot be kept.
     void take_identity_of(const std::string& like) const;
+    /// The same of a file beside `like`, which belongs to whoever makes it where he may give it to nobody
+    /// else: then nobody may do more to it than `like` lets him.
+    void take_rights_of(const std::string& like) const;
     /// Renames it over `target` and syncs the folder.
     void publish_over(const std::string& target);
     /// Gives it a new name that must not exist, and syncs the folder. Throws refused when it does.

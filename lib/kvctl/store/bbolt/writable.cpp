@@ -118,7 +118,7 @@ void rebuild_to_output(const BboltStore& store, const RebuildChanges& changes, c
             build(file, store, changes, digest.value_or(store.file().has_digest()), progress);
         });
     });
-    file.take_identity_of(store.info().real_path);
+    file.take_rights_of(store.info().real_path);
     file.sync();
     check_interrupt();
     file.publish_as_new(output);

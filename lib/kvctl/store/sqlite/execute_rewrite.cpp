@@ -220,7 +220,7 @@ void SqliteStore::write_compacted(const mvcc::TreeIndex& index, const mvcc::Comp
     TempFile file(output);
     copy_compacted(file, index, plan, execution);
     if (info().wal_mode) mark_wal_mode(file);
-    file.take_identity_of(info().real_path);
+    file.take_rights_of(info().real_path);
     file.sync();
     check_interrupt();
     file.publish_as_new(output);
