@@ -36,7 +36,8 @@ bool always_deep() {
 
 }  // namespace
 
-// Whoever waits waits for another process, which no execution has: three quarters of the time of dqlite_directory.
+// Whoever waits waits for another process, which no execution has: three quarters of the time of
+// dqlite_directory.
 extern "C" int nanosleep(const timespec* /*wanted*/, timespec* /*left*/) {
     return 0;
 }
