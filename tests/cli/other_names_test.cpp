@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -124,8 +125,10 @@ TEST_CASE("other names: a server that has the file by another one is not written
         {
             const Writer writer(place.real);
             if (gone) fs::remove(place.real);
-            const std::string why =
-                "pid " + std::to_string(writer.server.pid()) + " (kvctl_tests) has it open as " + place.real;
+            const std::string pid = std::to_string(writer.server.pid());
+            std::string program;
+            std::getline(std::ifstream("/proc/" + pid + "/comm"), program);
+            const std::string why = "pid " + pid + " (" + program + ") has it open as " + place.real;
             refused_by(other, why);
             not_copied(place, other, why);
             for (const char* const made : {"-wal", "-shm"}) CHECK_FALSE(fs::exists(other + made));

@@ -70,7 +70,7 @@ struct CompactionReport {
     std::optional<LogFacts> raft_log;
     std::optional<OldValues> old_values;  ///< nullopt: they are left alone
     std::uint64_t file_before = 0;
-    std::uint64_t used_before = 0;  ///< of it: pages that were not free
+    std::uint64_t used_before = 0;              ///< of it: pages that were not free
     std::optional<std::uint64_t> target_bytes;  ///< what the file is to fit into; nullopt: not asked for
     std::optional<std::uint64_t> file_after;
     std::optional<std::uint64_t> file_after_vacuum;
