@@ -2,16 +2,12 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
-#include <sstream>
-#include <string_view>
 #include <utility>
 
-#include "kvctl/base/format.hpp"
+#include "kvctl/base/mounts.hpp"
 
 namespace kvctl {
 namespace {
@@ -19,41 +15,6 @@ namespace {
 bool is_file(const std::string& path, const struct stat& file) {
     struct stat st {};
     return ::lstat(path.c_str(), &st) == 0 && st.st_ino == file.st_ino && st.st_dev == file.st_dev;
-}
-
-// Blanks and the like stand there in octal: "\040".
-std::string unescaped(std::string_view text) {
-    std::string plain;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '\\' || i + 3 >= text.size()) {
-            plain += text[i];
-            continue;
-        }
-        plain += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
-        i += 3;
-    }
-    return plain;
-}
-
-struct Mount {
-    std::string root;  // of the file system, what is mounted
-    std::string point;
-};
-
-// Lines read "36 35 98:0 /dir/in/fs /mount/point rw,noatime ...".
-std::vector<Mount> mounts_of(dev_t device) {
-    std::vector<Mount> mounts;
-    std::ifstream file("/proc/self/mountinfo");
-    const std::string wanted = fmt::format("{}:{}", major(device), minor(device));
-    for (std::string line; std::getline(file, line);) {
-        std::istringstream words(line);
-        std::string number;
-        std::string root;
-        std::string point;
-        words >> number >> number >> number >> root >> point;
-        if (number == wanted) mounts.push_back({unescaped(root), unescaped(point)});
-    }
-    return mounts;
 }
 
 void add_links(const std::string& path, const struct stat& file, std::vector<std::string>& found) {

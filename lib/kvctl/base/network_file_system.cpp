@@ -1,16 +1,14 @@
 #include "kvctl/base/network_file_system.hpp"
 
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <sstream>
 #include <utility>
+#include <vector>
 
-#include "kvctl/base/format.hpp"
+#include "kvctl/base/mounts.hpp"
 
 namespace kvctl {
 namespace {
@@ -42,24 +40,6 @@ constexpr std::array<std::pair<unsigned long, const char*>, 16> k_types{{
 constexpr std::array<std::string_view, 10> k_in_user_space{
     "sshfs", "glusterfs", "ceph-fuse", "ceph", "mfs", "s3fs", "rclone", "juicefs", "gcsfuse", "davfs"};
 
-// The type that /proc/self/mountinfo gives for a device: behind the " - ".
-std::string mounted_as(dev_t device) {
-    std::ifstream mounts("/proc/self/mountinfo");
-    const std::string wanted = fmt::format("{}:{}", major(device), minor(device));
-    for (std::string line; std::getline(mounts, line);) {
-        std::istringstream words(line);
-        std::string id;
-        std::string parent;
-        std::string number;
-        words >> id >> parent >> number;
-        const std::size_t behind = line.find(" - ");
-        if (number != wanted || behind == std::string::npos) continue;
-        const std::size_t begin = behind + 3;
-        return line.substr(begin, line.find(' ', begin) - begin);
-    }
-    return {};
-}
-
 }  // namespace
 
 std::optional<std::string> network_file_system(unsigned long type, std::string_view mounted_as) {
@@ -83,7 +63,9 @@ std::optional<std::string> network_file_system(const std::string& path) {
     if (::statfs(path.c_str(), &fs) != 0 || ::stat(path.c_str(), &st) != 0) return std::nullopt;
     // The field is signed on some machines; the numbers have 32 bits.
     const auto type = static_cast<unsigned long>(fs.f_type) & 0xFFFFFFFFUL;
-    return network_file_system(type, type == k_fuse ? mounted_as(st.st_dev) : std::string());
+    if (type != k_fuse) return network_file_system(type, {});
+    const std::vector<Mount> mounts = mounts_of(st.st_dev);
+    return network_file_system(type, mounts.empty() ? std::string_view() : mounts.front().type);
 }
 
 }  // namespace kvctl
