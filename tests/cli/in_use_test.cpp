@@ -43,21 +43,6 @@ double seconds_of(const Args& args, Result& result) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-void write_etcd_db(const std::string& db) {
-    std::vector<mvcc::Record> rows;
-    const naive::Store history = sample_history();
-    for (const auto& [revision, row] : history.rows()) {
-        mvcc::Record& r = rows.emplace_back();
-        r.revision = revision;
-        r.tombstone = row.tombstone;
-        r.key = row.key;
-        r.create_revision = row.create_revision;
-        r.version = row.version;
-        r.value = row.value;
-    }
-    write_file(db, etcd_image(rows).build());
-}
-
 std::string last_line(const std::string& text) {
     const std::string body = text.substr(0, text.find_last_not_of('\n') + 1);
     return body.substr(body.rfind('\n') + 1);
@@ -116,7 +101,7 @@ TEST_CASE("in use: a dry run forecasts the run after the holder has stopped") {
 TEST_CASE("in use: an etcd db that a server has locked cannot be copied either, and the dry run says so") {
     const TempDir folder;
     const std::string db = folder.file("db");
-    write_etcd_db(db);
+    write_file(db, etcd_image(sample_history()).build());
     const Server server([&](const std::function<void()>& until_stopped) {
         const int fd = ::open(db.c_str(), O_RDWR);
         if (fd < 0 || ::flock(fd, LOCK_EX) != 0) throw std::runtime_error("no lock");
@@ -140,7 +125,7 @@ TEST_CASE("in use: an etcd db is copied beside who only reads it, and the dry ru
         CAPTURE(locks);
         const TempDir folder;
         const std::string db = folder.file("db");
-        write_etcd_db(db);
+        write_file(db, etcd_image(sample_history()).build());
         const Server reader([&](const std::function<void()>& until_stopped) {
             const int fd = ::open(db.c_str(), O_RDONLY);
             if (fd < 0 || (locks && ::flock(fd, LOCK_SH) != 0)) throw std::runtime_error("no lock");

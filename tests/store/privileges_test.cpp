@@ -66,21 +66,6 @@ void leave_wal(const std::string& path, const std::string& sql) {
     }
 }
 
-void write_etcd_db(const std::string& path) {
-    std::vector<kvctl::mvcc::Record> rows;
-    const naive::Store history = sample_history();
-    for (const auto& [revision, row] : history.rows()) {
-        kvctl::mvcc::Record& r = rows.emplace_back();
-        r.revision = revision;
-        r.tombstone = row.tombstone;
-        r.key = row.key;
-        r.create_revision = row.create_revision;
-        r.version = row.version;
-        r.value = row.value;
-    }
-    write_file(path, etcd_image(rows).build());
-}
-
 std::string content(const TempDir& folder) {
     std::string all;
     for (const std::string& name : folder.names()) all += name + ":" + read_file(folder.path() / name) + "\n";
@@ -138,7 +123,7 @@ TEST_CASE("privileges: a new file beside a store belongs to who makes it, and le
             REQUIRE(::chmod(folder.path().c_str(), 0777) == 0);
             const std::string db = folder.file("s.db");
             if (etcd) {
-                write_etcd_db(db);
+                write_file(db, etcd_image(sample_history()).build());
             } else {
                 make_native(db, sample_history().row_list());
             }

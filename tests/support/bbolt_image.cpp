@@ -162,6 +162,20 @@ BboltImage etcd_image(const std::vector<mvcc::Record>& records, std::size_t page
     return image;
 }
 
+BboltImage etcd_image(const naive::Store& history) {
+    std::vector<mvcc::Record> rows;
+    for (const auto& [revision, row] : history.rows()) {
+        mvcc::Record& r = rows.emplace_back();
+        r.revision = revision;
+        r.tombstone = row.tombstone;
+        r.key = row.key;
+        r.create_revision = row.create_revision;
+        r.version = row.version;
+        r.value = row.value;
+    }
+    return etcd_image(rows);
+}
+
 TempFile::TempFile(const std::string& bytes, const std::string& name) : path_(dir_.file(name)) {
     std::filesystem::create_directories(std::filesystem::path(path_).parent_path());
     write_file(path_, bytes);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kvctl/mvcc/record.hpp"
+#include "tests/support/naive_store.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace kvctl::test {
@@ -72,6 +73,8 @@ void seal_meta(std::string& image, std::size_t page, std::size_t page_size);
 
 /// An image with etcd's buckets and these records; `image.buckets` may be changed before build().
 [[nodiscard]] BboltImage etcd_image(const std::vector<mvcc::Record>& records, std::size_t page_size = 4096);
+/// The same of a whole history.
+[[nodiscard]] BboltImage etcd_image(const naive::Store& history);
 
 /// A file in a fresh folder that goes away with this object.
 class TempFile {
