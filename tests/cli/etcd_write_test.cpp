@@ -232,6 +232,9 @@ TEST_CASE(
     fs::create_hard_link(dir.file("db"), dir.file("other"));
     CHECK(document({"compact", "--rev", "6", "-n", dir.file("db")}).at("refusal_kind") == "refused");
     CHECK(run_cli({"compact", "--rev", "6", dir.file("db")}).code == 4);
+    const auto shrunk = run_cli({"vacuum", dir.file("db")});
+    CHECK(shrunk.code == 4);
+    CHECK_MESSAGE(has(shrunk.err, "'kvctl compact --rev N -o NEW " + dir.file("db") + "'"), shrunk.err);
     // Where nothing is to be done nothing is in the way.
     CHECK(run_cli({"compact", "--keep-last", "100", dir.file("db")}).code == 0);
     CHECK_FALSE(document({"compact", "--keep-last", "100", "-n", dir.file("db")}).contains("refusal"));

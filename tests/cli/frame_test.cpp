@@ -1,10 +1,12 @@
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <sstream>
 #include <string>
 
 #include "kvctl/base/error.hpp"
+#include "tests/support/data.hpp"
 #include "tests/support/native_maker.hpp"
 #include "tests/support/run_cli.hpp"
 #include "tests/support/sample_store.hpp"
@@ -174,4 +176,20 @@ TEST_CASE("version: text and JSON name the libraries") {
     CHECK(
         run_cli({"version", "-w", "jsonl"}).out.starts_with("{\"schema\":\"kvctl.version/1\",\"kvctl\":\""));
     CHECK(run_cli({"version", "-q"}).out.empty());
+}
+
+TEST_CASE("frame: a pipe is no store, and a folder that is not there takes no file") {
+    const TempDir folder;
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const std::string pipe = "/dev/fd/" + std::to_string(ends[0]);
+    const Result r = run_cli({"status", pipe});
+    CHECK(r.code == 6);
+    CHECK_MESSAGE(has(r.err, pipe + ": not a regular file"), r.err);
+    ::close(ends[0]);
+    ::close(ends[1]);
+    const Result nowhere = run_cli(
+        {"compact", "--keep-last", "5", "-o", folder.file("none/new"), testdata("stores/k3s-sample.db")});
+    CHECK(nowhere.code == 7);
+    CHECK_MESSAGE(has(nowhere.err, folder.file("none") + ": cannot write there"), nowhere.err);
 }

@@ -57,8 +57,8 @@ void BboltStore::check_executable(Findings& /*findings*/) {
     if (st.st_nlink <= 1) return;
     throw Error(ErrorKind::refused,
                 fmt::format("{}: the file has {} names (hard links), and an etcd db is only ever "
-                            "replaced by a new file; -o NEW writes one beside it",
-                            info_.path, st.st_nlink));
+                            "replaced by a new file; {} writes one beside it",
+                            info_.path, st.st_nlink, command_on(info_.path, "compact --rev N -o NEW")));
 }
 
 BboltWritable BboltWritable::open(const std::string& path, const OpenOptions& options) {

@@ -1,6 +1,6 @@
 #include "kvctl/store/replay.hpp"
-#include "kvctl/base/command.hpp"
 
+#include "kvctl/base/command.hpp"
 #include "kvctl/base/error.hpp"
 #include "kvctl/base/format.hpp"
 #include "kvctl/store/sqlite/bookkeeping.hpp"
