@@ -188,6 +188,12 @@ TEST_CASE("agreement: --exit-code and the headline count raft entries too") {
     const Args args{"compact", "--rev", "5", "--raft-index", "2", "--exit-code", db};
     Args dry = args;
     dry.insert(dry.begin() + 1, "-n");
+    // Too little to gain: they stay.
+    const std::string bytes = read_file(db);
+    Args weighed = args;
+    weighed.insert(weighed.begin() + 1, {"--min-gain", "99%"});
+    CHECK(has(run_cli(weighed).out, "too little to gain"));
+    CHECK(read_file(db) == bytes);
     const Result forecast = run_cli(dry);
     CHECK(forecast.code == 3);
     CHECK(has(forecast.out, "2 raft entries would go"));
@@ -197,11 +203,12 @@ TEST_CASE("agreement: --exit-code and the headline count raft entries too") {
     CHECK_FALSE(has(real.out, "nothing to do"));
     CHECK(query_one(db, "SELECT count(*) FROM raft_entry") == "2");
     CHECK(run_cli(args).code == 0);
-    // A log that is only looked at is no part of the command that would do the work.
+    // A log that is only looked at takes a command of its own.
     REQUIRE(run_cli({"raft", "compact", "--index", "0", "-o", folder.file("log"), db}).code == 0);
     const Result foreign =
         run_cli({"compact", "-n", "--rev", "7", "--raft-log", folder.file("log"), "--raft-index", "3", db});
-    CHECK(has(foreign.out, "kvctl compact --rev 7 " + db));
+    CHECK(has(foreign.out, "kvctl compact --rev 7 " + db + " && kvctl raft compact " + folder.file("log") +
+                               " --index 3 -o NEW"));
 }
 
 TEST_CASE("agreement: of several stores that cannot be read each is named, in every format") {

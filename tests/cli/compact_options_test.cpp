@@ -105,6 +105,11 @@ TEST_CASE("compact: a file that fits only once it is shrunk is said to") {
     }
     CHECK(std::filesystem::file_size(db) == full);
     CHECK(has(run_cli({"compact", "--target-size", "1G", db}).out, "already fits"));
+    // A copy is shrunk as it is made.
+    const Result copy =
+        run_cli({"compact", "--target-size", std::to_string(least), "-n", "-o", folder.file("o.db"), db});
+    CHECK_MESSAGE(has(copy.out, "already fits"), copy.out);
+    CHECK_MESSAGE(has(copy.out, "would shrink"), copy.out);
     CHECK(run_cli({"compact", "--target-size", std::to_string(least), "--vacuum", db}).code == 0);
     CHECK(std::filesystem::file_size(db) == least);
 }

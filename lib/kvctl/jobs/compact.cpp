@@ -11,7 +11,6 @@
 #include "kvctl/jobs/compact_space.hpp"
 #include "kvctl/jobs/held.hpp"
 #include "kvctl/jobs/provisional.hpp"
-#include "kvctl/jobs/raft_log.hpp"
 #include "kvctl/store/convert.hpp"
 #include "kvctl/store/holders.hpp"
 #include "kvctl/store/live.hpp"
@@ -59,11 +58,7 @@ store::TargetRequest target_of(const CompactRequest& request) {
 }
 
 // What the report says of the new file is counted as the file counts.
-void take(store::Converted done, store::Store& store, const CompactRequest& request, Decision& d) {
-    // That of a folder is told where it is read.
-    if (store.log_place().table != nullptr) {
-        if (auto w = own_log_left_out(store, *request.to)) d.notes.warnings.push_back(*std::move(w));
-    }
+void take(store::Converted done, Decision& d) {
     for (std::string& w : done.warnings) d.notes.warnings.push_back(std::move(w));
     for (Finding& f : done.findings) d.notes.findings.push_back(std::move(f));
     if (done.current) d.plan.current = *done.current;
@@ -71,8 +66,7 @@ void take(store::Converted done, store::Store& store, const CompactRequest& requ
 }
 
 void tell_conversion(store::Store& store, const CompactRequest& request, Decision& d, Progress* progress) {
-    take(store::foretell_conversion(store, *d.index, d.plan, target_of(request), progress), store, request,
-         d);
+    take(store::foretell_conversion(store, *d.index, d.plan, target_of(request), progress), d);
 }
 
 // Why the real run would end without doing anything once nobody else has the store. Damage of rows is a
@@ -226,8 +220,7 @@ CompactResult write_output(const CompactRequest& request, Progress* progress) {
     }
     refuse_without_space(*store, d, request, false);
     if (converts(*store, request)) {
-        take(store::convert_compacted(*store, *d.index, d.plan, target_of(request), d.disarms, progress),
-             *store, request, d);
+        take(store::convert_compacted(*store, *d.index, d.plan, target_of(request), d.disarms, progress), d);
         r.converted_to = name_of(*request.to);
     } else {
         store->write_compacted(

@@ -38,26 +38,10 @@ std::unique_ptr<raftlog::Source> open_log(store::Store& store, const CompactRequ
     return own;
 }
 
-std::string log_left_out(const std::string& path, std::optional<store::TargetKind> to) {
-    switch (to.value_or(store::TargetKind::bbolt)) {
-        case store::TargetKind::native:
-            return command_on(path, "import -o NEW") + " takes it over";
-        case store::TargetKind::kine:
-            return "a kine store has none";
-        case store::TargetKind::snapshot:
-            return "a snapshot begins a new one when it is restored";
-        case store::TargetKind::bbolt:
-            break;
-    }
-    return fmt::format("the new file is a db that belongs to this WAL ({} takes the log over)",
-                       command_on(path, "import -o NEW"));
-}
-
 void read_raft_log(store::Store& store, const CompactRequest& request, Decision& d) {
     const bool own = !request.raft_log;
     const std::unique_ptr<raftlog::Source> source = open_log(store, request);
     if (source == nullptr) return;
-    const bool in_folder = store.log_place().wal;
     LogTarget target{request.raft_index, request.raft_index_auto, request.raft_keep};
     // Too little to gain: then the log stays as well.
     if (d.too_little_gain) target = {std::nullopt, false, request.raft_keep};
@@ -65,8 +49,11 @@ void read_raft_log(store::Store& store, const CompactRequest& request, Decision&
                                   release_of(store), owner_of(store, source->header()));
     d.log = std::move(reading.facts);
     if (own) d.raft_compact_to = reading.compact_to;
-    if (own && request.output && in_folder)
-        d.notes.warnings.push_back("the raft log is left out: " + log_left_out(request.path, request.to));
+    // A native store's log is in its file, and so in a copy.
+    const bool stays =
+        store.log_place().table != nullptr && !(converts(store, request) && d.log->before.entries > 0);
+    if (own && request.output && !stays && store.traits().etcd_log)
+        d.notes.warnings.push_back(log_left_out(store, request.to.value_or(store::TargetKind::bbolt)));
     for (std::string& w : reading.warnings) d.notes.warnings.push_back(std::move(w));
     for (const Finding& f : reading.findings) {
         if (f.severity == Finding::Severity::info) continue;
@@ -178,6 +165,13 @@ MainRevision live_target(MainRevision asked, Decision& d) {
     return highest;
 }
 
+// The command that shrinks the file and does nothing else.
+std::string shrinking(const store::Store& store, const CompactRequest& request) {
+    const std::string& path = store.info().path;
+    if (!store.traits().names_cluster) return command_on(path, "vacuum");
+    return command_on(path, fmt::format("compact --target-size {} -o NEWDIR", *request.target_size));
+}
+
 // What a server on a data dir does with its log once the db is another.
 void note_log_behind(store::Store& store, const CompactRequest& request, Decision& d) {
     if (!store.traits().member || !d.log || request.raft_log || request.output) return;
@@ -239,6 +233,10 @@ Decision decide(store::Store& store, const CompactRequest& request, bool execute
     d.disarms = request.disarm && store.space_alarm();
     if (request.target_size) {
         plan_for_size(info, request, d);
+        const bool shrinks = request.vacuum || request.output;
+        if (d.kind == Decision::Kind::already_fits && !shrinks &&
+            info.bytes_with_wal() > *request.target_size)
+            d.fits_by = shrinking(store, request);
     } else {
         d.plan = mvcc::plan_compaction(*d.index, input_of(d.head), target);
     }

@@ -29,6 +29,7 @@ struct Decision {
     mvcc::CompactionPlan plan;                      ///< what the run does; its target is what was asked for
     std::optional<std::uint64_t> converted_bytes;   ///< at least, of the output of another layout
     std::optional<std::uint64_t> shrunk_bytes;      ///< the file once shrunk; nullopt: not foretold
+    std::string fits_by;  ///< what makes an already_fits true that only shrinking does
     store::Strategy strategy = store::Strategy::in_place;
     std::optional<report::OldValues> old_values;
     std::optional<report::LogFacts> log;      ///< nullopt: there is no raft log

@@ -41,7 +41,6 @@ report::CompactionReport start_report(const store::StoreInfo& info, const Compac
     r.executed = executed;
     r.disarm = request.disarm;
     r.shrinks = request.vacuum;
-    r.target_bytes = request.target_size;
     return r;
 }
 
@@ -50,6 +49,7 @@ CompactResult finish(report::CompactionReport r, Decision d) {
     if (r.result.empty()) r.result = result_of(d, r.executed);
     r.strategy = name_of(d.strategy);
     r.old_values = d.old_values;
+    r.fits_by = d.fits_by;
     if (r.disarm) r.alarm = alarm_text(d, r.executed);
     r.prefixes = mvcc::largest_prefixes(*d.index, d.plan);
     r.file_after_vacuum = r.file_after_vacuum ? r.file_after_vacuum : d.shrunk_bytes;

@@ -64,6 +64,24 @@ std::unique_ptr<raftlog::Source> log_of(store::Store& store, int timeout_ms,
     return raftlog::open(place.folder, timeout_ms, std::nullopt, place.snapshot);
 }
 
+std::string log_left_out(store::Store& store, store::TargetKind to) {
+    const std::string told = "the raft log is left out: ";
+    const std::string import = command_on(store.info().path, "import -o NEW");
+    switch (to) {
+        case store::TargetKind::native:
+            return told + import + " takes it over";
+        case store::TargetKind::kine:
+            return told + "a kine store has none";
+        case store::TargetKind::snapshot:
+            return told + "a snapshot begins a new one when it is restored";
+        case store::TargetKind::bbolt:
+            break;
+    }
+    if (!store.log_place().wal) return told + "an etcd db has its log in a WAL beside it";
+    return fmt::format("{}the new file is a db that belongs to this WAL ({} takes the log over)", told,
+                       import);
+}
+
 std::optional<std::string> own_log_left_out(store::Store& store, store::TargetKind to,
                                             const std::optional<std::string>& wal_dir) try {
     if (to == store::TargetKind::native || !store.traits().etcd_log) return std::nullopt;
@@ -71,11 +89,7 @@ std::optional<std::string> own_log_left_out(store::Store& store, store::TargetKi
     bool any = false;
     if (log != nullptr) log->each(raftlog::Want::facts, [&](const raftlog::Item&) { return !(any = true); });
     if (!any) return std::nullopt;
-    const char* const why = to == store::TargetKind::kine ? "a kine store has none"
-                            : to == store::TargetKind::snapshot
-                                ? "a snapshot begins a new one when it is restored"
-                                : "an etcd db has its log in a WAL beside it";
-    return fmt::format("the raft log is left out: {}", why);
+    return log_left_out(store, to);
 } catch (const Error& e) {
     if (e.kind() == ErrorKind::usage) throw;
     return std::nullopt;

@@ -36,7 +36,9 @@ struct LogTarget {
 [[nodiscard]] std::unique_ptr<raftlog::Source> log_of(
     store::Store& store, int timeout_ms, const std::optional<std::string>& wal_dir = std::nullopt);
 
-/// A sentence where a store that becomes another layout leaves entries of its own log behind; nullopt where
+/// A sentence: what becomes of a store's log in a file of that kind which has none of it.
+[[nodiscard]] std::string log_left_out(store::Store& store, store::TargetKind to);
+/// The same where a store that becomes another layout leaves entries of its own log behind; nullopt where
 /// there are none, or the layout takes them. A log that cannot be read counts as none: nobody asked for it.
 [[nodiscard]] std::optional<std::string> own_log_left_out(
     store::Store& store, store::TargetKind to, const std::optional<std::string>& wal_dir = std::nullopt);

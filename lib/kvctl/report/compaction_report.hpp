@@ -70,12 +70,12 @@ struct CompactionReport {
     std::optional<LogFacts> raft_log;
     std::optional<OldValues> old_values;  ///< nullopt: they are left alone
     std::uint64_t file_before = 0;
-    std::uint64_t used_before = 0;              ///< of it: pages that were not free
-    std::optional<std::uint64_t> target_bytes;  ///< what the file is to fit into; nullopt: not asked for
+    std::uint64_t used_before = 0;  ///< of it: pages that were not free
     std::optional<std::uint64_t> file_after;
     std::optional<std::uint64_t> file_after_vacuum;
     bool predicted = true;
-    bool shrinks = false;  ///< the file is, or would be, given back to the file system
+    std::string fits_by{};  ///< already-fits, but only once this command has shrunk the file; else empty
+    bool shrinks = false;   ///< the file is, or would be, given back to the file system
     std::int64_t duration_ms = 0;
     Notes notes;
     std::string output;                     ///< path of a new file, when the store itself is left alone

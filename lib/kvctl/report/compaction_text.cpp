@@ -45,12 +45,6 @@ std::string gain_of(const CompactionReport& r, const TextStyle& style) {
         style.bytes(*r.file_after_vacuum));
 }
 
-// Nothing is to be compacted for it, but the file as it is does not fit.
-bool fits_only_shrunk(const CompactionReport& r) {
-    return r.result == "already-fits" && r.file_before > r.target_bytes.value_or(r.file_before) &&
-           r.file_after_vacuum && !r.shrinks && r.output.empty();
-}
-
 std::string outcome(const CompactionReport& r, const TextStyle& style) {
     const mvcc::CompactionPlan& p = *r.plan;
     const MainRevision at = p.compacted_after;
@@ -65,10 +59,10 @@ std::string outcome(const CompactionReport& r, const TextStyle& style) {
     if (also.empty() && !r.output.empty())
         also = fmt::format("; {} to {}", r.executed ? "copied" : "would be copied", escape(r.output));
     if (r.result == "partly") return fmt::format("compacted to revision {} when time was up", at);
-    if (fits_only_shrunk(r)) {
-        return fmt::format("fits once shrunk to {}, {} now: {}", style.bytes(*r.file_after_vacuum),
-                           style.bytes(r.file_before),
-                           quoted_command("kvctl vacuum" + operand(r.store.path)));
+    if (!r.fits_by.empty()) {
+        return fmt::format("fits once shrunk to {}, {} now: {}",
+                           style.bytes(r.file_after_vacuum.value_or(r.file_before)),
+                           style.bytes(r.file_before), printable(r.fits_by));
     }
     if (r.result == "already-fits")
         return fmt::format("already fits, {} now; nothing to compact{}", style.bytes(r.file_before), also);
